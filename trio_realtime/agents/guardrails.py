@@ -1,0 +1,154 @@
+"""Guardrails of what is said: by the agent (output) and by the user (input).
+
+A guardrail is a function that looks at a text and says whether its tripwire is triggered. Output
+guardrails see what the agent has said so far in a response, again and again as it grows; input
+guardrails see what the user said or typed. Sessions run them beside the conversation and act on
+them; the guardrails of single tools are in `tool_guardrails`.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Generic, TypeAlias, overload
+
+import attrs
+
+from trio_realtime.context import RunContext, TContext
+
+from ._calls import MaybeAwaitable, call
+from ._checks import check_function, function_name, kind
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from .agent import RealtimeAgent
+
+
+@attrs.frozen(kw_only=True)
+class GuardrailFunctionOutput:
+    """What a guardrail found. ``output_info`` is anything the application wants to see again."""
+
+    output_info: Any = attrs.field(default=None, repr=False)
+    tripwire_triggered: bool = False
+
+
+if TYPE_CHECKING:
+    GuardrailFunction: TypeAlias = Callable[
+        [RunContext[TContext], RealtimeAgent[TContext], str],
+        MaybeAwaitable[GuardrailFunctionOutput],
+    ]
+
+
+@attrs.define(eq=False, kw_only=True)
+class OutputGuardrail(Generic[TContext]):
+    """A check of what the agent says. The function gets (context, agent, text) and may be async."""
+
+    guardrail_function: GuardrailFunction[TContext]
+    name: str | None = None
+
+    def __attrs_post_init__(self) -> None:
+        check_function("guardrail_function", self.guardrail_function)
+
+    def get_name(self) -> str:
+        """``name``, or that of the function."""
+        return self.name or function_name(self.guardrail_function)
+
+    async def run(
+        self, context: RunContext[TContext], agent: RealtimeAgent[TContext], agent_output: str
+    ) -> OutputGuardrailResult[TContext]:
+        """Ask the function. Raises what it raises, and `TypeError` if it returns something else."""
+        output = await call(self.guardrail_function, context, agent, agent_output)
+        return OutputGuardrailResult(
+            guardrail=self,
+            output=_checked(self.get_name(), output),
+            agent_output=agent_output,
+            agent=agent,
+        )
+
+
+@attrs.define(eq=False, kw_only=True)
+class InputGuardrail(Generic[TContext]):
+    """A check of what the user says. The function gets (context, agent, text) and may be async."""
+
+    guardrail_function: GuardrailFunction[TContext]
+    name: str | None = None
+
+    def __attrs_post_init__(self) -> None:
+        check_function("guardrail_function", self.guardrail_function)
+
+    def get_name(self) -> str:
+        """``name``, or that of the function."""
+        return self.name or function_name(self.guardrail_function)
+
+    async def run(
+        self, context: RunContext[TContext], agent: RealtimeAgent[TContext], user_input: str
+    ) -> InputGuardrailResult[TContext]:
+        """Ask the function. Raises what it raises, and `TypeError` if it returns something else."""
+        output = await call(self.guardrail_function, context, agent, user_input)
+        return InputGuardrailResult(
+            guardrail=self,
+            output=_checked(self.get_name(), output),
+            user_input=user_input,
+            agent=agent,
+        )
+
+
+def _checked(name: str, output: object) -> GuardrailFunctionOutput:
+    if not isinstance(output, GuardrailFunctionOutput):
+        raise TypeError(
+            f"guardrail {name!r} must return a GuardrailFunctionOutput, got {kind(output)}"
+        )
+    return output
+
+
+@attrs.frozen(kw_only=True)
+class OutputGuardrailResult(Generic[TContext]):
+    """An output guardrail that ran: on which text, of which agent, and what it found."""
+
+    guardrail: OutputGuardrail[TContext]
+    output: GuardrailFunctionOutput
+    agent_output: str = attrs.field(repr=False)
+    agent: RealtimeAgent[TContext]
+
+
+@attrs.frozen(kw_only=True)
+class InputGuardrailResult(Generic[TContext]):
+    """An input guardrail that ran: on which text, with which agent, and what it found."""
+
+    guardrail: InputGuardrail[TContext]
+    output: GuardrailFunctionOutput
+    user_input: str = attrs.field(repr=False)
+    agent: RealtimeAgent[TContext]
+
+
+@overload
+def output_guardrail(function: GuardrailFunction[TContext], /) -> OutputGuardrail[TContext]: ...
+@overload
+def output_guardrail(
+    *, name: str | None = None
+) -> Callable[[GuardrailFunction[TContext]], OutputGuardrail[TContext]]: ...
+def output_guardrail(
+    function: GuardrailFunction[Any] | None = None, /, *, name: str | None = None
+) -> Any:
+    """Make a function an `OutputGuardrail`: as ``@output_guardrail``, or with a name."""
+
+    def decorate(function: GuardrailFunction[Any]) -> OutputGuardrail[Any]:
+        return OutputGuardrail(guardrail_function=function, name=name)
+
+    return decorate if function is None else decorate(function)
+
+
+@overload
+def input_guardrail(function: GuardrailFunction[TContext], /) -> InputGuardrail[TContext]: ...
+@overload
+def input_guardrail(
+    *, name: str | None = None
+) -> Callable[[GuardrailFunction[TContext]], InputGuardrail[TContext]]: ...
+def input_guardrail(
+    function: GuardrailFunction[Any] | None = None, /, *, name: str | None = None
+) -> Any:
+    """Make a function an `InputGuardrail`: as ``@input_guardrail``, or with a name."""
+
+    def decorate(function: GuardrailFunction[Any]) -> InputGuardrail[Any]:
+        return InputGuardrail(guardrail_function=function, name=name)
+
+    return decorate if function is None else decorate(function)

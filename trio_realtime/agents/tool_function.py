@@ -1,0 +1,81 @@
+"""Running the function of a tool: async in the task that asks, sync in a worker thread.
+
+`FunctionTool` keeps a `DeclaredFunction` for each function that was made a tool. A call is bound
+first, which reads its arguments and waits for nothing, and run later, perhaps after an approval.
+"""
+
+import functools
+import inspect
+from collections.abc import Callable, Mapping
+from typing import Any, Generic
+
+import attrs
+import trio
+
+from trio_realtime.context import TContext, ToolContext
+
+from ._calls import call
+from .tool_signature import ToolSignature
+
+
+@attrs.frozen(kw_only=True, eq=False)
+class BoundCall(Generic[TContext]):
+    """A call whose arguments are read; only the context is missing. It can be run once or often."""
+
+    function: Callable[..., Any] = attrs.field(repr=False)
+    takes_context: bool = True
+    args: tuple[Any, ...] = attrs.field(default=(), repr=False)
+    kwargs: Mapping[str, Any] = attrs.field(factory=dict[str, Any], repr=False)
+    in_thread: bool = False
+    abandon_on_cancel: bool = False
+
+    async def run(
+        self, ctx: ToolContext[TContext], *, limiter: trio.CapacityLimiter | None = None
+    ) -> Any:
+        """What the function returns; its exceptions are raised unchanged.
+
+        A sync function runs in a worker thread, with the context variables of the caller, as soon
+        as ``limiter`` (Trio's own by default) has room. Cancelling interrupts an async function
+        at its next checkpoint. A thread cannot be interrupted: cancelling waits until it is
+        done, unless the tool has ``abandon_on_cancel``; then the thread goes on unobserved
+        and what it returns or raises is lost.
+        """
+        args = (ctx, *self.args) if self.takes_context else self.args
+        function = functools.partial(self.function, *args, **self.kwargs)
+        if not self.in_thread:
+            return await call(function)
+        result = await trio.to_thread.run_sync(
+            function, abandon_on_cancel=self.abandon_on_cancel, limiter=limiter
+        )
+        # A sync wrapper around an async function looks sync until it is called.
+        return await result if inspect.isawaitable(result) else result
+
+
+@attrs.frozen(kw_only=True, eq=False)
+class DeclaredFunction(Generic[TContext]):
+    """A function that was made a tool, with its signature."""
+
+    function: Callable[..., Any]
+    signature: ToolSignature = attrs.field(repr=False)
+    abandon_on_cancel: bool = False
+
+    def bind(self, arguments: str) -> BoundCall[TContext]:
+        """The call for these arguments, JSON text. Raises `ToolArgumentsError`."""
+        return BoundCall(
+            function=self.function,
+            takes_context=self.signature.takes_context,
+            kwargs=self.signature.reader.read(arguments),
+            in_thread=not is_async(self.function),
+            abandon_on_cancel=self.abandon_on_cancel,
+        )
+
+    async def __call__(self, ctx: ToolContext[TContext], arguments: str) -> Any:
+        """Bind and run; see `BoundCall.run`."""
+        return await self.bind(arguments).run(ctx)
+
+
+def is_async(function: Callable[..., Any]) -> bool:
+    """Whether calling ``function`` gives a coroutine; also for objects with an async call."""
+    return inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(
+        getattr(function, "__call__", None)  # noqa: B004 - asking what it is, not whether
+    )

@@ -1,0 +1,170 @@
+"""Guardrails of one tool: checks of a call before it runs, and of its output after.
+
+Each answers with a `ToolGuardrailFunctionOutput`: go on, tell the model something else instead, or
+end the session. Sessions run them; the guardrails of what is said are in `guardrails`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Generic, Literal, TypeAlias, overload
+
+import attrs
+
+from trio_realtime.context import TContext, ToolContext
+
+from ._calls import MaybeAwaitable, call
+from ._checks import check_function, function_name, kind
+
+if TYPE_CHECKING:
+    from .agent import RealtimeAgent
+
+
+@attrs.frozen(kw_only=True)
+class ToolGuardrailFunctionOutput:
+    """What a tool guardrail decided. Made by `allow`, `reject_content` or `raise_exception`.
+
+    ``output_info`` is anything the application wants to find again in the result.
+    """
+
+    behavior: Literal["allow", "reject_content", "raise_exception"] = "allow"
+    message: str = attrs.field(default="", repr=False)
+    output_info: Any = attrs.field(default=None, repr=False)
+
+    @classmethod
+    def allow(cls, output_info: Any = None) -> ToolGuardrailFunctionOutput:
+        """Go on."""
+        return cls(output_info=output_info)
+
+    @classmethod
+    def reject_content(cls, message: str, output_info: Any = None) -> ToolGuardrailFunctionOutput:
+        """Do not call the tool, or do not use its output: the model gets ``message`` instead."""
+        return cls(behavior="reject_content", message=message, output_info=output_info)
+
+    @classmethod
+    def raise_exception(cls, output_info: Any = None) -> ToolGuardrailFunctionOutput:
+        """End the session with a tripwire error."""
+        return cls(behavior="raise_exception", output_info=output_info)
+
+
+@attrs.frozen(kw_only=True)
+class ToolInputGuardrailData(Generic[TContext]):
+    """What an input guardrail sees: the call is ``context.tool_name`` and ``.tool_arguments``."""
+
+    context: ToolContext[TContext]
+    agent: RealtimeAgent[TContext]
+
+
+@attrs.frozen(kw_only=True)
+class ToolOutputGuardrailData(ToolInputGuardrailData[TContext]):
+    """What an output guardrail sees: the call, and what the tool returned."""
+
+    output: Any = attrs.field(repr=False)
+
+
+ToolInputGuardrailFunction: TypeAlias = Callable[
+    [ToolInputGuardrailData[TContext]], MaybeAwaitable[ToolGuardrailFunctionOutput]
+]
+ToolOutputGuardrailFunction: TypeAlias = Callable[
+    [ToolOutputGuardrailData[TContext]], MaybeAwaitable[ToolGuardrailFunctionOutput]
+]
+
+
+@attrs.define(eq=False, kw_only=True)
+class ToolInputGuardrail(Generic[TContext]):
+    """A check of a call before the tool runs. The function may be async."""
+
+    guardrail_function: ToolInputGuardrailFunction[TContext]
+    name: str | None = None
+
+    def __attrs_post_init__(self) -> None:
+        check_function("guardrail_function", self.guardrail_function)
+
+    def get_name(self) -> str:
+        """``name``, or that of the function."""
+        return self.name or function_name(self.guardrail_function)
+
+    async def run(self, data: ToolInputGuardrailData[TContext]) -> ToolGuardrailFunctionOutput:
+        """The decision. Raises what the function raises, and `TypeError` if it returns another."""
+        return _decision(self.get_name(), await call(self.guardrail_function, data))
+
+
+@attrs.define(eq=False, kw_only=True)
+class ToolOutputGuardrail(Generic[TContext]):
+    """A check of what a tool returned, before the model gets it. The function may be async."""
+
+    guardrail_function: ToolOutputGuardrailFunction[TContext]
+    name: str | None = None
+
+    def __attrs_post_init__(self) -> None:
+        check_function("guardrail_function", self.guardrail_function)
+
+    def get_name(self) -> str:
+        """``name``, or that of the function."""
+        return self.name or function_name(self.guardrail_function)
+
+    async def run(self, data: ToolOutputGuardrailData[TContext]) -> ToolGuardrailFunctionOutput:
+        """The decision. Raises what the function raises, and `TypeError` if it returns another."""
+        return _decision(self.get_name(), await call(self.guardrail_function, data))
+
+
+def _decision(name: str, output: object) -> ToolGuardrailFunctionOutput:
+    if not isinstance(output, ToolGuardrailFunctionOutput):
+        raise TypeError(
+            f"tool guardrail {name!r} must return a ToolGuardrailFunctionOutput, got {kind(output)}"
+        )
+    return output
+
+
+@attrs.frozen(kw_only=True)
+class ToolInputGuardrailResult(Generic[TContext]):
+    """An input guardrail that ran, and its decision."""
+
+    guardrail: ToolInputGuardrail[TContext]
+    output: ToolGuardrailFunctionOutput
+
+
+@attrs.frozen(kw_only=True)
+class ToolOutputGuardrailResult(Generic[TContext]):
+    """An output guardrail that ran, and its decision."""
+
+    guardrail: ToolOutputGuardrail[TContext]
+    output: ToolGuardrailFunctionOutput
+
+
+@overload
+def tool_input_guardrail(
+    function: ToolInputGuardrailFunction[TContext], /
+) -> ToolInputGuardrail[TContext]: ...
+@overload
+def tool_input_guardrail(
+    *, name: str | None = None
+) -> Callable[[ToolInputGuardrailFunction[TContext]], ToolInputGuardrail[TContext]]: ...
+def tool_input_guardrail(
+    function: ToolInputGuardrailFunction[Any] | None = None, /, *, name: str | None = None
+) -> Any:
+    """Make a function a `ToolInputGuardrail`: as ``@tool_input_guardrail``, or with a name."""
+
+    def decorate(function: ToolInputGuardrailFunction[Any]) -> ToolInputGuardrail[Any]:
+        return ToolInputGuardrail(guardrail_function=function, name=name)
+
+    return decorate if function is None else decorate(function)
+
+
+@overload
+def tool_output_guardrail(
+    function: ToolOutputGuardrailFunction[TContext], /
+) -> ToolOutputGuardrail[TContext]: ...
+@overload
+def tool_output_guardrail(
+    *, name: str | None = None
+) -> Callable[[ToolOutputGuardrailFunction[TContext]], ToolOutputGuardrail[TContext]]: ...
+def tool_output_guardrail(
+    function: ToolOutputGuardrailFunction[Any] | None = None, /, *, name: str | None = None
+) -> Any:
+    """Make a function a `ToolOutputGuardrail`: as ``@tool_output_guardrail``, or with a name."""
+
+    def decorate(function: ToolOutputGuardrailFunction[Any]) -> ToolOutputGuardrail[Any]:
+        return ToolOutputGuardrail(guardrail_function=function, name=name)
+
+    return decorate if function is None else decorate(function)

@@ -1,0 +1,142 @@
+"""What a function says about itself as a tool: its parameters, their schema, its description.
+
+`read_signature` is called once, when a tool is declared, and refuses a function that cannot be a
+tool with a `UserError` naming the parameter and the reason. No waiting and no Trio here: running
+the function is the business of `tools`.
+"""
+
+import functools
+import inspect
+from collections.abc import Callable
+from types import SimpleNamespace
+from typing import Any, cast, get_origin, get_type_hints
+
+import attrs
+
+from trio_realtime.context import RunContext
+from trio_realtime.errors import UserError
+
+from .class_fields import UNDEFINED, ClassField
+from .docstrings import DocstringStyle, Documentation, parse_docstring
+from .tool_arguments import ArgumentReader
+from .tool_schema import JsonSchema, SchemaWriter, strict_schema
+
+_KINDS_REFUSED: dict[Any, str] = {
+    inspect.Parameter.POSITIONAL_ONLY: "is positional-only, but the model names its arguments",
+    inspect.Parameter.VAR_POSITIONAL: "has no names the model could use; take a list instead",
+    inspect.Parameter.VAR_KEYWORD: "has no names the model could use; name them, or take a dict",
+}
+
+
+@attrs.frozen(kw_only=True)
+class ToolSignature:
+    """A function as a tool. ``schema`` is what the model is sent."""
+
+    description: str
+    takes_context: bool
+    schema: JsonSchema
+    reader: ArgumentReader[dict[str, Any]]
+
+
+def read_signature(
+    function: Callable[..., Any],
+    name: str,
+    *,
+    strict: bool = True,
+    docstring_style: DocstringStyle = "auto",
+    use_docstring_info: bool = True,
+) -> ToolSignature:
+    """The signature of ``function`` as a tool called ``name``.
+
+    The first parameter is the context if it is annotated with `RunContext` or `ToolContext`. A
+    description in the docstring wins over one in ``Annotated``.
+
+    Raises `UserError`.
+    """
+    where = f"tool {name!r}"
+    parameters = [*_signature(function, where).parameters.values()]
+    types = {p.name: _annotation(function, p, where) for p in parameters}
+    takes_context = bool(parameters) and _is_context(types[parameters[0].name])
+    if takes_context:
+        context = parameters.pop(0)
+        del types[context.name]
+        if context.kind is inspect.Parameter.KEYWORD_ONLY:
+            raise UserError(f"{where}: the context is passed by position, not by keyword")
+    documentation = Documentation()
+    if use_docstring_info:
+        documentation = parse_docstring(inspect.getdoc(_code(function)), docstring_style)
+    fields = [
+        _field(parameter, types[parameter.name], documentation, where, strict)
+        for parameter in parameters
+    ]
+    writer = SchemaWriter(strict=strict)
+    schema = writer.root(writer.write_object(fields, where))
+    return ToolSignature(
+        description=documentation.description,
+        takes_context=takes_context,
+        schema=strict_schema(schema, where) if strict else schema,
+        reader=ArgumentReader.of_parameters(types, schema, closed=strict),
+    )
+
+
+def _signature(function: Callable[..., Any], where: str) -> inspect.Signature:
+    if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
+        raise UserError(f"{where}: a generator function returns no single output")
+    try:
+        return inspect.signature(function)
+    except (ValueError, TypeError) as exc:
+        raise UserError(f"{where}: its signature cannot be read: {exc}") from exc
+
+
+def _code(function: Any) -> Any:
+    """The function with the code: behind partials, decorators, methods and callable objects."""
+    while isinstance(function, functools.partial):
+        function = cast("Any", function).func
+    function = inspect.unwrap(function)
+    return function if inspect.isroutine(function) else type(function).__call__
+
+
+def _annotation(function: Callable[..., Any], parameter: inspect.Parameter, where: str) -> Any:
+    """A parameter's type with names in quotes resolved; its empty marker if it has none.
+
+    One by one, so that a return annotation that exists for type checkers only does no harm.
+    """
+    if parameter.annotation is inspect.Parameter.empty:
+        return inspect.Parameter.empty
+    names = getattr(_code(function), "__globals__", {})
+    holder = cast("Any", SimpleNamespace(__annotations__={"it": parameter.annotation}))
+    try:
+        return get_type_hints(holder, globalns=names, include_extras=True)["it"]
+    except (NameError, TypeError, SyntaxError) as exc:
+        raise UserError(
+            f"{where}, parameter {parameter.name!r}: its annotation cannot be read: {exc}"
+        ) from exc
+
+
+def _is_context(annotation: Any) -> bool:
+    kind = get_origin(annotation) or annotation
+    return isinstance(kind, type) and issubclass(kind, RunContext)
+
+
+def _field(
+    parameter: inspect.Parameter,
+    annotation: Any,
+    documentation: Documentation,
+    where: str,
+    strict: bool,
+) -> ClassField:
+    where = f"{where}, parameter {parameter.name!r}"
+    if reason := _KINDS_REFUSED.get(parameter.kind):
+        raise UserError(f"{where} {reason}")
+    if _is_context(annotation):
+        raise UserError(f"{where}: the context can only be the first parameter")
+    empty = inspect.Parameter.empty
+    if annotation is empty and strict:
+        raise UserError(f"{where} has no annotation; annotate it, or use strict_mode=False")
+    return ClassField(
+        name=parameter.name,
+        annotation=Any if annotation is empty else annotation,
+        required=parameter.default is empty,
+        default=UNDEFINED if parameter.default is empty else parameter.default,
+        description=documentation.parameters.get(parameter.name, ""),
+    )

@@ -1,0 +1,370 @@
+"""Session events: what the application sees when it iterates over a session.
+
+The first fifteen are those of the OpenAI Agents SDK, under its names and ``type`` strings; they
+are what a session delivers by default. The others are what applications need and the SDK drops:
+ask for them with ``RealtimeRunConfig(events="all")``, or name the ones wanted.
+"""
+
+from typing import Any, ClassVar, Literal, TypeAlias
+
+import attrs
+
+from .agents.agent import RealtimeAgent
+from .agents.guardrails import InputGuardrailResult, OutputGuardrailResult
+from .agents.tools import FunctionTool
+from .context import RunContext, Usage
+from .items import RealtimeHistory, RealtimeItem
+from .models.events import (
+    RealtimeModelAudioEvent,
+    RealtimeModelEvent,
+    RealtimeModelRateLimit,
+    RealtimeServerError,
+    ResponseStatus,
+)
+
+
+@attrs.frozen(kw_only=True)
+class RealtimeEventInfo:
+    """What all events of a session have in common."""
+
+    context: RunContext[Any]
+    """The run context: the application's own context object, and usage."""
+
+
+@attrs.frozen(kw_only=True)
+class RealtimeAgentStartEvent:
+    """A response began; this agent gives it."""
+
+    agent: RealtimeAgent[Any]
+    info: RealtimeEventInfo
+    type: ClassVar[Literal["agent_start"]] = "agent_start"
+
+
+@attrs.frozen(kw_only=True)
+class RealtimeAgentEndEvent:
+    """A response ended; this is the agent that gave it, also when it handed off meanwhile."""
+
+    agent: RealtimeAgent[Any]
+    info: RealtimeEventInfo
+    type: ClassVar[Literal["agent_end"]] = "agent_end"
+
+
+@attrs.frozen(kw_only=True)
+class RealtimeHandoffEvent:
+    """One agent handed the conversation to another."""
+
+    from_agent: RealtimeAgent[Any]
+    to_agent: RealtimeAgent[Any]
+    info: RealtimeEventInfo
+    type: ClassVar[Literal["handoff"]] = "handoff"
+
+
+@attrs.frozen(kw_only=True)
+class RealtimeToolStart:
+    """A tool begins to run."""
+
+    agent: RealtimeAgent[Any]
+    tool: FunctionTool[Any]
+    arguments: str
+    """JSON text, as the model wrote it."""
+    call_id: str
+    info: RealtimeEventInfo
+    type: ClassVar[Literal["tool_start"]] = "tool_start"
+
+
+@attrs.frozen(kw_only=True)
+class RealtimeToolEnd:
+    """A tool call has its output."""
+
+    agent: RealtimeAgent[Any]
+    tool: FunctionTool[Any]
+    arguments: str
+    output: Any
+    """What the tool returned; where it did not return, the text the model was given instead."""
+    call_id: str
+    info: RealtimeEventInfo
+    type: ClassVar[Literal["tool_end"]] = "tool_end"
+
+
+@attrs.frozen(kw_only=True)
+class RealtimeToolApprovalRequired:
+    """A tool call waits for `approve_tool_call` or `reject_tool_call`."""
+
+    agent: RealtimeAgent[Any]
+    tool: FunctionTool[Any]
+    call_id: str
+    arguments: str
+    info: RealtimeEventInfo
+    type: ClassVar[Literal["tool_approval_required"]] = "tool_approval_required"
+
+
+@attrs.frozen(kw_only=True)
+class RealtimeRawModelEvent:
+    """An event of the model layer, as it came."""
+
+    data: RealtimeModelEvent
+    info: RealtimeEventInfo
+    type: ClassVar[Literal["raw_model_event"]] = "raw_model_event"
+
+
+@attrs.frozen(kw_only=True)
+class RealtimeAudio:
+    """Audio to play, in order."""
+
+    audio: RealtimeModelAudioEvent
+    """Its ``data`` is in the session's output format (PCM16 mono 24 kHz little-endian, unless set
+    otherwise)."""
+    item_id: str
+    content_index: int
+    info: RealtimeEventInfo
+    type: ClassVar[Literal["audio"]] = "audio"
+
+
+@attrs.frozen(kw_only=True)
+class RealtimeAudioEnd:
+    """The audio of this content part is complete."""
+
+    item_id: str
+    content_index: int
+    info: RealtimeEventInfo
+    type: ClassVar[Literal["audio_end"]] = "audio_end"
+
+
+@attrs.frozen(kw_only=True)
+class RealtimeAudioInterrupted:
+    """Stop playing now and forget what is queued: the user will not hear the rest.
+
+    Delivered before anything else that waits, and no more audio of this item follows.
+    """
+
+    item_id: str
+    content_index: int
+    heard_ms: int
+    """How much of this part was heard, in ms."""
+    info: RealtimeEventInfo
+    type: ClassVar[Literal["audio_interrupted"]] = "audio_interrupted"
+
+
+@attrs.frozen(kw_only=True)
+class RealtimeError:
+    """Something went wrong and the session goes on."""
+
+    error: RealtimeServerError | Exception | str
+    info: RealtimeEventInfo
+    type: ClassVar[Literal["error"]] = "error"
+
+
+@attrs.frozen(kw_only=True)
+class RealtimeHistoryUpdated:
+    """The history changed. ``history`` is all of it, as it was at this event."""
+
+    history: RealtimeHistory
+    info: RealtimeEventInfo
+    type: ClassVar[Literal["history_updated"]] = "history_updated"
+
+
+@attrs.frozen(kw_only=True)
+class RealtimeHistoryAdded:
+    """The history has a new item."""
+
+    item: RealtimeItem
+    info: RealtimeEventInfo
+    type: ClassVar[Literal["history_added"]] = "history_added"
+
+
+@attrs.frozen(kw_only=True)
+class RealtimeGuardrailTripped:
+    """An output guardrail tripped: the answer was cut off, and the model told."""
+
+    guardrail_results: tuple[OutputGuardrailResult, ...]
+    message: str
+    """The text that was checked."""
+    info: RealtimeEventInfo
+    type: ClassVar[Literal["guardrail_tripped"]] = "guardrail_tripped"
+
+
+@attrs.frozen(kw_only=True)
+class RealtimeInputAudioTimeoutTriggered:
+    """The user said nothing for the server's idle timeout."""
+
+    info: RealtimeEventInfo
+    type: ClassVar[Literal["input_audio_timeout_triggered"]] = "input_audio_timeout_triggered"
+
+
+# -- what the SDK drops -------------------------------------------------------------
+
+
+@attrs.frozen(kw_only=True)
+class RealtimeUserSpeechStarted:
+    """The user began to speak, at this ms of the input audio."""
+
+    item_id: str
+    audio_start_ms: int
+    info: RealtimeEventInfo
+    type: ClassVar[Literal["user_speech_started"]] = "user_speech_started"
+
+
+@attrs.frozen(kw_only=True)
+class RealtimeUserSpeechStopped:
+    """The user stopped speaking, at this ms of the input audio."""
+
+    item_id: str
+    audio_end_ms: int
+    info: RealtimeEventInfo
+    type: ClassVar[Literal["user_speech_stopped"]] = "user_speech_stopped"
+
+
+@attrs.frozen(kw_only=True)
+class RealtimeUserTranscriptDelta:
+    """A piece of the transcript of what the user says."""
+
+    item_id: str
+    content_index: int
+    delta: str
+    info: RealtimeEventInfo
+    type: ClassVar[Literal["user_transcript_delta"]] = "user_transcript_delta"
+
+
+@attrs.frozen(kw_only=True)
+class RealtimeUserTranscriptCompleted:
+    """What the user said."""
+
+    item_id: str
+    content_index: int
+    transcript: str
+    info: RealtimeEventInfo
+    type: ClassVar[Literal["user_transcript_completed"]] = "user_transcript_completed"
+
+
+@attrs.frozen(kw_only=True)
+class RealtimeUserTranscriptFailed:
+    """What the user said could not be transcribed. The model heard it all the same."""
+
+    item_id: str
+    content_index: int
+    error: RealtimeServerError
+    info: RealtimeEventInfo
+    type: ClassVar[Literal["user_transcript_failed"]] = "user_transcript_failed"
+
+
+@attrs.frozen(kw_only=True)
+class RealtimeTranscriptDelta:
+    """A piece of what the model says (``spoken``) or writes."""
+
+    item_id: str
+    content_index: int
+    delta: str
+    response_id: str
+    spoken: bool
+    info: RealtimeEventInfo
+    type: ClassVar[Literal["transcript_delta"]] = "transcript_delta"
+
+
+@attrs.frozen(kw_only=True)
+class RealtimeResponseDone:
+    """A response ended: how, why, and what it took."""
+
+    response_id: str | None
+    status: ResponseStatus
+    reason: str | None
+    """For cancelled: ``turn_detected`` or ``client_cancelled``; for incomplete:
+    ``max_output_tokens`` or ``content_filter``."""
+    error: RealtimeServerError | None
+    """For failed: why."""
+    usage: Usage | None
+    info: RealtimeEventInfo
+    type: ClassVar[Literal["response_done"]] = "response_done"
+
+
+@attrs.frozen(kw_only=True)
+class RealtimeRateLimitsUpdated:
+    """The server's rate limits as of now."""
+
+    rate_limits: tuple[RealtimeModelRateLimit, ...]
+    info: RealtimeEventInfo
+    type: ClassVar[Literal["rate_limits_updated"]] = "rate_limits_updated"
+
+
+@attrs.frozen(kw_only=True)
+class RealtimeToolProgress:
+    """A running tool reports how far it is (`ToolContext.progress`)."""
+
+    agent: RealtimeAgent[Any]
+    tool: FunctionTool[Any]
+    call_id: str
+    text: str
+    info: RealtimeEventInfo
+    type: ClassVar[Literal["tool_progress"]] = "tool_progress"
+
+
+@attrs.frozen(kw_only=True)
+class RealtimeGuardrailFailed:
+    """A guardrail raised instead of answering."""
+
+    guardrail_name: str
+    error: Exception
+    info: RealtimeEventInfo
+    type: ClassVar[Literal["guardrail_failed"]] = "guardrail_failed"
+
+
+@attrs.frozen(kw_only=True)
+class RealtimeInputGuardrailTripped:
+    """A guardrail on the user's words tripped."""
+
+    guardrail_results: tuple[InputGuardrailResult, ...]
+    message: str
+    """The user's words that were checked."""
+    info: RealtimeEventInfo
+    type: ClassVar[Literal["input_guardrail_tripped"]] = "input_guardrail_tripped"
+
+
+@attrs.frozen(kw_only=True)
+class RealtimeOutputLost:
+    """A tool finished after the connection was gone: the model never heard of it."""
+
+    call_id: str
+    tool_name: str
+    info: RealtimeEventInfo
+    type: ClassVar[Literal["output_lost"]] = "output_lost"
+
+
+@attrs.frozen(kw_only=True)
+class RealtimeDtmfReceived:
+    """A caller pressed a key."""
+
+    key: str
+    info: RealtimeEventInfo
+    type: ClassVar[Literal["dtmf_received"]] = "dtmf_received"
+
+
+RealtimeSessionEvent: TypeAlias = (
+    RealtimeAgentStartEvent
+    | RealtimeAgentEndEvent
+    | RealtimeHandoffEvent
+    | RealtimeToolStart
+    | RealtimeToolEnd
+    | RealtimeToolApprovalRequired
+    | RealtimeRawModelEvent
+    | RealtimeAudio
+    | RealtimeAudioEnd
+    | RealtimeAudioInterrupted
+    | RealtimeError
+    | RealtimeHistoryUpdated
+    | RealtimeHistoryAdded
+    | RealtimeGuardrailTripped
+    | RealtimeInputAudioTimeoutTriggered
+    | RealtimeUserSpeechStarted
+    | RealtimeUserSpeechStopped
+    | RealtimeUserTranscriptDelta
+    | RealtimeUserTranscriptCompleted
+    | RealtimeUserTranscriptFailed
+    | RealtimeTranscriptDelta
+    | RealtimeResponseDone
+    | RealtimeRateLimitsUpdated
+    | RealtimeToolProgress
+    | RealtimeGuardrailFailed
+    | RealtimeInputGuardrailTripped
+    | RealtimeOutputLost
+    | RealtimeDtmfReceived
+)
+"""Anything a session delivers."""

@@ -1,0 +1,104 @@
+"""The audio formats of realtime models, and the arithmetic of bytes and milliseconds.
+
+Used by the playback ledger, the playback tracker and whoever has to know how long some bytes
+sound. It holds facts only: converting audio is the business of `trio_realtime.audio`.
+
+The OpenAI Realtime API knows three formats, each mono: PCM16 little-endian at 24 kHz (48 bytes per
+ms) and the two laws of G.711, µ and A, at 8 kHz (8 bytes per ms). Source: ``RealtimeAudioFormats``
+in ``openai.types.realtime``.
+"""
+
+from collections.abc import Mapping
+from typing import Final, cast
+
+import attrs
+
+from trio_realtime.errors import SettingsError
+
+
+@attrs.frozen(kw_only=True)
+class AudioFormat:
+    """What the bytes of a mono audio stream mean."""
+
+    name: str
+    """As on the wire: ``"audio/pcm"``, ``"audio/pcmu"`` or ``"audio/pcma"``."""
+    rate: int
+    """Samples per second, in Hz."""
+    sample_width: int
+    """Bytes per sample."""
+    silent_sample: bytes
+    """The sample that means silence; all zero bits are loud in G.711."""
+
+    @property
+    def bytes_per_ms(self) -> int:
+        """How many bytes one millisecond takes."""
+        return self.rate * self.sample_width // 1000
+
+    def duration_ms(self, nbytes: int) -> float:
+        """How many milliseconds ``nbytes`` bytes sound."""
+        return nbytes / self.bytes_per_ms
+
+    def nbytes(self, ms: float) -> int:
+        """How many bytes ``ms`` milliseconds take, rounded down to whole samples."""
+        return int(self.rate * ms / 1000) * self.sample_width
+
+    def silence(self, ms: float) -> bytes:
+        """``ms`` milliseconds of silence, rounded down to whole samples."""
+        return self.silent_sample * (self.nbytes(ms) // self.sample_width)
+
+    def to_wire(self) -> dict[str, str | int]:
+        """The format as ``session.update`` wants it: only PCM states its rate."""
+        if self.name == PCM16.name:
+            return {"type": self.name, "rate": self.rate}
+        return {"type": self.name}
+
+
+PCM16: Final = AudioFormat(name="audio/pcm", rate=24_000, sample_width=2, silent_sample=b"\0\0")
+PCMU: Final = AudioFormat(name="audio/pcmu", rate=8_000, sample_width=1, silent_sample=b"\xff")
+PCMA: Final = AudioFormat(name="audio/pcma", rate=8_000, sample_width=1, silent_sample=b"\xd5")
+
+# The names of the GA protocol, of the beta protocol before it, and the bare suffixes which the
+# OpenAI Agents SDK takes as well.
+_BY_NAME: Final = {
+    "audio/pcm": PCM16,
+    "pcm16": PCM16,
+    "pcm": PCM16,
+    "audio/pcmu": PCMU,
+    "g711_ulaw": PCMU,
+    "pcmu": PCMU,
+    "audio/pcma": PCMA,
+    "g711_alaw": PCMA,
+    "pcma": PCMA,
+}
+
+
+def audio_format(spec: object) -> AudioFormat:
+    """The format that ``spec`` names.
+
+    ``spec`` is an `AudioFormat`, a name in any spelling (``"pcm16"``, ``"g711_ulaw"``,
+    ``"audio/pcma"``…), a mapping or object in wire form (``{"type": "audio/pcm", "rate": 24000}``),
+    or None for the protocol's default, PCM16. Raises `~trio_realtime.errors.SettingsError` for
+    anything else, and for a rate that the format does not have.
+    """
+    if isinstance(spec, AudioFormat):
+        return spec
+    if spec is None:
+        return PCM16
+    rate: object = None
+    name: object = spec
+    if isinstance(spec, Mapping):
+        fields = cast("Mapping[str, object]", spec)
+        name, rate = fields.get("type"), fields.get("rate")
+    elif not isinstance(spec, str):
+        name, rate = getattr(spec, "type", None), getattr(spec, "rate", None)
+    found = _BY_NAME.get(name.lower()) if isinstance(name, str) else None
+    if found is None:
+        raise SettingsError(
+            f"unknown audio format {name!r}: known are 'audio/pcm', 'audio/pcmu' and 'audio/pcma'",
+            path="type",
+        )
+    if rate is not None and rate != found.rate:
+        raise SettingsError(
+            f"{found.name} has a rate of {found.rate} Hz, not {rate!r}", path="rate"
+        )
+    return found

@@ -1,0 +1,66 @@
+"""The contract between a session and a model: `RealtimeModel` and `RealtimeConnection`.
+
+A model is a recipe for connections and holds no state of any of them, so one model (and one
+runner) serves any number of sessions at once. Authors of other models subclass both; the tests in
+`trio_realtime.testing.contract` say whether they behave.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager
+
+import trio
+
+from ..config import RealtimeModelConfig
+from .events import RealtimeModelEvent
+from .inputs import RealtimeModelInput
+
+
+class RealtimeConnection(ABC):
+    """One live connection to a model.
+
+    One task iterates; any number of tasks may `send` at the same time.
+    """
+
+    reader_scope: trio.CancelScope | None = None
+    """Set by the iterating task to the scope it iterates in, if it wants to be woken. A connection
+    that has news of its own making (a request nobody answered) while its reader waits cancels the
+    scope; the reader then iterates anew. Cancelling a read loses nothing."""
+
+    @abstractmethod
+    async def send(self, input: RealtimeModelInput) -> None:
+        """Send one input. Inputs of one task arrive in the order they were sent.
+
+        An input is taken whole or not at all: when cancelled, nothing of it was sent. Returning
+        means it will be sent, not that it was; a connection that cannot take more waits here.
+
+        Raises:
+            UserError: the input is wrong; nothing was sent.
+            RealtimeSessionClosed: the connection is closed.
+            RealtimeConnectionError: the connection broke.
+        """
+
+    @abstractmethod
+    def __aiter__(self) -> AsyncIterator[RealtimeModelEvent]:
+        """Iterate over what the model sends, in order, until the connection ends.
+
+        Ends without an error when the server closed cleanly; raises `RealtimeConnectionError` when
+        the connection broke. Cancelling loses no event. It must be kept going: a connection
+        nobody reads may stop answering its server's pings.
+        """
+
+
+class RealtimeModel(ABC):
+    """A model that sessions can connect to."""
+
+    @abstractmethod
+    def connect(
+        self, config: RealtimeModelConfig
+    ) -> AbstractAsyncContextManager[RealtimeConnection]:
+        """Open a connection for the length of an ``async with`` block.
+
+        Entering raises `UserError` for settings that cannot work (before anything is sent) and
+        `RealtimeConnectionError` when the model cannot be reached. Leaving sends what was taken
+        and says goodbye within a bound, also when cancelled, and leaves no task behind. An
+        exception of the block leaves it unchanged.
+        """

@@ -1,0 +1,148 @@
+"""`OpenAIRealtimeWebSocketModel`: where and how to reach the OpenAI Realtime API."""
+
+import os
+import ssl
+from collections.abc import AsyncIterator, Awaitable, Mapping
+from contextlib import asynccontextmanager
+from typing import Any, Final
+from urllib.parse import urlencode
+
+import attrs
+
+from ..._version import __version__
+from ..._nurseries import open_quiet_nursery
+from ...config import UNSET, RealtimeModelConfig, RealtimeSessionModelSettings
+from ...errors import UserError
+from ..interface import RealtimeConnection, RealtimeModel
+from ..playback_tracker import RealtimePlaybackTracker
+from .connection import OpenAIRealtimeConnection
+from .playback import PlaybackLedger
+from .protocol import RealtimeProtocol
+from .session_update import DEFAULT_MODEL
+from .transports import StreamFactory, TransportKind, TransportSettings, open_transport
+from .turns import ResponseTurns
+
+DEFAULT_URL: Final = "wss://api.openai.com/v1/realtime"
+API_KEY_VARIABLE: Final = "OPENAI_API_KEY"
+USER_AGENT: Final = f"trio-realtime/{__version__}"
+
+
+@attrs.frozen(kw_only=True)
+class OpenAIRealtimeWebSocketModel(RealtimeModel):
+    """The OpenAI Realtime API (GA) over WebSocket: the default model of `RealtimeRunner`.
+
+    A recipe without state: one serves any number of sessions. What a session needs (key, URL,
+    headers, settings) comes with its `RealtimeModelConfig`.
+    """
+
+    transport: TransportKind = "auto"
+    """Which WebSocket library: ``"trio-websocket"``, ``"websockets"`` (the ``[fast]`` extra), or
+    ``"auto"``, which takes the fast one where it is installed."""
+    ssl_context: ssl.SSLContext | None = None
+    """For ``wss`` URLs; ``None`` is the standard library's default context."""
+    stream_factory: StreamFactory | None = None
+    """Dials instead of TCP: ``await stream_factory(host, port)`` returns a byte stream. For tests
+    over memory streams, tunnels and proxies of your own."""
+
+    @asynccontextmanager
+    async def connect(self, config: RealtimeModelConfig) -> AsyncIterator[RealtimeConnection]:
+        """See `RealtimeModel.connect`.
+
+        The session's settings are the first thing sent. What is sent before the server has
+        acknowledged them is handled after them, in order.
+        """
+        settings = config.initial_model_settings or RealtimeSessionModelSettings()
+        transport_settings = _transport_settings(config.transport)
+        protocol = self._protocol(config, settings)
+        url = self._url(config, settings)
+        headers = await _headers(config)
+        async with open_transport(
+            url,
+            headers=headers,
+            settings=transport_settings,
+            ssl_context=self.ssl_context,
+            stream_factory=self.stream_factory,
+            kind=self.transport,
+        ) as transport:
+            connection = OpenAIRealtimeConnection(transport, protocol, transport_settings)
+            async with open_quiet_nursery() as nursery:
+                nursery.start_soon(connection.write)
+                nursery.start_soon(connection.keep_alive)
+                try:
+                    yield connection
+                finally:
+                    await connection.flush()
+
+    def _protocol(
+        self, config: RealtimeModelConfig, settings: RealtimeSessionModelSettings
+    ) -> RealtimeProtocol:
+        tracker = config.playback_tracker
+        if tracker is not None and not isinstance(tracker, RealtimePlaybackTracker):
+            raise UserError(
+                "playback_tracker must be a RealtimePlaybackTracker, "
+                f"not {type(tracker).__name__}"
+            )
+        protocol = RealtimeProtocol(
+            call_id=config.call_id,
+            playback=PlaybackLedger(tracker=tracker),
+            turns=ResponseTurns(timeout=config.response_timeout),
+        )
+        protocol.open(settings)
+        return protocol
+
+    def _url(self, config: RealtimeModelConfig, settings: RealtimeSessionModelSettings) -> str:
+        """A URL of the caller's own is used as it is, except that a call is attached to."""
+        if config.call_id is not None:
+            base = config.url or DEFAULT_URL
+            return base if "call_id=" in base else _with_query(base, call_id=config.call_id)
+        if config.url is not None:
+            return config.url
+        name = settings.model_name
+        return _with_query(DEFAULT_URL, model=DEFAULT_MODEL if name is UNSET else name)
+
+
+def _with_query(url: str, **parameters: str) -> str:
+    return f"{url}{'&' if '?' in url else '?'}{urlencode(parameters)}"
+
+
+def _transport_settings(given: object) -> TransportSettings:
+    if given is None:
+        return TransportSettings()
+    if isinstance(given, TransportSettings):
+        return given
+    raise UserError(
+        f"transport must be TransportSettings or a mapping of them, not {type(given).__name__}"
+    )
+
+
+async def _headers(config: RealtimeModelConfig) -> Mapping[str, str]:
+    """Headers of the caller's own stand for themselves; otherwise the key makes one."""
+    if config.headers is None:
+        own = {"Authorization": f"Bearer {await get_api_key(config)}"}
+    else:
+        own = dict(config.headers)
+    if not any(name.lower() == "user-agent" for name in own):
+        own["User-Agent"] = USER_AGENT
+    return own
+
+
+async def get_api_key(config: RealtimeModelConfig) -> str:
+    """The key of this config, asked for if it is a function, or else of the environment.
+
+    Raises:
+        UserError: there is none.
+    """
+    key: Any = config.api_key
+    if callable(key):
+        key = key()
+        if isinstance(key, Awaitable):
+            key = await key
+    key = key or os.environ.get(API_KEY_VARIABLE)
+    if not key:
+        raise UserError(
+            f"no API key: set the environment variable {API_KEY_VARIABLE}, or give api_key (or "
+            "headers of your own) in the model config"
+        )
+    if not isinstance(key, str):
+        raise UserError(f"api_key must be (or return) a string, not {type(key).__name__}")
+    return key

@@ -1,0 +1,13 @@
+"""WebSocket client transports behind one seam: text frames in, text frames out, close.
+
+``seam`` is the interface and its settings, ``opening`` the door. ``target``, ``endings`` and
+``frames`` decide without waiting; ``dialing``, ``proxies`` and ``lifecycle`` are what the two
+implementations share: ``trio_websocket_transport``, the default, and ``websockets_transport``.
+"""
+
+from .opening import open_transport as open_transport
+from .proxies import http_proxy as http_proxy
+from .seam import StreamFactory as StreamFactory
+from .seam import TextTransport as TextTransport
+from .seam import TransportKind as TransportKind
+from .seam import TransportSettings as TransportSettings

@@ -1,0 +1,354 @@
+"""Turns: the one owner of ``response.create`` and ``response.cancel``.
+
+Rules, from the behaviour of the GA API:
+
+1. At most one response of the conversation is active. Asking for another is refused with
+   ``conversation_already_has_active_response``; no user of this library ever sees that error.
+2. Automatic requests (a message, tool outputs) that pile up while a response is active become one
+   request. Manual ones (`create_response`, raw) never merge; the order of requests is kept.
+3. A ``response.create`` that the server refuses frees the slot; an unrelated error does not.
+4. One refused because a response was active already (the server's turn detection was quicker) is
+   kept, and sent again when that response is over.
+5. A request made while a cancel is in flight waits for ``response.done``.
+6. When ``response.created`` never comes, the slot is freed after a time limit and the request is
+   reported as lost.
+
+Responses beside the conversation (``conversation="none"``) are no turns: they pass by this module.
+
+The machine holds no clock and sends nothing: each step returns what to send. `protocol` calls it.
+
+::
+
+                       request                 created
+          ┌──────┐ ──────────────► ┌───────────┐ ─────────► ┌────────┐   cancel    ┌────────────┐
+          │ IDLE │                 │ REQUESTED │            │ ACTIVE │ ──────────► │ CANCELLING │
+          └──────┘ ◄────────────── └───────────┘            └────────┘             └────────────┘
+              ▲      refused, expired                           │ done                  │ done
+              └─────────────────────────────────────────────────┴───────────────────────┘
+                               (the next request, if one waits, is sent at once)
+"""
+
+import enum
+from collections import deque
+from collections.abc import Callable, Mapping
+from typing import Any, TypeAlias
+
+import attrs
+
+CREATE_TIMEOUT = 30.0
+"""Seconds until a ``response.create`` that nothing answers counts as lost."""
+
+
+class TurnState(enum.Enum):
+    """Where the conversation's one slot for a response is."""
+
+    IDLE = "idle"
+    REQUESTED = "requested"
+    ACTIVE = "active"
+    CANCELLING = "cancelling"
+
+
+class TurnEvent(enum.Enum):
+    """What moves it: `request` and `cancel` come from us, the others from the server or clock."""
+
+    REQUEST = "request"
+    CANCEL = "cancel"
+    CREATED = "created"
+    DONE = "done"
+    REFUSED = "refused"
+    BUSY = "busy"
+    CANCEL_REFUSED = "cancel_refused"
+    EXPIRED = "expired"
+
+
+@attrs.frozen(kw_only=True)
+class CreateRequest:
+    """A wish for a response. Automatic ones have no parameters."""
+
+    event_id: str
+    automatic: bool
+    params: Mapping[str, Any] | None = None
+
+
+@attrs.frozen(kw_only=True)
+class SendCreate:
+    """Send ``response.create`` now."""
+
+    request: CreateRequest
+
+
+@attrs.frozen(kw_only=True)
+class SendCancel:
+    """Send ``response.cancel`` now."""
+
+    response_id: str | None
+    event_id: str
+
+
+@attrs.frozen(kw_only=True)
+class ReportLost:
+    """Tell the application that a request was never answered."""
+
+    request: CreateRequest
+
+
+TurnCommand: TypeAlias = SendCreate | SendCancel | ReportLost
+
+
+@attrs.define(eq=False, kw_only=True)
+class _Step:
+    """One event with what came with it."""
+
+    event: TurnEvent
+    now: float
+    response_id: str | None = None
+    request: CreateRequest | None = None
+    event_id: str | None = None
+
+
+@attrs.define(eq=False)
+class ResponseTurns:
+    """The state of one connection's turns."""
+
+    timeout: float | None = CREATE_TIMEOUT
+    """Seconds until a request that nothing answers counts as lost; ``None``: never."""
+    state: TurnState = TurnState.IDLE
+    active_response_id: str | None = None
+    """The active response; ``None`` when there is none or its id is not known."""
+    deadline: float | None = None
+    """When to call `expire`, on the clock of the ``now`` arguments."""
+    _sent: CreateRequest | None = None
+    _cancel_when_created: bool = False
+    _cancel_event_id: str | None = None
+    _waiting: deque[CreateRequest] = attrs.field(factory=deque)
+    _count: int = 0
+
+    @property
+    def waiting(self) -> int:
+        """How many requests wait for the slot."""
+        return len(self._waiting)
+
+    # -- what we want ------------------------------------------------------------
+    def request(
+        self, *, now: float, automatic: bool = True, params: Mapping[str, Any] | None = None,
+        event_id: str | None = None,
+    ) -> list[TurnCommand]:
+        """Ask for a response. ``event_id`` is the caller's own, from a raw message."""
+        request = CreateRequest(
+            event_id=event_id or self._new_event_id(), automatic=automatic, params=params
+        )
+        return self._step(_Step(event=TurnEvent.REQUEST, now=now, request=request))
+
+    def cancel(
+        self, *, now: float, response_id: str | None = None, event_id: str | None = None
+    ) -> list[TurnCommand]:
+        """Cancel the active (or requested) response; if an id is given, only that response."""
+        return self._step(
+            _Step(event=TurnEvent.CANCEL, now=now, response_id=response_id, event_id=event_id)
+        )
+
+    # -- what the server says ----------------------------------------------------
+    def created(self, response_id: str | None, *, now: float) -> list[TurnCommand]:
+        """A response of the conversation began, whoever asked for it."""
+        return self._step(_Step(event=TurnEvent.CREATED, now=now, response_id=response_id))
+
+    def done(self, response_id: str | None, *, now: float) -> list[TurnCommand]:
+        """A response of the conversation is over."""
+        return self._step(_Step(event=TurnEvent.DONE, now=now, response_id=response_id))
+
+    def error(
+        self, *, code: str | None, event_id: str | None, now: float
+    ) -> tuple[bool, list[TurnCommand]]:
+        """An error arrived. The first result says whether it is ours alone, not the user's."""
+        if code == "conversation_already_has_active_response":
+            if event_id is None or (self._sent is not None and event_id == self._sent.event_id):
+                return True, self._step(_Step(event=TurnEvent.BUSY, now=now, event_id=event_id))
+            return False, []
+        if code == "response_cancel_not_active" and event_id == self._cancel_event_id is not None:
+            return True, self._step(_Step(event=TurnEvent.CANCEL_REFUSED, now=now))
+        if self._sent is not None and event_id == self._sent.event_id:
+            return False, self._step(_Step(event=TurnEvent.REFUSED, now=now, event_id=event_id))
+        return False, []
+
+    def expire(self, *, now: float) -> list[TurnCommand]:
+        """The clock passed `deadline`; earlier calls change nothing."""
+        if self.deadline is None or now < self.deadline:
+            return []
+        return self._step(_Step(event=TurnEvent.EXPIRED, now=now))
+
+    # -- the machine -------------------------------------------------------------
+    def _step(self, step: _Step) -> list[TurnCommand]:
+        return TRANSITIONS[self.state, step.event](self, step)
+
+    def _new_event_id(self) -> str:
+        self._count += 1
+        return f"turn_{self._count}"
+
+    def _send(self, request: CreateRequest, now: float) -> list[TurnCommand]:
+        self.state = TurnState.REQUESTED
+        self.active_response_id = None
+        self._limit(now)
+        self._sent = request
+        self._cancel_when_created = False
+        self._cancel_event_id = None
+        return [SendCreate(request=request)]
+
+    def _limit(self, now: float) -> None:
+        self.deadline = None if self.timeout is None else now + self.timeout
+
+    def _send_cancel(self, event_id: str | None) -> list[TurnCommand]:
+        self.state = TurnState.CANCELLING
+        self._cancel_event_id = event_id or self._new_event_id()
+        return [SendCancel(response_id=self.active_response_id, event_id=self._cancel_event_id)]
+
+    def _free(self, now: float) -> list[TurnCommand]:
+        """The slot is empty: send what waits first, or rest."""
+        if self._waiting:
+            return self._send(self._waiting.popleft(), now)
+        self.state = TurnState.IDLE
+        self.active_response_id = None
+        self.deadline = None
+        self._sent = None
+        self._cancel_when_created = False
+        self._cancel_event_id = None
+        return []
+
+
+Action: TypeAlias = Callable[[ResponseTurns, _Step], list[TurnCommand]]
+
+# ruff: noqa: SLF001 - the actions below are the machine's own
+# pyright: reportPrivateUsage=false
+
+
+def _nothing(_turns: ResponseTurns, _step: _Step) -> list[TurnCommand]:
+    return []
+
+
+def _send_request(turns: ResponseTurns, step: _Step) -> list[TurnCommand]:
+    assert step.request is not None
+    return turns._send(step.request, step.now)
+
+
+def _queue_request(turns: ResponseTurns, step: _Step) -> list[TurnCommand]:
+    """Rule 2: one automatic request waits at most; manual ones queue."""
+    assert step.request is not None
+    if not (step.request.automatic and any(r.automatic for r in turns._waiting)):
+        turns._waiting.append(step.request)
+    return []
+
+
+def _begin(turns: ResponseTurns, step: _Step) -> list[TurnCommand]:
+    turns.state = TurnState.ACTIVE
+    turns.active_response_id = step.response_id
+    turns.deadline = None
+    if turns._cancel_when_created:
+        turns._cancel_when_created = False
+        return turns._send_cancel(None)
+    return []
+
+
+def _begin_another(turns: ResponseTurns, step: _Step) -> list[TurnCommand]:
+    """A second response began before the first's end was seen: the newest holds the slot."""
+    turns.active_response_id = step.response_id
+    turns.deadline = None
+    turns.state = TurnState.ACTIVE
+    return []
+
+
+def _end(turns: ResponseTurns, step: _Step) -> list[TurnCommand]:
+    """Only the end of the active response frees the slot; an unknown id matches any."""
+    known = turns.active_response_id is not None and step.response_id is not None
+    if known and turns.active_response_id != step.response_id:
+        return []
+    return turns._free(step.now)
+
+
+def _refused(turns: ResponseTurns, step: _Step) -> list[TurnCommand]:
+    """Rule 3."""
+    return turns._free(step.now)
+
+
+def _keep_for_later(turns: ResponseTurns) -> None:
+    """Rule 4: what was sent goes back to the head, unless a waiting one will do for it."""
+    sent, turns._sent = turns._sent, None
+    if sent is not None and not (sent.automatic and any(r.automatic for r in turns._waiting)):
+        turns._waiting.appendleft(sent)
+
+
+def _busy(turns: ResponseTurns, step: _Step) -> list[TurnCommand]:
+    """Another response holds the slot, and we have not seen it begin (or never will)."""
+    _keep_for_later(turns)
+    turns.state = TurnState.ACTIVE
+    turns.active_response_id = None
+    # Its end may have been missed as well; the limit keeps the queue from waiting for ever.
+    turns._limit(step.now)
+    return []
+
+
+def _busy_while_active(turns: ResponseTurns, _step: _Step) -> list[TurnCommand]:
+    """The response taken for ours was the server's own."""
+    _keep_for_later(turns)
+    return []
+
+
+def _cancel_later(turns: ResponseTurns, step: _Step) -> list[TurnCommand]:
+    """Nothing to cancel by id yet: the response gets its cancel as soon as it has one."""
+    if step.response_id is None:
+        turns._cancel_when_created = True
+    return []
+
+
+def _cancel_now(turns: ResponseTurns, step: _Step) -> list[TurnCommand]:
+    if step.response_id not in {None, turns.active_response_id}:
+        return []
+    return turns._send_cancel(step.event_id)
+
+
+def _lost(turns: ResponseTurns, step: _Step) -> list[TurnCommand]:
+    """Rule 6."""
+    sent = turns._sent
+    assert sent is not None
+    return [ReportLost(request=sent), *turns._free(step.now)]
+
+
+def _end_unseen(turns: ResponseTurns, step: _Step) -> list[TurnCommand]:
+    return turns._free(step.now)
+
+
+_IDLE, _REQUESTED = TurnState.IDLE, TurnState.REQUESTED
+_ACTIVE, _CANCELLING = TurnState.ACTIVE, TurnState.CANCELLING
+
+TRANSITIONS: dict[tuple[TurnState, TurnEvent], Action] = {
+    (_IDLE, TurnEvent.REQUEST): _send_request,
+    (_IDLE, TurnEvent.CANCEL): _nothing,
+    (_IDLE, TurnEvent.CREATED): _begin,  # the server's turn detection asked for it
+    (_IDLE, TurnEvent.DONE): _nothing,
+    (_IDLE, TurnEvent.REFUSED): _nothing,
+    (_IDLE, TurnEvent.BUSY): _busy,
+    (_IDLE, TurnEvent.CANCEL_REFUSED): _nothing,
+    (_IDLE, TurnEvent.EXPIRED): _nothing,
+    (_REQUESTED, TurnEvent.REQUEST): _queue_request,
+    (_REQUESTED, TurnEvent.CANCEL): _cancel_later,
+    (_REQUESTED, TurnEvent.CREATED): _begin,
+    (_REQUESTED, TurnEvent.DONE): _nothing,  # an older one's; ours has not begun
+    (_REQUESTED, TurnEvent.REFUSED): _refused,
+    (_REQUESTED, TurnEvent.BUSY): _busy,
+    (_REQUESTED, TurnEvent.CANCEL_REFUSED): _nothing,
+    (_REQUESTED, TurnEvent.EXPIRED): _lost,
+    (_ACTIVE, TurnEvent.REQUEST): _queue_request,
+    (_ACTIVE, TurnEvent.CANCEL): _cancel_now,
+    (_ACTIVE, TurnEvent.CREATED): _begin_another,
+    (_ACTIVE, TurnEvent.DONE): _end,
+    (_ACTIVE, TurnEvent.REFUSED): _nothing,  # it was created all the same
+    (_ACTIVE, TurnEvent.BUSY): _busy_while_active,
+    (_ACTIVE, TurnEvent.CANCEL_REFUSED): _nothing,
+    (_ACTIVE, TurnEvent.EXPIRED): _end_unseen,
+    (_CANCELLING, TurnEvent.REQUEST): _queue_request,
+    (_CANCELLING, TurnEvent.CANCEL): _nothing,
+    (_CANCELLING, TurnEvent.CREATED): _begin_another,
+    (_CANCELLING, TurnEvent.DONE): _end,
+    (_CANCELLING, TurnEvent.REFUSED): _nothing,
+    (_CANCELLING, TurnEvent.BUSY): _busy_while_active,
+    (_CANCELLING, TurnEvent.CANCEL_REFUSED): _end_unseen,  # it was over before the cancel came
+    (_CANCELLING, TurnEvent.EXPIRED): _end_unseen,
+}

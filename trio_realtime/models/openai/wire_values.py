@@ -1,0 +1,248 @@
+"""The objects inside server events: items, responses, usage, the session's echo, errors.
+
+Shapes follow ``openai.types.realtime``. Only what a client reads is declared; msgspec skips the
+rest of a frame without building it, the base64 audio inside items above all. Enumerations stay
+plain strings, because a new value must not cost an event. ``None`` is the server's null or silence.
+
+All are frozen and hold no cycles, so the garbage collector does not track them (``gc=False``).
+`wire` builds its events from them, and whoever reads those imports them from here.
+"""
+
+from types import MappingProxyType
+from typing import Any
+
+import msgspec
+from msgspec import UNSET, UnsetType
+
+
+class WireValue(msgspec.Struct, frozen=True, gc=False):
+    """Base: immutable, compared by value."""
+
+
+class WirePart(WireValue, frozen=True):
+    """One content part of a message, without its audio."""
+
+    type: str | None = None
+    """``input_text``, ``input_audio``, ``input_image``, ``output_text``, ``output_audio``; in
+    ``response.content_part.*`` also ``text`` and ``audio``."""
+    text: str | None = None
+    transcript: str | None = None
+    image_url: str | None = None
+    detail: str | None = None
+
+
+class WireMcpTool(WireValue, frozen=True):
+    """A tool that a hosted MCP server offers."""
+
+    name: str
+    description: str | None = None
+    input_schema: Any = None
+    annotations: Any = None
+
+
+class WireMcpError(WireValue, frozen=True):
+    """Why a hosted MCP call failed; ``code`` is there for protocol and HTTP errors."""
+
+    type: str
+    message: str
+    code: int | None = None
+
+
+NEEDED_BY_ITEM_TYPE = MappingProxyType(
+    {
+        "message": ("role",),
+        "function_call": ("name", "arguments"),
+        "function_call_output": ("call_id", "output"),
+        "mcp_approval_request": ("id", "server_label", "name", "arguments"),
+        "mcp_approval_response": ("id", "approval_request_id", "approve"),
+        "mcp_call": ("id", "server_label", "name", "arguments"),
+        "mcp_list_tools": ("server_label",),
+    }
+)
+"""What an item of each type must have. An item of another type may be anything."""
+
+
+class WireItem(WireValue, frozen=True):
+    """A conversation item of any type; the fields of the other types are ``None`` or empty."""
+
+    type: str
+    id: str | None = None
+    status: str | None = None
+    role: str | None = None
+    content: tuple[WirePart, ...] = ()
+    call_id: str | None = None
+    name: str | None = None
+    arguments: str | None = None
+    output: str | None = None
+    server_label: str | None = None
+    approval_request_id: str | None = None
+    approve: bool | None = None
+    reason: str | None = None
+    error: WireMcpError | None = None
+    tools: tuple[WireMcpTool, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Raise `ValueError` for an item that lacks what its type is about."""
+        for name in NEEDED_BY_ITEM_TYPE.get(self.type, ()):
+            if getattr(self, name) is None:
+                raise ValueError(f"{self.type} item missing required field `{name}`")
+
+
+class WireCachedTokens(WireValue, frozen=True):
+    """Cached input tokens by modality."""
+
+    text_tokens: int | None = None
+    audio_tokens: int | None = None
+    image_tokens: int | None = None
+
+
+class WireInputTokens(WireValue, frozen=True):
+    """Input tokens by modality; the cached ones are part of them."""
+
+    text_tokens: int | None = None
+    audio_tokens: int | None = None
+    image_tokens: int | None = None
+    cached_tokens: int | None = None
+    cached_tokens_details: WireCachedTokens | None = None
+
+
+class WireOutputTokens(WireValue, frozen=True):
+    """Output tokens by modality."""
+
+    text_tokens: int | None = None
+    audio_tokens: int | None = None
+
+
+class WireUsage(WireValue, frozen=True):
+    """The tokens of one response."""
+
+    total_tokens: int | None = None
+    input_tokens: int | None = None
+    output_tokens: int | None = None
+    input_token_details: WireInputTokens | None = None
+    output_token_details: WireOutputTokens | None = None
+
+
+class WireTranscriptionTokens(WireValue, frozen=True):
+    """Input tokens of a transcription by modality."""
+
+    text_tokens: int | None = None
+    audio_tokens: int | None = None
+
+
+class WireTranscriptionUsage(WireValue, frozen=True):
+    """What a transcription took: tokens (``type="tokens"``) or ``seconds`` (``"duration"``)."""
+
+    type: str
+    total_tokens: int | None = None
+    input_tokens: int | None = None
+    output_tokens: int | None = None
+    input_token_details: WireTranscriptionTokens | None = None
+    seconds: float | None = None
+
+
+class WireStatusError(WireValue, frozen=True):
+    """Why a response or a transcription failed."""
+
+    type: str | None = None
+    code: str | None = None
+    message: str | None = None
+    param: str | None = None
+
+
+class WireStatusDetails(WireValue, frozen=True):
+    """How a response ended.
+
+    ``reason`` is ``turn_detected`` or ``client_cancelled`` when cancelled, ``max_output_tokens``
+    or ``content_filter`` when incomplete; ``error`` is there when it failed.
+    """
+
+    type: str | None = None
+    reason: str | None = None
+    error: WireStatusError | None = None
+
+
+class WireResponse(WireValue, frozen=True):
+    """A response: ``in_progress`` when created; usage and output are complete when it is done."""
+
+    id: str | None = None
+    status: str | None = None
+    status_details: WireStatusDetails | None = None
+    output: tuple[WireItem, ...] | None = None
+    conversation_id: str | None = None
+    """``None`` for a response beside the conversation."""
+    usage: WireUsage | None = None
+    metadata: dict[str, str] | None = None
+
+
+class WireError(WireValue, frozen=True):
+    """The ``error`` object of an ``error`` event."""
+
+    type: str
+    message: str
+    code: str | None = None
+    param: str | None = None
+    event_id: str | None = None
+    """The client event it is about."""
+
+
+class WireRateLimit(WireValue, frozen=True):
+    """One rate limit: ``name`` is ``requests`` or ``tokens``."""
+
+    name: str | None = None
+    limit: int | None = None
+    remaining: int | None = None
+    reset_seconds: float | None = None
+
+
+class WireConversation(WireValue, frozen=True):
+    """The conversation of a session."""
+
+    id: str | None = None
+
+
+class WireAudioFormat(WireValue, frozen=True):
+    """``audio/pcm`` (PCM16 mono little-endian), ``audio/pcmu`` or ``audio/pcma``; rate in Hz."""
+
+    type: str | None = None
+    rate: int | None = None
+
+
+class WireTurnDetection(WireValue, frozen=True):
+    """Turn detection as the server runs it."""
+
+    type: str
+    create_response: bool | None = None
+    interrupt_response: bool | None = None
+
+
+class WireAudioInput(WireValue, frozen=True):
+    """Input audio. ``turn_detection`` is ``None`` when off, `UNSET` when not mentioned."""
+
+    format: WireAudioFormat | None = None
+    turn_detection: WireTurnDetection | UnsetType | None = UNSET
+
+
+class WireAudioOutput(WireValue, frozen=True):
+    """Output audio."""
+
+    format: WireAudioFormat | None = None
+
+
+class WireSessionAudio(WireValue, frozen=True):
+    """Audio both ways; a transcription session has no output."""
+
+    input: WireAudioInput | None = None
+    output: WireAudioOutput | None = None
+
+
+class WireSession(WireValue, frozen=True):
+    """The server's echo of the session's configuration."""
+
+    type: str | None = None
+    """``realtime`` or ``transcription``."""
+    id: str | None = None
+    model: str | None = None
+    expires_at: int | None = None
+    """When the server will end the session, in Unix seconds."""
+    audio: WireSessionAudio | None = None

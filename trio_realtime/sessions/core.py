@@ -1,0 +1,57 @@
+"""What the tasks of one session share, and nothing else.
+
+`session` makes it and hands it to each task. Anything only one task needs lives with that task.
+"""
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import attrs
+
+from ..agents.agent import RealtimeAgent
+from ..config import RealtimeRunConfig
+from ..context import RunContext
+from ..events import (
+    RealtimeError,
+    RealtimeEventInfo,
+    RealtimeHistoryAdded,
+    RealtimeHistoryUpdated,
+)
+from ..models.interface import RealtimeConnection
+from .bound_agent import BoundAgent
+from .event_buffer import EventBuffer
+from .history import Added, Change, History
+
+
+@attrs.define(eq=False, kw_only=True)
+class SessionCore:
+    """The shared parts of a running session."""
+
+    config: RealtimeRunConfig
+    context: RunContext[Any]
+    events: EventBuffer
+    connection: RealtimeConnection
+    bound: BoundAgent
+    """The current agent with its tools; a handoff replaces it."""
+    bind: Callable[[RealtimeAgent[Any]], Awaitable[BoundAgent]]
+    """Makes a later agent ready to take over."""
+    history: History = attrs.field(factory=History)
+    info: RealtimeEventInfo = attrs.field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self.info = RealtimeEventInfo(context=self.context)
+
+    def tell_history(self, change: Change) -> None:
+        """Tell the application what an event did to the history."""
+        if change is None:
+            return
+        if isinstance(change, Added):
+            self.events.put(RealtimeHistoryAdded(item=change.item, info=self.info))
+        elif self.events.wants("history_updated"):
+            self.events.put(
+                RealtimeHistoryUpdated(history=self.history.snapshot(), info=self.info)
+            )
+
+    def tell_error(self, error: Exception) -> None:
+        """Tell the application of a problem that the session survives."""
+        self.events.put(RealtimeError(error=error, info=self.info))

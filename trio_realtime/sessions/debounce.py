@@ -1,0 +1,47 @@
+"""When to check what the model says: a pure count of characters.
+
+Checking each delta would cost a guardrail call per word. A text is due each time it has grown by
+the debounce length, and once more at the end if anything is unchecked, so that a short answer is
+checked too.
+"""
+
+import attrs
+
+
+@attrs.define(eq=False)
+class GrowingText:
+    """The text of one item as it arrives."""
+
+    debounce: int
+    _pieces: list[str] = attrs.field(factory=list)
+    _length: int = 0
+    _checked: int = 0
+    """Length up to which the text was handed out for checking."""
+
+    def add(self, delta: str) -> bool:
+        """Add a piece; true when a check is due."""
+        self._pieces.append(delta)
+        self._length += len(delta)
+        return self.due
+
+    @property
+    def due(self) -> bool:
+        """Whether the text has reached another multiple of the debounce length."""
+        return self._length // self.debounce > self._checked // self.debounce
+
+    @property
+    def unchecked(self) -> bool:
+        """Whether there is text that `take` has not handed out."""
+        return self._length > self._checked
+
+    @property
+    def checked(self) -> int:
+        """Characters handed out for checking."""
+        return self._checked
+
+    def take(self) -> str:
+        """The whole text so far, which counts as handed out."""
+        text = "".join(self._pieces)
+        self._pieces = [text]
+        self._checked = self._length
+        return text

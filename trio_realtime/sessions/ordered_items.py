@@ -1,0 +1,199 @@
+"""Items in the order of the conversation, with snapshots that cost next to nothing.
+
+The server says of each item which one it follows, not always in the order we learn of them, and
+mentions items that history does not show (tool outputs, calls still being written, deleted ones).
+All of them have a place here; only those with an item are seen.
+
+The places form a tree: an item's parent is the one it follows, or none. The order is the tree's
+depth-first walk, where of two children of one parent the later comes first (it was put directly
+behind the parent) and roots keep the order of arrival. `OrderedItems` keeps that walk up to date
+in leaves of bounded size, so that adding, changing and snapshotting do not slow down as the
+conversation grows. `sessions.history` is the only caller.
+"""
+
+from collections.abc import Iterator, Sequence
+from itertools import chain
+from typing import overload
+
+import attrs
+
+from ..items import RealtimeItem
+
+LEAF_SIZE = 64
+"""Places in a leaf before it is split in two. A change rebuilds one leaf."""
+
+
+class HistoryView(Sequence[RealtimeItem]):
+    """A read-only sequence of items that never changes, shared rather than copied."""
+
+    __slots__ = ("_leaves", "_length")
+
+    def __init__(self, leaves: tuple[tuple[RealtimeItem, ...], ...] = ()) -> None:
+        self._leaves = leaves
+        self._length: int | None = None
+
+    def __len__(self) -> int:
+        if self._length is None:
+            self._length = sum(map(len, self._leaves))
+        return self._length
+
+    def __iter__(self) -> Iterator[RealtimeItem]:
+        return chain.from_iterable(self._leaves)
+
+    def __reversed__(self) -> Iterator[RealtimeItem]:
+        return chain.from_iterable(reversed(leaf) for leaf in reversed(self._leaves))
+
+    @overload
+    def __getitem__(self, index: int) -> RealtimeItem: ...
+    @overload
+    def __getitem__(self, index: slice) -> tuple[RealtimeItem, ...]: ...
+    def __getitem__(self, index: int | slice) -> RealtimeItem | tuple[RealtimeItem, ...]:
+        if isinstance(index, slice):
+            return tuple(self)[index]
+        if index < 0:
+            index += len(self)
+        if index >= 0:
+            for leaf in self._leaves:
+                if index < len(leaf):
+                    return leaf[index]
+                index -= len(leaf)
+        raise IndexError("history index out of range")
+
+    def __eq__(self, other: object) -> bool:
+        if isinstance(other, HistoryView | list | tuple):
+            return len(self) == len(other) and all(a == b for a, b in zip(self, other, strict=True))
+        return NotImplemented
+
+    __hash__ = None  # type: ignore[assignment]  # equal to lists, which have none either
+
+    def __repr__(self) -> str:
+        return f"<HistoryView of {len(self)} items>"
+
+
+@attrs.define(eq=False)
+class _Leaf:
+    """A run of places. ``view`` is what is visible of it; ``None`` after a change."""
+
+    ids: list[str]
+    view: tuple[RealtimeItem, ...] | None = None
+
+
+@attrs.define(eq=False)
+class OrderedItems:
+    """Places in conversation order, some with an item."""
+
+    _items: dict[str, RealtimeItem] = attrs.field(factory=dict)
+    _parents: dict[str, str | None] = attrs.field(factory=dict)
+    _children: dict[str, list[str]] = attrs.field(factory=dict)
+    _leaves: list[_Leaf] = attrs.field(factory=lambda: [_Leaf([])])
+    _leaf_of: dict[str, _Leaf] = attrs.field(factory=dict)
+    _snapshot: HistoryView | None = attrs.field(factory=HistoryView)
+
+    def get(self, item_id: str) -> RealtimeItem | None:
+        """The item, if it is visible."""
+        return self._items.get(item_id)
+
+    def __contains__(self, item_id: str) -> bool:
+        """Whether it has a place, visible or not."""
+        return item_id in self._parents
+
+    def place(self, item_id: str, parent: str | None) -> None:
+        """Give it the place behind ``parent``; without one, the end (or the place it has)."""
+        known = item_id in self._parents
+        if known and (parent is None or self._parents[item_id] == parent):
+            return
+        if parent == item_id or (parent is not None and self._is_below(parent, item_id)):
+            parent = None  # a server's mistake must not become our loop
+            if known:
+                return
+        self._detach(item_id)
+        self._parents[item_id] = parent
+        if parent is not None:
+            self._children.setdefault(parent, []).append(item_id)
+        if known or item_id in self._children or (parent is not None and parent not in self._parents):
+            self._rebuild()  # rare: moved, or learnt of in the wrong order
+        else:
+            self._insert(item_id, parent)
+
+    def set(self, item: RealtimeItem) -> None:
+        """Show this item in the place of its id (the end, if it has none yet)."""
+        self.place(item.item_id, item.previous_item_id)
+        self._items[item.item_id] = item
+        self._touch(item.item_id)
+
+    def hide(self, item_id: str) -> bool:
+        """Show nothing in its place any more. The place stays, for those behind it."""
+        if self._items.pop(item_id, None) is None:
+            return False
+        self._touch(item_id)
+        return True
+
+    def snapshot(self) -> HistoryView:
+        """What is visible now."""
+        if self._snapshot is None:
+            self._snapshot = HistoryView(tuple(self._visible(leaf) for leaf in self._leaves))
+        return self._snapshot
+
+    # -- inside ------------------------------------------------------------------
+    def _visible(self, leaf: _Leaf) -> tuple[RealtimeItem, ...]:
+        if leaf.view is None:
+            items = self._items
+            leaf.view = tuple(items[item_id] for item_id in leaf.ids if item_id in items)
+        return leaf.view
+
+    def _touch(self, item_id: str) -> None:
+        self._leaf_of[item_id].view = None
+        self._snapshot = None
+
+    def _is_below(self, item_id: str, ancestor: str) -> bool:
+        """Whether ``item_id`` stands below ``ancestor``. Only a moved ancestor has anything below,
+        so this walks for those alone."""
+        if ancestor not in self._children:
+            return False
+        parent: str | None = item_id
+        while parent is not None and parent != ancestor:
+            parent = self._parents.get(parent)
+        return parent is not None
+
+    def _detach(self, item_id: str) -> None:
+        parent = self._parents.get(item_id)
+        if parent is not None:
+            self._children[parent].remove(item_id)
+
+    def _insert(self, item_id: str, parent: str | None) -> None:
+        leaf = self._leaves[-1] if parent is None else self._leaf_of[parent]
+        if parent is None or leaf.ids[-1] == parent:
+            leaf.ids.append(item_id)
+        else:
+            leaf.ids.insert(leaf.ids.index(parent) + 1, item_id)
+        self._leaf_of[item_id] = leaf
+        self._touch(item_id)
+        if len(leaf.ids) > LEAF_SIZE:
+            self._split(leaf)
+
+    def _split(self, leaf: _Leaf) -> None:
+        at_end = leaf is self._leaves[-1]
+        # Conversations grow at the end: leaving the full leaf whole keeps leaves full.
+        cut = LEAF_SIZE if at_end else LEAF_SIZE // 2
+        tail = _Leaf(leaf.ids[cut:])
+        del leaf.ids[cut:]
+        leaf.view = None
+        self._leaf_of.update(dict.fromkeys(tail.ids, tail))
+        position = len(self._leaves) if at_end else self._leaves.index(leaf) + 1
+        self._leaves.insert(position, tail)
+
+    def _rebuild(self) -> None:
+        """Walk the tree anew, for the few cases in which places move."""
+        order: list[str] = []
+        stack = [i for i, p in self._parents.items() if p is None or p not in self._parents]
+        stack.reverse()
+        while stack:
+            item_id = stack.pop()
+            order.append(item_id)
+            # The last child placed comes first, so it must be the last one pushed.
+            stack.extend(self._children.get(item_id, ()))
+        self._leaves = [
+            _Leaf(order[start : start + LEAF_SIZE]) for start in range(0, len(order), LEAF_SIZE)
+        ]
+        self._leaf_of = {item_id: leaf for leaf in self._leaves for item_id in leaf.ids}
+        self._snapshot = None

@@ -1,0 +1,169 @@
+"""The guardrail task: checks what the model says while it says it.
+
+The receive task adds text without waiting; a response whose text is due is checked by a child task
+of its own, one check at a time and always on the newest text, so slow guardrails fall behind
+without piling up. A response trips once: the application hears of it, what is heard stops, the
+response is cancelled, and the model is told why. A later response is never touched.
+"""
+
+import math
+from typing import Any
+
+import attrs
+import trio
+
+from ..agents.agent import RealtimeAgent
+from ..agents.guardrails import GuardrailFunctionOutput, OutputGuardrail, OutputGuardrailResult
+from ..errors import RealtimeConnectionError, RealtimeSessionClosed
+from ..events import RealtimeGuardrailFailed, RealtimeGuardrailTripped
+from ..items import InputText
+from ..models.inputs import RealtimeModelSendInterrupt, RealtimeModelSendUserInput
+from .core import SessionCore
+from .debounce import GrowingText
+
+
+@attrs.define(eq=False)
+class _Watch:
+    """One response being watched."""
+
+    response_id: str
+    agent: RealtimeAgent[Any]
+    guardrails: tuple[OutputGuardrail[Any], ...]
+    texts: dict[str, GrowingText] = attrs.field(factory=dict)
+    due: bool = False
+    """Waits in the channel, or its task will look again."""
+    ended: bool = False
+    tripped: bool = False
+
+
+@attrs.define(eq=False)
+class OutputChecks:
+    """All output guardrails of one session."""
+
+    _core: SessionCore
+    _watches: dict[str, _Watch] = attrs.field(factory=dict, init=False)
+    _latest: str | None = attrs.field(default=None, init=False)
+    _due_send: trio.MemorySendChannel[_Watch] = attrs.field(init=False)
+    _due: trio.MemoryReceiveChannel[_Watch] = attrs.field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        # One entry a response at most; unbounded since the receive task must not wait.
+        self._due_send, self._due = trio.open_memory_channel[_Watch](math.inf)
+
+    # -- for the receive task: no waiting --------------------------------------------
+    def response_started(self, response_id: str | None, agent: RealtimeAgent[Any]) -> None:
+        """A response began, given by this agent."""
+        self._latest = response_id
+        guardrails = _without_doubles(
+            (*agent.output_guardrails, *self._core.config.output_guardrails)
+        )
+        if guardrails and response_id is not None:
+            self._watches[response_id] = _Watch(response_id, agent, guardrails)
+
+    def delta(self, response_id: str, item_id: str, delta: str) -> None:
+        """The model said or wrote a piece of text."""
+        watch = self._watches.get(response_id)
+        if watch is None:
+            return
+        text = watch.texts.get(item_id)
+        if text is None:
+            length = self._core.config.guardrails_settings.debounce_text_length
+            text = watch.texts[item_id] = GrowingText(length)
+        if text.add(delta):
+            self._make_due(watch)
+
+    def response_ended(self, response_id: str | None) -> None:
+        """A response is over: check what is left of it."""
+        watch = self._watches.get(response_id or "")
+        if watch is not None:
+            watch.ended = True
+            self._make_due(watch)
+
+    def _make_due(self, watch: _Watch) -> None:
+        if not watch.due and not watch.tripped:
+            watch.due = True
+            self._due_send.send_nowait(watch)
+
+    # -- the task --------------------------------------------------------------------
+    async def run(self) -> None:
+        """Check responses as they become due, until cancelled."""
+        async with trio.open_nursery() as nursery:
+            async for watch in self._due:
+                nursery.start_soon(self._check_response, watch)
+
+    async def _check_response(self, watch: _Watch) -> None:
+        """Check until nothing is due. While this runs, no second task is started for the watch."""
+        while (item_id := self._next_item(watch)) is not None:
+            await self._check(watch, item_id, watch.texts[item_id].take())
+        watch.due = False
+        if watch.ended or watch.tripped:
+            self._watches.pop(watch.response_id, None)
+
+    def _next_item(self, watch: _Watch) -> str | None:
+        if watch.tripped:
+            return None
+        for item_id, text in watch.texts.items():
+            if text.unchecked and (watch.ended or text.due):
+                return item_id
+        return None
+
+    async def _check(self, watch: _Watch, item_id: str, text: str) -> None:
+        results: list[OutputGuardrailResult[Any]] = []
+
+        async def ask(guardrail: OutputGuardrail[Any]) -> None:
+            results.append(await self._ask(guardrail, watch.agent, text))
+
+        async with trio.open_nursery() as nursery:
+            for guardrail in watch.guardrails:
+                nursery.start_soon(ask, guardrail)
+        order = {id(guardrail): place for place, guardrail in enumerate(watch.guardrails)}
+        results.sort(key=lambda result: order[id(result.guardrail)])
+        tripped = tuple(result for result in results if result.output.tripwire_triggered)
+        if tripped:
+            watch.tripped = True
+            await self._trip(watch, text, tripped)
+
+    async def _ask(
+        self, guardrail: OutputGuardrail[Any], agent: RealtimeAgent[Any], text: str
+    ) -> OutputGuardrailResult[Any]:
+        core = self._core
+        try:
+            return await guardrail.run(core.context, agent, text)
+        except Exception as exc:  # noqa: BLE001 - the boundary for the application's guardrails
+            core.events.put(
+                RealtimeGuardrailFailed(
+                    guardrail_name=guardrail.get_name(), error=exc, info=core.info
+                )
+            )
+            trips = core.config.guardrails_settings.guardrail_failure == "trip"
+            return OutputGuardrailResult(
+                guardrail=guardrail,
+                output=GuardrailFunctionOutput(output_info=exc, tripwire_triggered=trips),
+                agent_output=text,
+                agent=agent,
+            )
+
+    async def _trip(
+        self, watch: _Watch, text: str, results: tuple[OutputGuardrailResult[Any], ...]
+    ) -> None:
+        core = self._core
+        core.events.put(
+            RealtimeGuardrailTripped(guardrail_results=results, message=text, info=core.info)
+        )
+        names = ", ".join(result.guardrail.get_name() for result in results)
+        try:
+            await core.connection.send(RealtimeModelSendInterrupt(response_id=watch.response_id))
+            if watch.response_id == self._latest:
+                await core.connection.send(
+                    RealtimeModelSendUserInput(
+                        content=(InputText(text=f"guardrail triggered: {names}"),)
+                    )
+                )
+        except (RealtimeConnectionError, RealtimeSessionClosed):
+            return  # nobody is left to be told
+
+
+def _without_doubles(
+    guardrails: tuple[OutputGuardrail[Any], ...],
+) -> tuple[OutputGuardrail[Any], ...]:
+    return tuple({id(guardrail): guardrail for guardrail in guardrails}.values())

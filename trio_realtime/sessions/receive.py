@@ -1,0 +1,275 @@
+"""The receive task: from model events to history, session events, tool calls and checks.
+
+It never waits for anything but the model. Tool calls and text to check are handed to their tasks
+over memory channels without waiting, and the application reads from a buffer, so a slow tool, a
+slow guardrail or a slow application cannot delay an interruption.
+"""
+
+from collections.abc import Callable
+from typing import Any, Final
+
+import attrs
+import trio
+
+from .. import events as app
+from ..models import events as model
+from ..models.interface import RealtimeConnection
+from .bound_agent import BoundAgent
+from .core import SessionCore
+from .hook_calls import HookCalls
+from .output_checks import OutputChecks
+from .tool_calls import ToolCalls
+
+
+@attrs.define(eq=False)
+class Receiver:
+    """Reads one connection to its end."""
+
+    _core: SessionCore
+    _tools: ToolCalls
+    _checks: OutputChecks
+    _hooks: HookCalls
+    _speaking: BoundAgent | None = None
+    """The agent that gives the active response; a handoff does not change it."""
+    _active_response_id: str | None = None
+    _spoken: list[str] = attrs.field(factory=list)
+
+    async def run(self) -> None:
+        """Handle every event until the connection ends; raises what ended it."""
+        connection = self._core.connection
+        ended = False
+        while not ended:
+            # The connection may cancel this scope to be iterated anew: see `reader_scope`.
+            with trio.CancelScope() as scope:
+                connection.reader_scope = scope
+                await self._iterate(connection)
+                ended = True
+
+    async def _iterate(self, connection: RealtimeConnection) -> None:
+        core = self._core
+        events, info = core.events, core.info
+        wants_raw = events.wants("raw_model_event")
+        async for event in connection:
+            if wants_raw:
+                events.put(app.RealtimeRawModelEvent(data=event, info=info))
+            handle = _HANDLERS.get(type(event))
+            if handle is not None:
+                handle(self, event)
+
+    # -- output ----------------------------------------------------------------------
+    def _audio(self, event: model.RealtimeModelAudioEvent) -> None:
+        core = self._core
+        core.events.put(
+            app.RealtimeAudio(
+                audio=event,
+                item_id=event.item_id,
+                content_index=event.content_index,
+                info=core.info,
+            )
+        )
+
+    def _audio_done(self, event: model.RealtimeModelAudioDoneEvent) -> None:
+        self._core.events.put(
+            app.RealtimeAudioEnd(
+                item_id=event.item_id, content_index=event.content_index, info=self._core.info
+            )
+        )
+
+    def _audio_interrupted(self, event: model.RealtimeModelAudioInterruptedEvent) -> None:
+        core = self._core
+        core.history.heard(event.item_id, event.content_index, event.heard_ms)
+        core.events.interrupt(
+            app.RealtimeAudioInterrupted(
+                item_id=event.item_id,
+                content_index=event.content_index,
+                heard_ms=event.heard_ms,
+                info=core.info,
+            ),
+            _is_audio_of(event.item_id),
+        )
+
+    def _transcript_delta(self, event: model.RealtimeModelTranscriptDeltaEvent) -> None:
+        self._core.history.transcript_delta(event)
+        self._delta(event, spoken=True)
+
+    def _text_delta(self, event: model.RealtimeModelOutputTextDeltaEvent) -> None:
+        self._core.history.text_delta(event)
+        self._delta(event, spoken=False)
+
+    def _delta(
+        self,
+        event: model.RealtimeModelTranscriptDeltaEvent | model.RealtimeModelOutputTextDeltaEvent,
+        *,
+        spoken: bool,
+    ) -> None:
+        core = self._core
+        self._spoken.append(event.delta)
+        self._checks.delta(event.response_id, event.item_id, event.delta)
+        if core.events.wants("transcript_delta"):
+            core.events.put(
+                app.RealtimeTranscriptDelta(
+                    item_id=event.item_id,
+                    content_index=event.content_index,
+                    delta=event.delta,
+                    response_id=event.response_id,
+                    spoken=spoken,
+                    info=core.info,
+                )
+            )
+
+    # -- turns -----------------------------------------------------------------------
+    def _turn_started(self, event: model.RealtimeModelTurnStartedEvent) -> None:
+        if event.out_of_band:
+            return
+        core = self._core
+        self._speaking = core.bound
+        self._spoken.clear()
+        self._active_response_id = event.response_id
+        self._checks.response_started(event.response_id, core.bound.agent)
+        self._hooks.agent_started(core.bound.agent)
+        core.events.put(app.RealtimeAgentStartEvent(agent=core.bound.agent, info=core.info))
+
+    def _usage(self, event: model.RealtimeModelUsageEvent) -> None:
+        self._core.context.usage.add(event.usage)
+
+    def _turn_ended(self, event: model.RealtimeModelTurnEndedEvent) -> None:
+        core = self._core
+        core.history.apply(event)
+        if not event.out_of_band:
+            self._checks.response_ended(event.response_id)
+            self._tools.response_ended(event.response_id)
+            if event.response_id in {None, self._active_response_id}:
+                agent = (self._speaking or core.bound).agent
+                self._speaking = self._active_response_id = None
+                self._hooks.agent_ended(agent, self._said())
+                core.events.put(app.RealtimeAgentEndEvent(agent=agent, info=core.info))
+        core.events.put(
+            app.RealtimeResponseDone(
+                response_id=event.response_id,
+                status=event.status,
+                reason=event.reason,
+                error=event.error,
+                usage=event.usage,
+                info=core.info,
+            )
+        )
+
+    def _said(self) -> str:
+        """What the response that is ending said or wrote."""
+        return "".join(self._spoken)
+
+    def _tool_call(self, event: model.RealtimeModelToolCallEvent) -> None:
+        self._tools.called(event)
+
+    # -- the conversation ------------------------------------------------------------
+    def _history(self, event: model.RealtimeModelEvent) -> None:
+        core = self._core
+        core.tell_history(core.history.apply(event))
+
+    # -- the user --------------------------------------------------------------------
+    def _speech_started(self, event: model.RealtimeModelSpeechStartedEvent) -> None:
+        self._core.events.put(
+            app.RealtimeUserSpeechStarted(
+                item_id=event.item_id, audio_start_ms=event.audio_start_ms, info=self._core.info
+            )
+        )
+
+    def _speech_stopped(self, event: model.RealtimeModelSpeechStoppedEvent) -> None:
+        self._core.events.put(
+            app.RealtimeUserSpeechStopped(
+                item_id=event.item_id, audio_end_ms=event.audio_end_ms, info=self._core.info
+            )
+        )
+
+    def _user_delta(self, event: model.RealtimeModelInputAudioTranscriptionDeltaEvent) -> None:
+        self._core.events.put(
+            app.RealtimeUserTranscriptDelta(
+                item_id=event.item_id,
+                content_index=event.content_index,
+                delta=event.delta,
+                info=self._core.info,
+            )
+        )
+
+    def _user_transcript(
+        self, event: model.RealtimeModelInputAudioTranscriptionCompletedEvent
+    ) -> None:
+        self._history(event)
+        self._core.events.put(
+            app.RealtimeUserTranscriptCompleted(
+                item_id=event.item_id,
+                content_index=event.content_index,
+                transcript=event.transcript,
+                info=self._core.info,
+            )
+        )
+
+    def _user_transcript_failed(
+        self, event: model.RealtimeModelInputAudioTranscriptionFailedEvent
+    ) -> None:
+        self._core.events.put(
+            app.RealtimeUserTranscriptFailed(
+                item_id=event.item_id,
+                content_index=event.content_index,
+                error=event.error,
+                info=self._core.info,
+            )
+        )
+
+    def _idle_timeout(self, _event: model.RealtimeModelInputAudioTimeoutTriggeredEvent) -> None:
+        self._core.events.put(app.RealtimeInputAudioTimeoutTriggered(info=self._core.info))
+
+    def _dtmf(self, event: model.RealtimeModelDtmfEvent) -> None:
+        self._core.events.put(app.RealtimeDtmfReceived(key=event.key, info=self._core.info))
+
+    # -- the service -----------------------------------------------------------------
+    def _error(self, event: model.RealtimeModelErrorEvent) -> None:
+        self._core.events.put(app.RealtimeError(error=event.error, info=self._core.info))
+
+    def _rate_limits(self, event: model.RealtimeModelRateLimitsEvent) -> None:
+        self._core.events.put(
+            app.RealtimeRateLimitsUpdated(rate_limits=event.rate_limits, info=self._core.info)
+        )
+
+
+def _is_audio_of(item_id: str) -> Callable[[app.RealtimeSessionEvent], bool]:
+    """Whether a waiting event is audio of this item, raw events of it included."""
+
+    def is_stale(event: app.RealtimeSessionEvent) -> bool:
+        if isinstance(event, app.RealtimeAudio | app.RealtimeAudioEnd):
+            return event.item_id == item_id
+        if isinstance(event, app.RealtimeRawModelEvent):
+            return (
+                isinstance(event.data, model.RealtimeModelAudioEvent)
+                and event.data.item_id == item_id
+            )
+        return False
+
+    return is_stale
+
+
+_HANDLERS: Final[dict[type[Any], Callable[[Receiver, Any], None]]] = {
+    model.RealtimeModelAudioEvent: Receiver._audio,
+    model.RealtimeModelTranscriptDeltaEvent: Receiver._transcript_delta,
+    model.RealtimeModelOutputTextDeltaEvent: Receiver._text_delta,
+    model.RealtimeModelAudioDoneEvent: Receiver._audio_done,
+    model.RealtimeModelAudioInterruptedEvent: Receiver._audio_interrupted,
+    model.RealtimeModelTurnStartedEvent: Receiver._turn_started,
+    model.RealtimeModelTurnEndedEvent: Receiver._turn_ended,
+    model.RealtimeModelUsageEvent: Receiver._usage,
+    model.RealtimeModelToolCallEvent: Receiver._tool_call,
+    model.RealtimeModelItemPlacedEvent: Receiver._history,
+    model.RealtimeModelItemUpdatedEvent: Receiver._history,
+    model.RealtimeModelToolOutputEvent: Receiver._history,
+    model.RealtimeModelItemDeletedEvent: Receiver._history,
+    model.RealtimeModelItemTruncatedEvent: Receiver._history,
+    model.RealtimeModelSpeechStartedEvent: Receiver._speech_started,
+    model.RealtimeModelSpeechStoppedEvent: Receiver._speech_stopped,
+    model.RealtimeModelInputAudioTranscriptionDeltaEvent: Receiver._user_delta,
+    model.RealtimeModelInputAudioTranscriptionCompletedEvent: Receiver._user_transcript,
+    model.RealtimeModelInputAudioTranscriptionFailedEvent: Receiver._user_transcript_failed,
+    model.RealtimeModelInputAudioTimeoutTriggeredEvent: Receiver._idle_timeout,
+    model.RealtimeModelDtmfEvent: Receiver._dtmf,
+    model.RealtimeModelErrorEvent: Receiver._error,
+    model.RealtimeModelRateLimitsEvent: Receiver._rate_limits,
+}

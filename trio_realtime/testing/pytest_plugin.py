@@ -1,0 +1,1 @@
+"""Fixtures for testing with `trio_realtime`."""

@@ -1,0 +1,233 @@
+"""Scripts for the fake model: steps, what an expectation accepts, and how a mismatch is told.
+
+Pure; `fake_model` plays the steps. A mismatch shows what a session sent, since that is what the
+author of a test must see; scripts are for tests, where no real user speaks.
+"""
+
+import textwrap
+import types
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, Final, TypeAlias, cast, get_args
+
+import attrs
+
+from ..errors import UserError
+from ..models.events import RealtimeModelEvent
+from ..models.inputs import RealtimeModelInput
+
+Matcher: TypeAlias = (
+    RealtimeModelInput | type[Any] | types.UnionType | Callable[[Any], object]
+)
+"""What an expectation accepts: an equal input, an input of this type (or of one of a union), or an
+input of which a function of one argument is true."""
+
+Events: TypeAlias = RealtimeModelEvent | Iterable[RealtimeModelEvent]
+"""One event, or several: what the functions of `builders` return."""
+
+INPUT_TYPES: Final = cast("tuple[type[Any], ...]", get_args(RealtimeModelInput))
+EVENT_TYPES: Final = cast("tuple[type[Any], ...]", get_args(RealtimeModelEvent))
+
+_COLUMN: Final = 52
+"""Characters of each column; two of them fit an ordinary terminal."""
+
+
+class ScriptMismatch(AssertionError):
+    """A session sent something else than was expected, or did not send what was.
+
+    The message lists what was expected and what came, side by side.
+    """
+
+
+# -- steps -----------------------------------------------------------------------------------------
+
+
+def _check_matcher(_step: object, _attribute: object, matcher: object) -> None:
+    check_matcher(matcher)
+
+
+def _check_exception(_step: object, _attribute: object, error: object) -> None:
+    if not isinstance(error, Exception):
+        raise UserError(f"a step raises an instance of an Exception, not {error!r}")
+
+
+@attrs.frozen
+class Expect:
+    """Wait for the next input, which must match.
+
+    In a strict script the very next input must; in a lenient one, others are passed over. With
+    ``within``, waiting longer than so many seconds (of Trio's clock) is a mismatch.
+    """
+
+    matcher: Matcher = attrs.field(validator=_check_matcher)
+    within: float | None = attrs.field(default=None, kw_only=True)
+
+
+@attrs.frozen(init=False)
+class Emit:
+    """Emit these events, at once and in order."""
+
+    events: tuple[RealtimeModelEvent, ...]
+
+    def __init__(self, *events: Events) -> None:
+        self.__attrs_init__(events=flatten(events))  # type: ignore[attr-defined]
+
+
+@attrs.frozen
+class Raise:
+    """Break the connection: iteration raises this once it has delivered what was emitted.
+
+    What is not a `RealtimeConnectionError` becomes the cause of one.
+    """
+
+    error: Exception = attrs.field(validator=_check_exception)
+
+
+@attrs.frozen
+class Close:
+    """End the connection as a server does. Codes other than 1000 and 1001 are a failure."""
+
+    code: int = 1000
+    reason: str = ""
+
+
+@attrs.frozen
+class Delay:
+    """Do nothing for so many seconds of Trio's clock."""
+
+    seconds: float
+
+
+Step: TypeAlias = Expect | Emit | Raise | Close | Delay
+"""One step of a script."""
+
+
+def check_steps(steps: Iterable[Step]) -> tuple[Step, ...]:
+    """The steps of a script. Raises `UserError` for what is none."""
+    checked = tuple(steps)
+    for number, step in enumerate(checked, 1):
+        if not isinstance(step, Step):
+            raise UserError(
+                f"step {number} of the script is {step!r}; "
+                "steps are Expect, Emit, Raise, Close and Delay"
+            )
+    return checked
+
+
+def flatten(events: Iterable[Events]) -> tuple[RealtimeModelEvent, ...]:
+    """Events and sequences of events as one tuple. Raises `UserError` for what is neither."""
+    return tuple(_each_event(events))
+
+
+def _each_event(events: Iterable[Events]) -> Iterator[RealtimeModelEvent]:
+    for event in events:
+        if isinstance(event, EVENT_TYPES):
+            yield cast("RealtimeModelEvent", event)
+        elif isinstance(event, Iterable) and not isinstance(event, str | bytes):
+            yield from _each_event(cast("Iterable[Events]", event))
+        else:
+            raise UserError(f"{event!r} is no model event, nor a sequence of them")
+
+
+# -- matching --------------------------------------------------------------------------------------
+
+
+def check_matcher(matcher: object) -> None:
+    """Raise `UserError` for what cannot match any input."""
+    if isinstance(matcher, (*INPUT_TYPES, types.UnionType)) or callable(matcher):
+        return
+    raise UserError(
+        f"cannot expect {matcher!r}; expect a model input, a type of them, or a function that "
+        "says whether an input is the right one"
+    )
+
+
+def matches(matcher: Matcher, input: RealtimeModelInput) -> bool:  # noqa: A002 - as in `send`
+    """Whether this is what was expected. What a function raises is raised."""
+    if isinstance(matcher, type | types.UnionType):
+        return isinstance(input, matcher)
+    if isinstance(matcher, INPUT_TYPES):
+        return matcher == input
+    return bool(cast("Callable[[Any], object]", matcher)(input))
+
+
+def nothing_more(_input: object) -> bool:
+    """The matcher at the end of a strict script."""
+    return False
+
+
+def describe(matcher: Matcher) -> str:
+    """An expectation in words."""
+    if matcher is nothing_more:
+        return "nothing more"
+    if isinstance(matcher, type):
+        return f"any {matcher.__name__}"
+    if isinstance(matcher, types.UnionType):
+        return "any " + " or ".join(each.__name__ for each in get_args(matcher))
+    if isinstance(matcher, INPUT_TYPES):
+        return repr(matcher)
+    return f"what {getattr(matcher, '__qualname__', repr(matcher))} accepts"
+
+
+def describe_step(step: Step) -> str:
+    """A step in words."""
+    match step:
+        case Expect(matcher=matcher):
+            return describe(matcher)
+        case Emit(events=events):
+            return f"(emit {len(events)} events)"
+        case Raise(error=error):
+            return f"(break with {type(error).__name__})"
+        case Close(code=code):
+            return f"(close with {code})"
+        case Delay(seconds=seconds):
+            return f"(wait {seconds:g} s)"
+
+
+# -- telling ---------------------------------------------------------------------------------------
+
+
+@attrs.define(eq=False)
+class Log:
+    """What was expected of one connection and what came, as rows of a table."""
+
+    _rows: list[tuple[str, str]] = attrs.field(factory=list[tuple[str, str]])
+
+    def note(self, expected: str, actual: str = "") -> None:
+        """Add a row that is in order."""
+        self._rows.append((expected, actual))
+
+    def mismatch(
+        self, problem: str, expected: str, actual: str, later: Iterable[str] = ()
+    ) -> ScriptMismatch:
+        """The exception for a row that is not in order; ``later`` was still to come."""
+        rows = [*self._rows, (expected, actual), *((each, "") for each in later)]
+        return ScriptMismatch(f"{problem}\n\n{_table(rows, wrong=len(self._rows))}")
+
+
+def difference(matcher: Matcher, input: RealtimeModelInput) -> str:  # noqa: A002 - as in `send`
+    """In which fields an input differs from the one expected; empty for other expectations."""
+    if not isinstance(matcher, INPUT_TYPES) or type(matcher) is not type(input):
+        return ""
+    fields = attrs.fields(type(input))
+    names = [f.name for f in fields if getattr(matcher, f.name) != getattr(input, f.name)]
+    return f" (they differ in {', '.join(names)})"
+
+
+def _table(rows: Iterable[tuple[str, str]], *, wrong: int) -> str:
+    lines = [_line("", "expected", "actual")]
+    for index, (expected, actual) in enumerate(rows):
+        left, right = _wrap(expected), _wrap(actual)
+        height = max(len(left), len(right))
+        left += [""] * (height - len(left))
+        right += [""] * (height - len(right))
+        marks = [">" if index == wrong else "", *[""] * (height - 1)]
+        lines += map(_line, marks, left, right)
+    return "\n".join(lines)
+
+
+def _line(mark: str, expected: str, actual: str) -> str:
+    return f"{mark:2}{expected:{_COLUMN}} | {actual}".rstrip()
+
+
+def _wrap(text: str) -> list[str]:
+    return textwrap.wrap(text, _COLUMN) or [""]

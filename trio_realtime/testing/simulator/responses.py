@@ -1,0 +1,299 @@
+"""A response from ``response.created`` to ``response.done``, as a generator of events.
+
+:mod:`.protocol` creates and interrupts responses; the shell plays them, which means to advance
+:meth:`Response.play` and to wait where it says. The order of events is the service's.
+"""
+
+import base64
+import re
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import attrs
+
+from trio_realtime.testing.simulator.conversation import Conversation, Item, Part
+from trio_realtime.testing.simulator.formats import AudioFormat
+from trio_realtime.testing.simulator.outlet import Outlet
+from trio_realtime.testing.simulator.replies import (
+    CallFunction,
+    Fail,
+    Incomplete,
+    Piece,
+    Say,
+    Text,
+    Turn,
+    Wait,
+)
+from trio_realtime.testing.simulator.usage import Tokens, item_tokens, usage
+from trio_realtime.testing.simulator.voice import speak, spoken_ms
+
+AUDIO_CHUNK_MS = 100
+"""How much audio one delta holds."""
+
+TEXT_DELTA_MS = 20
+"""How long the model thinks about a word, before the simulator's speed."""
+
+_ARGUMENTS_DELTA = 16  # characters
+
+
+@attrs.frozen
+class Pause:
+    """Wait: ``media_ms`` of output at the simulator's speed, or ``seconds`` of the clock."""
+
+    media_ms: int = 0
+    seconds: float = attrs.field(default=0.0, kw_only=True)
+
+
+@attrs.frozen(kw_only=True)
+class Settings:
+    """What a response took from the session and from ``response.create`` when it was created."""
+
+    output_modalities: list[str]
+    audio_format: AudioFormat
+    voice: str
+    speed: float
+    max_output_tokens: int | str
+    metadata: dict[str, str] | None
+
+
+@attrs.define(eq=False, kw_only=True)
+class Response:
+    """One response. ``conversation`` is None when it is out of band.
+
+    ``on_done`` is called once, when it has ended in whatever way.
+    """
+
+    id: str
+    turn: Turn
+    settings: Settings
+    conversation: Conversation | None
+    prompt: Tokens
+    cached: Tokens
+    on_done: Callable[["Response"], None]
+    _outlet: Outlet = attrs.field(alias="outlet")
+    status: str = attrs.field(init=False, default="in_progress")
+    _status_details: dict[str, Any] | None = attrs.field(init=False, default=None)
+    _output: list[Item] = attrs.field(init=False, factory=list[Item])
+    _open: Item | None = attrs.field(init=False, default=None)
+
+    @property
+    def audio_ms(self) -> int:
+        """How much audio it has produced."""
+        return sum(part.audio_ms for item in self._output for part in item.parts or ())
+
+    def render(self) -> dict[str, Any]:
+        """The response object."""
+        done = self.status != "in_progress"
+        settings = self.settings
+        return {
+            "object": "realtime.response",
+            "id": self.id,
+            "status": self.status,
+            "status_details": self._status_details,
+            "output": [item.render() for item in self._output] if done else [],
+            "conversation_id": self.conversation.id if self.conversation else None,
+            "output_modalities": settings.output_modalities,
+            "max_output_tokens": settings.max_output_tokens,
+            "audio": {
+                "output": {"format": settings.audio_format.render(), "voice": settings.voice}
+            },
+            "usage": usage(self.prompt, self.cached, self._output) if done else None,
+            "metadata": settings.metadata,
+        }
+
+    def begin(self) -> None:
+        """Announce it."""
+        self._outlet.send("response.created", response=self.render())
+
+    def play(self, pieces: list[Piece]) -> Iterator[Pause]:
+        """Produce the pieces. It stops by itself if the response was ended during a pause."""
+        if self.status != "in_progress":
+            return
+        for pause in self._perform(pieces):
+            yield pause
+            if self.status != "in_progress":
+                return
+
+    def _perform(self, pieces: list[Piece]) -> Iterator[Pause]:
+        for piece in pieces:
+            match piece:
+                case Wait(seconds):
+                    yield Pause(seconds=seconds)
+                    continue
+                case Fail(code, message):
+                    error = {"type": "server_error", "code": code, "message": message}
+                    self.finish("failed", error=error)
+                    return
+                case Incomplete(reason):
+                    self.finish("incomplete", reason=reason)
+                    return
+                case _:
+                    self._close_item("completed")
+            for pause in self._produce(piece):
+                yield pause
+                if self._over_limit():
+                    self.finish("incomplete", reason="max_output_tokens")
+                    return
+        self.finish("completed")
+
+    def finish(self, status: str, **details: Any) -> None:
+        """End it: closes what is open, then ``response.done``. ``details`` say why."""
+        self._close_item("completed" if status == "completed" else "incomplete")
+        self.status = status
+        self._status_details = {"type": status, **details} if details else None
+        self._outlet.send("response.done", response=self.render())
+        self.on_done(self)
+
+    def _over_limit(self) -> bool:
+        limit = self.settings.max_output_tokens
+        if not isinstance(limit, int):
+            return False
+        return sum(item_tokens(item, output=True).total for item in self._output) > limit
+
+    def _produce(self, piece: Say | Text | CallFunction) -> Iterator[Pause]:
+        if isinstance(piece, CallFunction):
+            return self._call(piece)
+        if isinstance(piece, Say) and self.settings.output_modalities == ["audio"]:
+            return self._speak(piece)
+        return self._write(piece.text)
+
+    def _speak(self, piece: Say) -> Iterator[Pause]:
+        settings = self.settings
+        duration_ms = piece.audio_ms
+        if duration_ms is None:
+            duration_ms = spoken_ms(piece.text, speed=settings.speed)
+        fields = {"type": "output_audio", "transcript": ""}
+        part = Part(fields=fields, audio=bytearray(), format=settings.audio_format)
+        where = self._open_message(part, {"type": "audio", "transcript": ""})
+        words = _words(piece.text)
+        begun = spoken = 0
+        chunks = speak(
+            piece.text, settings.audio_format, duration_ms=duration_ms, chunk_ms=AUDIO_CHUNK_MS
+        )
+        for chunk in chunks:
+            spoken += AUDIO_CHUNK_MS
+            # A word is shown when the audio reaches it, all of them by the last chunk.
+            while words and (
+                spoken >= duration_ms or begun * duration_ms < spoken * len(piece.text)
+            ):
+                delta = words.pop(0)
+                begun += len(delta)
+                self._transcribe(part, delta, where)
+            if not part.truncated and part.audio is not None:
+                part.audio += chunk
+            encoded = base64.b64encode(chunk).decode()
+            self._outlet.send("response.output_audio.delta", **where, delta=encoded)
+            yield Pause(AUDIO_CHUNK_MS)
+        for delta in words:
+            self._transcribe(part, delta, where)
+
+    def _transcribe(self, part: Part, delta: str, where: dict[str, Any]) -> None:
+        if not part.truncated:
+            part.fields["transcript"] += delta
+        self._outlet.send("response.output_audio_transcript.delta", **where, delta=delta)
+
+    def _write(self, text: str) -> Iterator[Pause]:
+        part = Part(fields={"type": "output_text", "text": ""})
+        where = self._open_message(part, {"type": "text", "text": ""})
+        for delta in _words(text):
+            part.fields["text"] += delta
+            self._outlet.send("response.output_text.delta", **where, delta=delta)
+            yield Pause(TEXT_DELTA_MS)
+
+    def _call(self, piece: CallFunction) -> Iterator[Pause]:
+        call_id = piece.call_id or self._outlet.ids.new("call")
+        fields = {"call_id": call_id, "name": piece.name, "arguments": ""}
+        item = self._open_item("function_call", fields)
+        where = {**self._where(item), "call_id": call_id}
+        text = piece.arguments_text
+        for at in range(0, len(text), _ARGUMENTS_DELTA):
+            delta = text[at : at + _ARGUMENTS_DELTA]
+            item.fields["arguments"] += delta
+            self._outlet.send("response.function_call_arguments.delta", **where, delta=delta)
+            yield Pause(TEXT_DELTA_MS)
+
+    def _open_message(self, part: Part, shown: dict[str, Any]) -> dict[str, Any]:
+        """Begin a message with one part; returns the fields that locate the part."""
+        item = self._open_item("message", {"role": "assistant"})
+        where = {**self._where(item), "content_index": 0}
+        item.parts = [part]
+        self._outlet.send("response.content_part.added", **where, part=shown)
+        return where
+
+    def _open_item(self, kind: str, fields: dict[str, Any]) -> Item:
+        item = Item(
+            id=self._outlet.ids.new("item"),
+            type=kind,
+            status="in_progress",
+            fields=fields,
+            parts=[] if kind == "message" else None,
+        )
+        self._output.append(item)
+        self._open = item
+        self._outlet.send(
+            "response.output_item.added",
+            response_id=self.id,
+            output_index=len(self._output) - 1,
+            item=item.render(),
+        )
+        if self.conversation is not None:
+            previous_id = self.conversation.insert(item)
+            self._outlet.send(
+                "conversation.item.added", previous_item_id=previous_id, item=item.render()
+            )
+        return item
+
+    def _where(self, item: Item) -> dict[str, Any]:
+        return {
+            "response_id": self.id,
+            "item_id": item.id,
+            "output_index": len(self._output) - 1,
+        }
+
+    def _close_item(self, status: str) -> None:
+        """Finish the open item, if any, with all the events that close it."""
+        item, self._open = self._open, None
+        if item is None:
+            return
+        where = self._where(item)
+        for part in item.parts or ():
+            self._close_part(part, {**where, "content_index": 0})
+        if item.type == "function_call":
+            self._outlet.send(
+                "response.function_call_arguments.done",
+                **where,
+                call_id=item.fields["call_id"],
+                name=item.fields["name"],
+                arguments=item.fields["arguments"],
+            )
+        item.status = status
+        if self.conversation is not None and item.id in self.conversation:
+            previous_id = self.conversation.previous_id(item.id)
+            self._outlet.send(
+                "conversation.item.done", previous_item_id=previous_id, item=item.render()
+            )
+        self._outlet.send(
+            "response.output_item.done",
+            response_id=self.id,
+            output_index=where["output_index"],
+            item=item.render(),
+        )
+
+    def _close_part(self, part: Part, where: dict[str, Any]) -> None:
+        if part.audio is None:
+            text = part.fields["text"]
+            self._outlet.send("response.output_text.done", **where, text=text)
+            shown = {"type": "text", "text": text}
+        else:
+            transcript = part.fields.get("transcript", "")
+            self._outlet.send("response.output_audio.done", **where)
+            self._outlet.send(
+                "response.output_audio_transcript.done", **where, transcript=transcript
+            )
+            shown = {"type": "audio", "transcript": transcript}
+        self._outlet.send("response.content_part.done", **where, part=shown)
+
+
+def _words(text: str) -> list[str]:
+    """The text in deltas: words with the space that follows them."""
+    return re.findall(r"\S+\s*|\s+", text)

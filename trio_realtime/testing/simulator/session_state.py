@@ -1,0 +1,127 @@
+"""The session object of one connection: its defaults, and what ``session.update`` does to it.
+
+Used by :mod:`.protocol`. Shapes are checked before, in :mod:`.schema`; here are the rules that
+depend on the session's state.
+"""
+
+import copy
+from typing import Any
+
+from trio_realtime.testing.simulator.api_errors import ApiError
+from trio_realtime.testing.simulator.formats import FORMATS, PCM16, AudioFormat
+from trio_realtime.testing.simulator.vad import VadSettings
+
+Session = dict[str, Any]
+
+DEFAULT_MODEL = "gpt-realtime"
+
+_SERVER_VAD: dict[str, Any] = {
+    "type": "server_vad",
+    "threshold": 0.5,
+    "prefix_padding_ms": 300,
+    "silence_duration_ms": 500,
+    "idle_timeout_ms": None,
+    "create_response": True,
+    "interrupt_response": True,
+}
+_SEMANTIC_VAD: dict[str, Any] = {
+    "type": "semantic_vad",
+    "eagerness": "auto",
+    "create_response": True,
+    "interrupt_response": True,
+}
+# Nothing here understands when a sentence is over: eagerness is only a length of silence.
+_EAGERNESS_MS = {"low": 1_000, "medium": 500, "auto": 500, "high": 250}
+
+
+def new_session(session_id: str, *, model: str | None, expires_at: int) -> Session:
+    """The session before any update. ``expires_at`` is in seconds since 1970."""
+    return {
+        "type": "realtime",
+        "object": "realtime.session",
+        "id": session_id,
+        "model": model or DEFAULT_MODEL,
+        "output_modalities": ["audio"],
+        "instructions": "",
+        "tools": [],
+        "tool_choice": "auto",
+        "max_output_tokens": "inf",
+        "tracing": None,
+        "truncation": "auto",
+        "prompt": None,
+        "expires_at": expires_at,
+        "include": None,
+        "audio": {
+            "input": {
+                "format": PCM16.render(),
+                "transcription": None,
+                "noise_reduction": None,
+                "turn_detection": dict(_SERVER_VAD),
+            },
+            "output": {"format": PCM16.render(), "voice": "marin", "speed": 1.0},
+        },
+    }
+
+
+def updated(
+    session: Session, changes: dict[str, Any], *, spoken: bool, model_is_fixed: bool
+) -> Session:
+    """The session with valid changes applied; the given one stays as it is.
+
+    ``spoken``: the model has answered with audio, so the voice can no longer change.
+    ``model_is_fixed``: the URL named the model, so it cannot change at all.
+    """
+    result = copy.deepcopy(session)
+    changes = copy.deepcopy(changes)
+    audio = changes.pop("audio", {})
+    if model_is_fixed and changes.get("model", session["model"]) != session["model"]:
+        raise ApiError(
+            "Cannot update a session's model.", code="cannot_update_model", param="session.model"
+        )
+    output = audio.get("output", {})
+    if (
+        spoken
+        and output.get("voice", session["audio"]["output"]["voice"])
+        != (session["audio"]["output"]["voice"])
+    ):
+        raise ApiError(
+            "Cannot update a conversation's voice if assistant audio is present.",
+            code="cannot_update_voice",
+        )
+    result.update(changes)
+    for direction in ("input", "output"):
+        for name, value in audio.get(direction, {}).items():
+            current = result["audio"][direction].get(name)
+            result["audio"][direction][name] = _merged(name, current, value)
+    return result
+
+
+def _merged(name: str, current: dict[str, Any] | None, value: Any) -> Any:
+    """A setting of the ``audio`` object, with the defaults the API fills in."""
+    if name == "format":
+        return FORMATS[value["type"]].render()
+    if name == "turn_detection" and value is not None:
+        defaults = _SERVER_VAD if value["type"] == "server_vad" else _SEMANTIC_VAD
+        if current is not None and current["type"] == value["type"]:
+            defaults = current
+        return {**defaults, **value}
+    return value
+
+
+def input_format(session: Session) -> AudioFormat:
+    """The format the client appends."""
+    return FORMATS[session["audio"]["input"]["format"]["type"]]
+
+
+def vad_settings(session: Session) -> VadSettings | None:
+    """What the segmenter makes of the session's turn detection; None when it is off."""
+    detection = session["audio"]["input"]["turn_detection"]
+    if detection is None:
+        return None
+    if detection["type"] == "semantic_vad":
+        return VadSettings(silence_duration_ms=_EAGERNESS_MS[detection["eagerness"]])
+    return VadSettings(
+        threshold=detection["threshold"],
+        prefix_padding_ms=detection["prefix_padding_ms"],
+        silence_duration_ms=detection["silence_duration_ms"],
+    )
