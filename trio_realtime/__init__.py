@@ -1,14 +1,154 @@
-"""trio_realtime: realtime (spoken) agents for Trio."""
+"""Realtime (spoken) agents for Trio.
+
+A map of the package:
+
+* ``agents``    DECLARE: `RealtimeAgent`, tools, handoffs, guardrails, hooks
+* ``sessions``  RUN: `RealtimeRunner`, `RealtimeSession`
+* ``models``    REACH: `RealtimeModel` and what implements it; ``models.openai``
+* ``testing``   PROVE: the fake model, the simulator, contract tests, the pytest plugin
+* ``audio``     WAV files, resampling, G.711
+* ``cli``       the ``trio-realtime`` command
+
+and the nouns they share: ``config``, ``context``, ``errors``, ``events``, ``items``.
+
+Everything public is importable from here, except what is only for tests (``testing``), for audio
+(``audio``), and the events and inputs of the model layer (``models.events``, ``models.inputs``),
+which authors of models need.
+"""
+
+from typing import TYPE_CHECKING, Any
 
 from ._version import __version__ as __version__
-from .agents import *
 from .agents.agent import RealtimeAgent as RealtimeAgent
-from .context import RunContext as RunContext, RunContextWrapper as RunContextWrapper, ToolContext as ToolContext
+from .agents.guardrails import GuardrailFunctionOutput as GuardrailFunctionOutput
+from .agents.guardrails import InputGuardrail as InputGuardrail
+from .agents.guardrails import InputGuardrailResult as InputGuardrailResult
+from .agents.guardrails import OutputGuardrail as OutputGuardrail
+from .agents.guardrails import OutputGuardrailResult as OutputGuardrailResult
+from .agents.guardrails import input_guardrail as input_guardrail
+from .agents.guardrails import output_guardrail as output_guardrail
+from .agents.handoffs import Handoff as Handoff
+from .agents.handoffs import realtime_handoff as realtime_handoff
+from .agents.hooks import RealtimeAgentHooks as RealtimeAgentHooks
+from .agents.hooks import RealtimeRunHooks as RealtimeRunHooks
+from .agents.hosted_mcp import HostedMCPTool as HostedMCPTool
+from .agents.tool_guardrails import ToolGuardrailFunctionOutput as ToolGuardrailFunctionOutput
+from .agents.tool_guardrails import ToolInputGuardrail as ToolInputGuardrail
+from .agents.tool_guardrails import ToolInputGuardrailData as ToolInputGuardrailData
+from .agents.tool_guardrails import ToolOutputGuardrail as ToolOutputGuardrail
+from .agents.tool_guardrails import ToolOutputGuardrailData as ToolOutputGuardrailData
+from .agents.tool_guardrails import tool_input_guardrail as tool_input_guardrail
+from .agents.tool_guardrails import tool_output_guardrail as tool_output_guardrail
+from .agents.tools import FunctionTool as FunctionTool
+from .agents.tools import default_tool_error as default_tool_error
 from .agents.tools import function_tool as function_tool
-from .agents.guardrails import *
-from .agents.guardrails import OutputGuardrail as OutputGuardrail, GuardrailFunctionOutput
-from .agents.tool_guardrails import ToolGuardrailFunctionOutput, tool_input_guardrail, tool_output_guardrail
-from .agents.handoffs import realtime_handoff
-from .models.playback_tracker import RealtimePlaybackTracker
-from .sessions.runner import RealtimeRunner
-from .sessions.session import RealtimeSession
+from .config import ALL_EVENT_TYPES as ALL_EVENT_TYPES
+from .config import SDK_EVENT_TYPES as SDK_EVENT_TYPES
+from .config import UNSET as UNSET
+from .config import RealtimeAudioConfig as RealtimeAudioConfig
+from .config import RealtimeAudioInputConfig as RealtimeAudioInputConfig
+from .config import RealtimeAudioOutputConfig as RealtimeAudioOutputConfig
+from .config import RealtimeGuardrailsSettings as RealtimeGuardrailsSettings
+from .config import (
+    RealtimeInputAudioNoiseReductionConfig as RealtimeInputAudioNoiseReductionConfig,
+)
+from .config import RealtimeInputAudioTranscriptionConfig as RealtimeInputAudioTranscriptionConfig
+from .config import RealtimeModelConfig as RealtimeModelConfig
+from .config import RealtimeModelTracingConfig as RealtimeModelTracingConfig
+from .config import RealtimePrompt as RealtimePrompt
+from .config import RealtimeReasoningConfig as RealtimeReasoningConfig
+from .config import RealtimeRunConfig as RealtimeRunConfig
+from .config import RealtimeSessionModelSettings as RealtimeSessionModelSettings
+from .config import RealtimeToolExecutionConfig as RealtimeToolExecutionConfig
+from .config import RealtimeTruncationConfig as RealtimeTruncationConfig
+from .config import RealtimeTurnDetectionConfig as RealtimeTurnDetectionConfig
+from .context import InputTokensDetails as InputTokensDetails
+from .context import OutputTokensDetails as OutputTokensDetails
+from .context import RunContext as RunContext
+from .context import RunContextWrapper as RunContextWrapper
+from .context import ToolContext as ToolContext
+from .context import Usage as Usage
+from .errors import EventBufferOverflow as EventBufferOverflow
+from .errors import GuardrailError as GuardrailError
+from .errors import ModelBehaviorError as ModelBehaviorError
+from .errors import RealtimeConnectionClosed as RealtimeConnectionClosed
+from .errors import RealtimeConnectionError as RealtimeConnectionError
+from .errors import RealtimeHandshakeError as RealtimeHandshakeError
+from .errors import RealtimeProtocolError as RealtimeProtocolError
+from .errors import RealtimeSessionClosed as RealtimeSessionClosed
+from .errors import SettingsError as SettingsError
+from .errors import ToolError as ToolError
+from .errors import ToolInputGuardrailTripwireTriggered as ToolInputGuardrailTripwireTriggered
+from .errors import ToolOutputGuardrailTripwireTriggered as ToolOutputGuardrailTripwireTriggered
+from .errors import ToolTimeoutError as ToolTimeoutError
+from .errors import TrioRealtimeError as TrioRealtimeError
+from .errors import UserError as UserError
+from .events import RealtimeAgentEndEvent as RealtimeAgentEndEvent
+from .events import RealtimeAgentStartEvent as RealtimeAgentStartEvent
+from .events import RealtimeAudio as RealtimeAudio
+from .events import RealtimeAudioEnd as RealtimeAudioEnd
+from .events import RealtimeAudioInterrupted as RealtimeAudioInterrupted
+from .events import RealtimeDtmfReceived as RealtimeDtmfReceived
+from .events import RealtimeError as RealtimeError
+from .events import RealtimeEventInfo as RealtimeEventInfo
+from .events import RealtimeGuardrailFailed as RealtimeGuardrailFailed
+from .events import RealtimeGuardrailTripped as RealtimeGuardrailTripped
+from .events import RealtimeHandoffEvent as RealtimeHandoffEvent
+from .events import RealtimeHistoryAdded as RealtimeHistoryAdded
+from .events import RealtimeHistoryUpdated as RealtimeHistoryUpdated
+from .events import RealtimeInputAudioTimeoutTriggered as RealtimeInputAudioTimeoutTriggered
+from .events import RealtimeInputGuardrailTripped as RealtimeInputGuardrailTripped
+from .events import RealtimeOutputLost as RealtimeOutputLost
+from .events import RealtimeRateLimitsUpdated as RealtimeRateLimitsUpdated
+from .events import RealtimeRawModelEvent as RealtimeRawModelEvent
+from .events import RealtimeResponseDone as RealtimeResponseDone
+from .events import RealtimeSessionEvent as RealtimeSessionEvent
+from .events import RealtimeToolApprovalRequired as RealtimeToolApprovalRequired
+from .events import RealtimeToolEnd as RealtimeToolEnd
+from .events import RealtimeToolProgress as RealtimeToolProgress
+from .events import RealtimeToolStart as RealtimeToolStart
+from .events import RealtimeTranscriptDelta as RealtimeTranscriptDelta
+from .events import RealtimeUserSpeechStarted as RealtimeUserSpeechStarted
+from .events import RealtimeUserSpeechStopped as RealtimeUserSpeechStopped
+from .events import RealtimeUserTranscriptCompleted as RealtimeUserTranscriptCompleted
+from .events import RealtimeUserTranscriptDelta as RealtimeUserTranscriptDelta
+from .events import RealtimeUserTranscriptFailed as RealtimeUserTranscriptFailed
+from .items import AssistantAudio as AssistantAudio
+from .items import AssistantMessageItem as AssistantMessageItem
+from .items import AssistantText as AssistantText
+from .items import InputAudio as InputAudio
+from .items import InputImage as InputImage
+from .items import InputText as InputText
+from .items import RealtimeHistory as RealtimeHistory
+from .items import RealtimeItem as RealtimeItem
+from .items import RealtimeMessageItem as RealtimeMessageItem
+from .items import RealtimeToolCallItem as RealtimeToolCallItem
+from .items import SystemMessageItem as SystemMessageItem
+from .items import UserMessageItem as UserMessageItem
+from .models.interface import RealtimeConnection as RealtimeConnection
+from .models.interface import RealtimeModel as RealtimeModel
+from .models.playback_tracker import RealtimePlaybackState as RealtimePlaybackState
+from .models.playback_tracker import RealtimePlaybackTracker as RealtimePlaybackTracker
+from .sessions.approvals import ToolErrorFormatterArgs as ToolErrorFormatterArgs
+from .sessions.runner import RealtimeRunner as RealtimeRunner
+from .sessions.session import RealtimeSession as RealtimeSession
+
+if TYPE_CHECKING:
+    from .models.openai.model import OpenAIRealtimeWebSocketModel as OpenAIRealtimeWebSocketModel
+    from .models.openai.transports import TransportSettings as TransportSettings
+
+# Imported when first used: applications with a model of their own never need them.
+_LAZY = {
+    "OpenAIRealtimeWebSocketModel": ".models.openai.model",
+    "TransportSettings": ".models.openai.transports",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _LAZY:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
+
+    value = getattr(import_module(_LAZY[name], __name__), name)
+    globals()[name] = value
+    return value

@@ -56,44 +56,13 @@ Script: TypeAlias = Sequence[Step] | Callable[[RealtimeModelConfig], Sequence[St
 
 @attrs.define(eq=False)
 class _Claim:
-    """An expectation that waits for its input."""
+    """An expectation of the test that waits for its input."""
 
     matcher: Matcher
-    strict: bool
-    log: Log
-    later: Sequence[str] = ()
     settled: trio.Event = attrs.field(factory=trio.Event, init=False)
     input: RealtimeModelInput | None = attrs.field(default=None, init=False)
-    mismatch: ScriptMismatch | None = attrs.field(default=None, init=False)
-
-    def consider(self, input: RealtimeModelInput) -> None:  # noqa: A002 - as in `send`
-        """Take the input, pass it over or be disappointed by it."""
-        expected, actual = describe(self.matcher), repr(input)
-        cause: Exception | None = None
-        try:
-            accepted = matches(self.matcher, input)
-        except Exception as error:  # noqa: BLE001 - the test's own function may raise anything
-            accepted, cause = False, error
-        if accepted:
-            self.log.note(expected, actual)
-            self.input = input
-            self.settled.set()
-        elif self.strict or cause is not None:
-            why = f": {expected} raised {cause!r}" if cause else difference(self.matcher, input)
-            problem = f"the session sent something else than was expected{why}"
-            self._fail(self.log.mismatch(problem, expected, actual, self.later), cause)
-        else:
-            self.log.note("(passed over)", actual)
-
-    def give_up(self, why: str) -> None:
-        """The input will not come any more."""
-        problem = f"the session did not send what was expected: {why}"
-        self._fail(self.log.mismatch(problem, describe(self.matcher), "", self.later))
-
-    def _fail(self, mismatch: ScriptMismatch, cause: Exception | None = None) -> None:
-        mismatch.__cause__ = cause
-        self.mismatch = mismatch
-        self.settled.set()
+    problem: str = attrs.field(default="", init=False)
+    """Why the input will not come, once that is known."""
 
 
 @attrs.define(eq=False)

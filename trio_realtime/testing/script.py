@@ -1,10 +1,8 @@
-"""Scripts for the fake model: steps, what an expectation accepts, and how a mismatch is told.
+"""Scripts for the fake model: what their steps are, and what an expectation accepts.
 
-Pure; `fake_model` plays the steps. A mismatch shows what a session sent, since that is what the
-author of a test must see; scripts are for tests, where no real user speaks.
+Tests write them; `script_run` plays them. Values and pure functions only.
 """
 
-import textwrap
 import types
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Final, TypeAlias, cast, get_args
@@ -26,16 +24,6 @@ Events: TypeAlias = RealtimeModelEvent | Iterable[RealtimeModelEvent]
 
 INPUT_TYPES: Final = cast("tuple[type[Any], ...]", get_args(RealtimeModelInput))
 EVENT_TYPES: Final = cast("tuple[type[Any], ...]", get_args(RealtimeModelEvent))
-
-_COLUMN: Final = 52
-"""Characters of each column; two of them fit an ordinary terminal."""
-
-
-class ScriptMismatch(AssertionError):
-    """A session sent something else than was expected, or did not send what was.
-
-    The message lists what was expected and what came, side by side.
-    """
 
 
 # -- steps -----------------------------------------------------------------------------------------
@@ -150,15 +138,8 @@ def matches(matcher: Matcher, input: RealtimeModelInput) -> bool:  # noqa: A002 
     return bool(cast("Callable[[Any], object]", matcher)(input))
 
 
-def nothing_more(_input: object) -> bool:
-    """The matcher at the end of a strict script."""
-    return False
-
-
 def describe(matcher: Matcher) -> str:
     """An expectation in words."""
-    if matcher is nothing_more:
-        return "nothing more"
     if isinstance(matcher, type):
         return f"any {matcher.__name__}"
     if isinstance(matcher, types.UnionType):
@@ -181,53 +162,3 @@ def describe_step(step: Step) -> str:
             return f"(close with {code})"
         case Delay(seconds=seconds):
             return f"(wait {seconds:g} s)"
-
-
-# -- telling ---------------------------------------------------------------------------------------
-
-
-@attrs.define(eq=False)
-class Log:
-    """What was expected of one connection and what came, as rows of a table."""
-
-    _rows: list[tuple[str, str]] = attrs.field(factory=list[tuple[str, str]])
-
-    def note(self, expected: str, actual: str = "") -> None:
-        """Add a row that is in order."""
-        self._rows.append((expected, actual))
-
-    def mismatch(
-        self, problem: str, expected: str, actual: str, later: Iterable[str] = ()
-    ) -> ScriptMismatch:
-        """The exception for a row that is not in order; ``later`` was still to come."""
-        rows = [*self._rows, (expected, actual), *((each, "") for each in later)]
-        return ScriptMismatch(f"{problem}\n\n{_table(rows, wrong=len(self._rows))}")
-
-
-def difference(matcher: Matcher, input: RealtimeModelInput) -> str:  # noqa: A002 - as in `send`
-    """In which fields an input differs from the one expected; empty for other expectations."""
-    if not isinstance(matcher, INPUT_TYPES) or type(matcher) is not type(input):
-        return ""
-    fields = attrs.fields(type(input))
-    names = [f.name for f in fields if getattr(matcher, f.name) != getattr(input, f.name)]
-    return f" (they differ in {', '.join(names)})"
-
-
-def _table(rows: Iterable[tuple[str, str]], *, wrong: int) -> str:
-    lines = [_line("", "expected", "actual")]
-    for index, (expected, actual) in enumerate(rows):
-        left, right = _wrap(expected), _wrap(actual)
-        height = max(len(left), len(right))
-        left += [""] * (height - len(left))
-        right += [""] * (height - len(right))
-        marks = [">" if index == wrong else "", *[""] * (height - 1)]
-        lines += map(_line, marks, left, right)
-    return "\n".join(lines)
-
-
-def _line(mark: str, expected: str, actual: str) -> str:
-    return f"{mark:2}{expected:{_COLUMN}} | {actual}".rstrip()
-
-
-def _wrap(text: str) -> list[str]:
-    return textwrap.wrap(text, _COLUMN) or [""]
