@@ -5,7 +5,7 @@ settings, and the flat aliases of these, for which it uses the converters that s
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Any, ClassVar, Literal, TypeAlias
+from typing import Final, Annotated, Any, ClassVar, Literal, TypeAlias
 
 import attrs
 
@@ -120,6 +120,12 @@ class RealtimeTurnDetectionConfig(Settings):
         for name in foreign:
             if name in self.given():
                 raise problem(name, f"is not a setting of {self.type}")
+
+
+DEFAULT_TURN_DETECTION: Final = RealtimeTurnDetectionConfig(
+    type="semantic_vad", interrupt_response=True
+)
+"""What a session asks for that says nothing of turn detection."""
 
 
 def to_noise_reduction(

@@ -14,6 +14,7 @@ from typing import Annotated, Any, Final, Literal, TypeAlias, cast
 import attrs
 
 from ._audio_settings import (
+    DEFAULT_TURN_DETECTION,
     RealtimeAudioConfig,
     RealtimeAudioFormat,
     RealtimeAudioInputConfig,
@@ -38,6 +39,7 @@ from ._structuring import Settings, at_their_fields, structure
 
 __all__ = [
     "ALL_EVENT_TYPES",
+    "DEFAULT_TURN_DETECTION",
     "SDK_EVENT_TYPES",
     "UNSET",
     "ApiKey",

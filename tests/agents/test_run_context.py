@@ -79,7 +79,10 @@ async def test_progress_calls_what_the_session_gave() -> None:
         reports.append(text)
 
     context = ToolContext(
-        None, tool_name="book", tool_call_id="call_1", tool_arguments='{"pin": 1234}',
+        None,
+        tool_name="book",
+        tool_call_id="call_1",
+        tool_arguments='{"pin": 1234}',
         on_progress=report,
     )
     await context.progress("half way")

@@ -5,7 +5,7 @@ from typing import Any
 import docstring_parser
 import pytest
 
-from trio_realtime.agents.docstrings import Documentation, DocstringStyle, parse_docstring
+from trio_realtime.agents.docstrings import DocstringStyle, Documentation, parse_docstring
 
 GOOGLE = """Book a stay.
 

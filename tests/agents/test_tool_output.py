@@ -5,7 +5,7 @@ import json
 import uuid
 from collections import UserDict, deque
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta, timezone
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple, TypedDict
@@ -22,7 +22,7 @@ class Colour(enum.Enum):
     RED = "red"
 
 
-class Label(str, enum.Enum):
+class Label(enum.StrEnum):
     RED = "red"
 
 
@@ -86,7 +86,7 @@ class Model:
         ),
         ([Inner(date(2030, 1, 2), Colour.RED)], '[{"when": "2030-01-02", "colour": "red"}]'),
         (Stay(since=date(2030, 1, 2)), '{"since": "2030-01-02"}'),
-        (datetime(2030, 1, 2, 3, 4, tzinfo=timezone.utc), '"2030-01-02T03:04:00Z"'),
+        (datetime(2030, 1, 2, 3, 4, tzinfo=UTC), '"2030-01-02T03:04:00Z"'),
         (timedelta(days=1), '"P1D"'),
         (Decimal("1.10"), '"1.10"'),
         (uuid.UUID(int=7), '"00000000-0000-0000-0000-000000000007"'),
@@ -136,7 +136,10 @@ def test_what_refers_to_itself_is_a_type_error() -> None:
 
 
 JSON = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False)
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats(allow_nan=False, allow_infinity=False)
     | st.text(),
     lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
 )

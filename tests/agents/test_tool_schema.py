@@ -9,7 +9,9 @@ from collections.abc import (
     MutableMapping,
     MutableSequence,
     Sequence,
-    Set,
+)
+from collections.abc import (
+    Set as AbstractSet,
 )
 from dataclasses import InitVar, dataclass, field
 from datetime import date, datetime, time, timedelta
@@ -134,16 +136,22 @@ NULL = {"type": "null"}
         (Path, {"type": "string", "format": "path"}),
         (UserId, INTEGER),
         (Alias(), INTEGER),
-        (Annotated[int, object(), "How many.", "More."], {"type": "integer", "description": "How many."}),
+        (
+            Annotated[int, object(), "How many.", "More."],
+            {"type": "integer", "description": "How many."},
+        ),
         (Annotated[UserId, "Who."], {"type": "integer", "description": "Who."}),
         (Annotated[int, object()], INTEGER),
         (Colour, {"enum": ["red", "blue"], "type": "string"}),
         (Mixed, {"enum": [1, "two"]}),
         (Literal["room", "suite"], {"enum": ["room", "suite"], "type": "string"}),
-        (Literal[1, None, True], {"enum": [1, None, True]}),
+        (Literal[1, True], {"enum": [1, True]}),
         (str | None, {"anyOf": [STRING, NULL]}),
         (Optional[int], {"anyOf": [INTEGER, NULL]}),  # noqa: UP045 - the old spelling is another type
-        (Annotated[str | None, "x"] | int, {"anyOf": [{"description": "x", "anyOf": [STRING, NULL]}, INTEGER]}),
+        (
+            Annotated[str | None, "x"] | int,
+            {"anyOf": [{"description": "x", "anyOf": [STRING, NULL]}, INTEGER]},
+        ),
         (Annotated[str | None, object()] | str | int, {"anyOf": [STRING, NULL, INTEGER]}),
         (UserId | int, INTEGER),
         (date | str, {"anyOf": [{"type": "string", "format": "date"}, STRING]}),
@@ -152,7 +160,7 @@ NULL = {"type": "null"}
         (MutableSequence[int], {"type": "array", "items": INTEGER}),
         (set[int], {"type": "array", "items": INTEGER, "uniqueItems": True}),
         (frozenset[int], {"type": "array", "items": INTEGER, "uniqueItems": True}),
-        (Set[int], {"type": "array", "items": INTEGER, "uniqueItems": True}),
+        (AbstractSet[int], {"type": "array", "items": INTEGER, "uniqueItems": True}),
         (tuple[int, ...], {"type": "array", "items": INTEGER}),
         (
             tuple[int, str],
@@ -237,17 +245,19 @@ def test_the_outermost_schema_is_never_a_reference() -> None:
     assert write(Node) == {**NODE, "$defs": {"Node": NODE}}
 
 
-def test_two_recursive_classes_of_one_name_get_two_names() -> None:
+def test_recursive_classes_of_one_name_get_names_of_their_own() -> None:
     def another() -> type:
         @attrs.define
         class Node:
             label: int
             next: Any = attrs.field(default=None)
 
-        Node.__annotations__["next"] = Node | None
+        made: Any = Node
+        made.__annotations__["next"] = made | None
         return Node
 
-    schema = write(tuple[Node, another(), another()])
+    three: Any = tuple
+    schema = write(three[Node, another(), another()])
     assert [*schema["$defs"]] == ["Node", "Node_2", "Node_3"]
     assert schema["prefixItems"][2] == {"$ref": "#/$defs/Node_3"}
 
@@ -337,6 +347,9 @@ def test_strict_requires_all_and_allows_no_other() -> None:
 
 @pytest.mark.parametrize("extra", [True, {}, {"type": "string"}])
 def test_strict_refuses_properties_without_names(extra: Any) -> None:
-    schema = {"type": "object", "properties": {"a": {"type": "object", "additionalProperties": extra}}}
+    schema = {
+        "type": "object",
+        "properties": {"a": {"type": "object", "additionalProperties": extra}},
+    }
     with pytest.raises(UserError, match=r"^parameters.a: properties that are not named"):
         strict_schema(schema)

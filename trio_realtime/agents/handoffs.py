@@ -180,7 +180,7 @@ def _check_callback(what: str, on_handoff: Any, input_type: object) -> None:
     arguments = ["context"] if input_type is None else ["context", "input"]
     try:
         inspect.signature(on_handoff).bind(*arguments)
-    except TypeError:
+    except (TypeError, ValueError):
         listed = " and ".join(arguments)
         raise UserError(f"{what}: on_handoff is called with {listed}, and cannot be") from None
 

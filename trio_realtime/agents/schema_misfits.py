@@ -44,7 +44,7 @@ class _Check:
         for part in schema.get("allOf", ()):
             yield from self.problems(value, part, path)
         if "anyOf" in schema:
-            yield from self._any_of(value, [self._resolve(s) for s in schema["anyOf"]], path)
+            yield from self._any_of(value, self._forms(schema), path)
         elif not _is_of_type(value, schema) or not _is_chosen(value, schema):
             yield path, f"expected {_expected(schema)}, got {_json_type(value)}"
         elif _json_type(value) == "object":
@@ -57,8 +57,15 @@ class _Check:
             schema = self.defs[schema["$ref"].rpartition("/")[2]]
         return schema
 
+    def _forms(self, schema: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+        """The forms among which a schema gives the choice, also where choices contain choices."""
+        schema = self._resolve(schema)
+        if "anyOf" not in schema:
+            return [schema]
+        return [form for choice in schema["anyOf"] for form in self._forms(choice)]
+
     def _any_of(self, value: Any, choices: list[Mapping[str, Any]], path: str) -> Iterator[Problem]:
-        near = [s for s in choices if "anyOf" in s or _is_of_type(value, s)]
+        near = [choice for choice in choices if _is_of_type(value, choice)]
         if near:  # speak of the choice that was most likely meant
             yield from min(([*self.problems(value, s, path)] for s in near), key=len)
         else:
@@ -137,6 +144,4 @@ def _choices(schema: Mapping[str, Any]) -> list[Any]:
 def _expected(schema: Mapping[str, Any]) -> str:
     if choices := _choices(schema):
         return "one of " + ", ".join(json.dumps(choice) for choice in choices)
-    if "anyOf" in schema:
-        return " or ".join(_expected(choice) for choice in schema["anyOf"])
-    return " or ".join(_types(schema)) or "another value"
+    return " or ".join(_types(schema))

@@ -16,8 +16,8 @@ from collections.abc import Callable, Iterable, Mapping, MutableSequence, Sequen
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from pathlib import Path
-from types import NoneType, UnionType
-from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar, Union, cast, get_args, get_origin
+from types import NoneType
+from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar, cast, get_args
 from uuid import UUID
 
 import msgspec
@@ -25,7 +25,7 @@ import msgspec
 from trio_realtime.errors import ModelBehaviorError
 
 from .schema_misfits import Problem, misfits
-from .tool_schema import JsonSchema, SchemaWriter
+from .tool_schema import JsonSchema, SchemaWriter, is_union
 
 if TYPE_CHECKING:
     from cattrs import Converter
@@ -184,13 +184,8 @@ def _converter() -> "Converter":
         lambda t: callable(getattr(t, "model_validate", None)),
         lambda value, t: t.model_validate(value),
     )
-    converter.register_structure_hook_factory(_is_union, _union_hook)
+    converter.register_structure_hook_factory(is_union, _union_hook)
     return converter
-
-
-def _is_union(annotation: Any) -> bool:
-    origin: Any = get_origin(annotation)
-    return origin in (Union, UnionType)
 
 
 def _union_hook(union: Any) -> Callable[[Any, Any], Any]:

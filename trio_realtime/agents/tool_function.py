@@ -44,10 +44,11 @@ class BoundCall(Generic[TContext]):
         function = functools.partial(self.function, *args, **self.kwargs)
         if not self.in_thread:
             return await call(function)
-        result = await trio.to_thread.run_sync(
-            function, abandon_on_cancel=self.abandon_on_cancel, limiter=limiter
+        # A sync wrapper around an async function looks sync until it is called. Trio refuses a
+        # bare coroutine from a thread, hence the tuple.
+        (result,) = await trio.to_thread.run_sync(
+            lambda: (function(),), abandon_on_cancel=self.abandon_on_cancel, limiter=limiter
         )
-        # A sync wrapper around an async function looks sync until it is called.
         return await result if inspect.isawaitable(result) else result
 
 

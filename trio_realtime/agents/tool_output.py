@@ -14,7 +14,8 @@ all its fields. Used by the tool calls of a session, by handoffs and, for defaul
 
 import dataclasses
 import json
-from collections.abc import Mapping, Sequence, Set as AbstractSet
+from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from enum import Enum
 from pathlib import PurePath
 from typing import Any
@@ -55,28 +56,32 @@ def _plain(value: Any) -> Any:
     names = _field_names(value)
     if names is not None:
         return {name: _plain(getattr(value, name)) for name in names if not name.startswith("_")}
-    if callable(dump := getattr(value, "model_dump", None)):
-        return dump(mode="json")
-    if isinstance(value, Mapping):
+    if issubclass(type(value), Mapping):
         return {_key(key): _plain(entry) for key, entry in value.items()}
-    if isinstance(value, PurePath):
-        return str(value)
-    if isinstance(value, Sequence | AbstractSet) and not isinstance(value, _BYTES):
+    if issubclass(type(value), Sequence | AbstractSet) and not isinstance(value, _BYTES):
         return [_plain(entry) for entry in value]
-    return msgspec.to_builtins(value, enc_hook=_refuse)
+    return _leaf(value)
 
 
 _BYTES = (bytes, bytearray, memoryview)
 
 
 def _field_names(value: Any) -> list[str] | None:
-    """The names of the fields of an object of an attrs or data class, in order."""
-    cls: Any = type(value)
+    """The names of an object's fields, in order; None if its class is no attrs or data class."""
+    cls: type[Any] = value.__class__
     if attrs.has(cls):
         return [field.name for field in attrs.fields(cls)]
     if dataclasses.is_dataclass(cls):
         return [field.name for field in dataclasses.fields(cls)]
     return None
+
+
+def _leaf(value: Any) -> Any:
+    if isinstance(value, PurePath):
+        return str(value)
+    if callable(dump := getattr(value, "model_dump", None)):
+        return dump(mode="json")
+    return msgspec.to_builtins(value, enc_hook=_refuse)
 
 
 def _key(key: object) -> str | int | float:

@@ -85,7 +85,7 @@ class SchemaWriter:
 
     def write(self, annotation: Any, where: str) -> JsonSchema:
         """The schema of a type. ``where`` names the place in a `UserError`."""
-        annotation, description = _bare(annotation)
+        annotation, description = bare(annotation)
         schema = self._write_bare(annotation, where)
         return {"description": description, **schema} if description else schema
 
@@ -130,7 +130,7 @@ class SchemaWriter:
         origin, args = get_origin(annotation) or annotation, get_args(annotation)
         if origin is Literal:
             return _one_of([*args], where)
-        if origin in (Union, types.UnionType):
+        if is_union(annotation):
             return self._write_union(args, where)
         if origin in _LISTS or origin in _SETS:
             items = self.write(args[0] if args else Any, f"{where}[]")
@@ -161,7 +161,7 @@ class SchemaWriter:
     def _write_mapping(self, args: tuple[Any, ...], where: str) -> JsonSchema:
         self._refuse_if_strict(where, "a mapping with free keys")
         key, value = args or (str, Any)
-        if _bare(key)[0] is not str:
+        if bare(key)[0] is not str:
             raise UserError(f"{where}: the keys of a JSON object are str, not {_name(key)}")
         return {"type": "object", "additionalProperties": self.write(value, f"{where}[]")}
 
@@ -253,7 +253,7 @@ def _without_titles(schema: Mapping[str, Any], where: str = "") -> JsonSchema:
     return _map_subschemas(kept, _without_titles, where)
 
 
-def _bare(annotation: Any) -> tuple[Any, str]:
+def bare(annotation: Any) -> tuple[Any, str]:
     """A type without what is wrapped around it, and the description among that, if any."""
     description = ""
     while True:
@@ -267,6 +267,11 @@ def _bare(annotation: Any) -> tuple[Any, str]:
             annotation = annotation.__value__
         else:
             return annotation, description
+
+
+def is_union(annotation: Any) -> bool:
+    origin: Any = get_origin(annotation)
+    return origin in (Union, types.UnionType)
 
 
 def _is_leaf(annotation: Any) -> bool:

@@ -8,8 +8,7 @@ the function is the business of `tools`.
 import functools
 import inspect
 from collections.abc import Callable
-from types import SimpleNamespace
-from typing import Any, cast, get_origin, get_type_hints
+from typing import Any, cast, get_args, get_origin, get_type_hints
 
 import attrs
 
@@ -19,7 +18,7 @@ from trio_realtime.errors import UserError
 from .class_fields import UNDEFINED, ClassField
 from .docstrings import DocstringStyle, Documentation, parse_docstring
 from .tool_arguments import ArgumentReader
-from .tool_schema import JsonSchema, SchemaWriter, strict_schema
+from .tool_schema import JsonSchema, SchemaWriter, bare, is_union, strict_schema
 
 _KINDS_REFUSED: dict[Any, str] = {
     inspect.Parameter.POSITIONAL_ONLY: "is positional-only, but the model names its arguments",
@@ -70,11 +69,11 @@ def read_signature(
         for parameter in parameters
     ]
     writer = SchemaWriter(strict=strict)
-    schema = writer.root(writer.write_object(fields, where))
+    schema = writer.root(writer.write_object(fields, f"{where}, parameters"))
     return ToolSignature(
         description=documentation.description,
         takes_context=takes_context,
-        schema=strict_schema(schema, where) if strict else schema,
+        schema=strict_schema(schema, f"{where}, parameters") if strict else schema,
         reader=ArgumentReader.of_parameters(types, schema, closed=strict),
     )
 
@@ -97,14 +96,17 @@ def _code(function: Any) -> Any:
 
 
 def _annotation(function: Callable[..., Any], parameter: inspect.Parameter, where: str) -> Any:
-    """A parameter's type with names in quotes resolved; its empty marker if it has none.
+    """A parameter's type with names in quotes resolved; Any if it has none.
 
     One by one, so that a return annotation that exists for type checkers only does no harm.
     """
     if parameter.annotation is inspect.Parameter.empty:
-        return inspect.Parameter.empty
+        return Any
     names = getattr(_code(function), "__globals__", {})
-    holder = cast("Any", SimpleNamespace(__annotations__={"it": parameter.annotation}))
+
+    def holder() -> None: ...
+
+    holder.__annotations__ = {"it": parameter.annotation}
     try:
         return get_type_hints(holder, globalns=names, include_extras=True)["it"]
     except (NameError, TypeError, SyntaxError) as exc:
@@ -114,7 +116,10 @@ def _annotation(function: Callable[..., Any], parameter: inspect.Parameter, wher
 
 
 def _is_context(annotation: Any) -> bool:
-    kind = get_origin(annotation) or annotation
+    annotation = bare(annotation)[0]
+    if is_union(annotation):
+        return any(_is_context(member) for member in get_args(annotation))
+    kind: Any = get_origin(annotation) or annotation
     return isinstance(kind, type) and issubclass(kind, RunContext)
 
 
@@ -131,11 +136,11 @@ def _field(
     if _is_context(annotation):
         raise UserError(f"{where}: the context can only be the first parameter")
     empty = inspect.Parameter.empty
-    if annotation is empty and strict:
+    if parameter.annotation is empty and strict:
         raise UserError(f"{where} has no annotation; annotate it, or use strict_mode=False")
     return ClassField(
         name=parameter.name,
-        annotation=Any if annotation is empty else annotation,
+        annotation=annotation,
         required=parameter.default is empty,
         default=UNDEFINED if parameter.default is empty else parameter.default,
         description=documentation.parameters.get(parameter.name, ""),

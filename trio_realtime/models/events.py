@@ -110,6 +110,7 @@ class RealtimeModelAudioDoneEvent:
 
     item_id: str
     content_index: int
+    response_id: str = ""
     type: ClassVar[Literal["audio_done"]] = "audio_done"
 
 

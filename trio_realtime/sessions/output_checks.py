@@ -7,7 +7,7 @@ response is cancelled, and the model is told why. A later response is never touc
 """
 
 import math
-from typing import Any
+from typing import Any, TypeAlias
 
 import attrs
 import trio
@@ -15,11 +15,19 @@ import trio
 from ..agents.agent import RealtimeAgent
 from ..agents.guardrails import GuardrailFunctionOutput, OutputGuardrail, OutputGuardrailResult
 from ..errors import RealtimeConnectionError, RealtimeSessionClosed
-from ..events import RealtimeGuardrailFailed, RealtimeGuardrailTripped
+from ..events import (
+    RealtimeAudio,
+    RealtimeAudioEnd,
+    RealtimeGuardrailFailed,
+    RealtimeGuardrailTripped,
+)
 from ..items import InputText
 from ..models.inputs import RealtimeModelSendInterrupt, RealtimeModelSendUserInput
 from .core import SessionCore
 from .debounce import GrowingText
+from .held_audio import HeldAudio
+
+HeldEvent: TypeAlias = RealtimeAudio | RealtimeAudioEnd
 
 
 @attrs.define(eq=False)
@@ -34,6 +42,18 @@ class _Watch:
     """Waits in the channel, or its task will look again."""
     ended: bool = False
     tripped: bool = False
+    said: int = 0
+    """Characters of all its texts."""
+    held: HeldAudio[HeldEvent] = attrs.field(factory=HeldAudio)
+
+    @property
+    def is_due(self) -> bool:
+        """Whether there is something to check now."""
+        if self.tripped:
+            return False
+        if self.ended:
+            return bool(self.held) or any(text.unchecked for text in self.texts.values())
+        return any(text.due for text in self.texts.values())
 
 
 @attrs.define(eq=False)
@@ -41,6 +61,7 @@ class OutputChecks:
     """All output guardrails of one session."""
 
     _core: SessionCore
+    _holds: bool = attrs.field(init=False)
     _watches: dict[str, _Watch] = attrs.field(factory=dict, init=False)
     _latest: str | None = attrs.field(default=None, init=False)
     _due_send: trio.MemorySendChannel[_Watch] = attrs.field(init=False)
@@ -48,6 +69,7 @@ class OutputChecks:
 
     def __attrs_post_init__(self) -> None:
         # One entry a response at most; unbounded since the receive task must not wait.
+        self._holds = self._core.config.guardrails_settings.guardrail_mode == "hold"
         self._due_send, self._due = trio.open_memory_channel[_Watch](math.inf)
 
     # -- for the receive task: no waiting --------------------------------------------
@@ -69,8 +91,22 @@ class OutputChecks:
         if text is None:
             length = self._core.config.guardrails_settings.debounce_text_length
             text = watch.texts[item_id] = GrowingText(length)
+        watch.said += len(delta)
         if text.add(delta):
             self._make_due(watch)
+
+    def audio(self, response_id: str, event: HeldEvent) -> None:
+        """Audio for the application: put into its stream, or held back until it is checked."""
+        watch = self._watches.get(response_id) if self._holds else None
+        if watch is None:
+            self._core.events.put(event)
+        elif not watch.tripped:
+            watch.held.hold(event, watch.said)
+
+    def interrupted(self, item_id: str) -> None:
+        """Forget what is held of an item: nobody will hear it."""
+        for watch in self._watches.values():
+            watch.held.drop(lambda event: event.item_id == item_id)
 
     def response_ended(self, response_id: str | None) -> None:
         """A response is over: check what is left of it."""
@@ -93,21 +129,25 @@ class OutputChecks:
 
     async def _check_response(self, watch: _Watch) -> None:
         """Check until nothing is due. While this runs, no second task is started for the watch."""
-        while (item_id := self._next_item(watch)) is not None:
-            await self._check(watch, item_id, watch.texts[item_id].take())
+        while watch.is_due:
+            said = watch.said
+            for text in [text.take() for text in watch.texts.values() if text.unchecked]:
+                await self._check(watch, text)
+                if watch.tripped:
+                    break
+            else:
+                self._release(watch, said)
         watch.due = False
         if watch.ended or watch.tripped:
             self._watches.pop(watch.response_id, None)
 
-    def _next_item(self, watch: _Watch) -> str | None:
-        if watch.tripped:
-            return None
-        for item_id, text in watch.texts.items():
-            if text.unchecked and (watch.ended or text.due):
-                return item_id
-        return None
+    def _release(self, watch: _Watch, passed: int) -> None:
+        """Let audio go that a passed check covers."""
+        over = watch.ended and passed == watch.said
+        for event in watch.held.release_all() if over else watch.held.release(passed):
+            self._core.events.put(event)
 
-    async def _check(self, watch: _Watch, item_id: str, text: str) -> None:
+    async def _check(self, watch: _Watch, text: str) -> None:
         results: list[OutputGuardrailResult[Any]] = []
 
         async def ask(guardrail: OutputGuardrail[Any]) -> None:
@@ -121,6 +161,7 @@ class OutputChecks:
         tripped = tuple(result for result in results if result.output.tripwire_triggered)
         if tripped:
             watch.tripped = True
+            watch.held.release_all()
             await self._trip(watch, text, tripped)
 
     async def _ask(

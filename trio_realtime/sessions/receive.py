@@ -17,6 +17,7 @@ from ..models.interface import RealtimeConnection
 from .bound_agent import BoundAgent
 from .core import SessionCore
 from .hook_calls import HookCalls
+from .input_checks import InputChecks
 from .output_checks import OutputChecks
 from .tool_calls import ToolCalls
 
@@ -28,6 +29,7 @@ class Receiver:
     _core: SessionCore
     _tools: ToolCalls
     _checks: OutputChecks
+    _inputs: InputChecks
     _hooks: HookCalls
     _speaking: BoundAgent | None = None
     """The agent that gives the active response; a handoff does not change it."""
@@ -58,26 +60,28 @@ class Receiver:
 
     # -- output ----------------------------------------------------------------------
     def _audio(self, event: model.RealtimeModelAudioEvent) -> None:
-        core = self._core
-        core.events.put(
+        self._checks.audio(
+            event.response_id,
             app.RealtimeAudio(
                 audio=event,
                 item_id=event.item_id,
                 content_index=event.content_index,
-                info=core.info,
-            )
+                info=self._core.info,
+            ),
         )
 
     def _audio_done(self, event: model.RealtimeModelAudioDoneEvent) -> None:
-        self._core.events.put(
+        self._checks.audio(
+            event.response_id,
             app.RealtimeAudioEnd(
                 item_id=event.item_id, content_index=event.content_index, info=self._core.info
-            )
+            ),
         )
 
     def _audio_interrupted(self, event: model.RealtimeModelAudioInterruptedEvent) -> None:
         core = self._core
         core.history.heard(event.item_id, event.content_index, event.heard_ms)
+        self._checks.interrupted(event.item_id)
         core.events.interrupt(
             app.RealtimeAudioInterrupted(
                 item_id=event.item_id,
@@ -168,6 +172,7 @@ class Receiver:
 
     # -- the user --------------------------------------------------------------------
     def _speech_started(self, event: model.RealtimeModelSpeechStartedEvent) -> None:
+        self._tools.interrupted()
         self._core.events.put(
             app.RealtimeUserSpeechStarted(
                 item_id=event.item_id, audio_start_ms=event.audio_start_ms, info=self._core.info
@@ -195,6 +200,7 @@ class Receiver:
         self, event: model.RealtimeModelInputAudioTranscriptionCompletedEvent
     ) -> None:
         self._history(event)
+        self._inputs.spoken(event.item_id, event.transcript)
         self._core.events.put(
             app.RealtimeUserTranscriptCompleted(
                 item_id=event.item_id,

@@ -1,7 +1,7 @@
 """`RealtimeRunner`: an agent and the way to run it, for any number of sessions."""
 
 from collections.abc import Mapping
-from typing import Any, Generic
+from typing import Any, Generic, cast
 
 import attrs
 
@@ -78,5 +78,5 @@ class RealtimeRunner(Generic[TContext]):
             model=model,
             config=self._config,
             model_config=config,
-            context=RunContext(context),
+            context=RunContext(cast("TContext", context)),
         )

@@ -15,19 +15,25 @@ import trio
 
 from .._nurseries import open_quiet_nursery
 from ..agents.agent import RealtimeAgent
-from ..config import RealtimeModelConfig, RealtimeRunConfig, RealtimeSessionModelSettings
-from ..config import UNSET, merge_settings
+from ..config import (
+    UNSET,
+    RealtimeModelConfig,
+    RealtimeRunConfig,
+    RealtimeSessionModelSettings,
+    merge_settings,
+)
 from ..context import RunContext, TContext, Usage
 from ..errors import RealtimeSessionClosed, UserError
 from ..events import RealtimeHistoryUpdated, RealtimeSessionEvent
-from ..items import RealtimeHistory
-from ..models import inputs
+from ..items import InputText, RealtimeHistory
+from ..models import inputs as model
 from ..models.interface import RealtimeConnection, RealtimeModel
 from .bound_agent import BoundAgent, bind_agent
 from .core import SessionCore
 from .event_buffer import EventBuffer
 from .handoff_run import switch_agent
 from .hook_calls import HookCalls
+from .input_checks import InputChecks, without_automatic_responses
 from .ordered_items import HistoryView
 from .output_checks import OutputChecks
 from .receive import Receiver
@@ -56,6 +62,7 @@ class RealtimeSession(Generic[TContext]):
     _events: EventBuffer = attrs.field(init=False)
     _core: SessionCore | None = attrs.field(default=None, init=False)
     _tools: ToolCalls | None = attrs.field(default=None, init=False)
+    _inputs: InputChecks | None = attrs.field(default=None, init=False)
     _over: trio.Event = attrs.field(factory=trio.Event, init=False)
     _closed: trio.Event = attrs.field(factory=trio.Event, init=False)
     _failure: BaseException | None = attrs.field(default=None, init=False)
@@ -146,8 +153,9 @@ class RealtimeSession(Generic[TContext]):
         hooks = HookCalls(self._context, self._config.hooks)
         self._tools = tools = ToolCalls(core, hooks, self._fail)
         checks = OutputChecks(core)
-        receiver = Receiver(core, tools, checks, hooks)
-        for task in (tools.run, checks.run, hooks.run):
+        self._inputs = inputs = InputChecks(core)
+        receiver = Receiver(core, tools, checks, inputs, hooks)
+        for task in (tools.run, checks.run, inputs.run, hooks.run):
             nursery.start_soon(self._guarded, task)
         nursery.start_soon(self._receive, receiver, tools)
         core.events.put(RealtimeHistoryUpdated(history=HistoryView(), info=core.info))
@@ -242,12 +250,17 @@ class RealtimeSession(Generic[TContext]):
         """Send a message of the user, and ask for a response to it.
 
         Text, or text and images: see `UserInput`. While a response is active the message waits
-        for its turn; several share one response.
+        for its turn; several share one response. With strict input guardrails it is sent when they
+        have passed, and not at all when one trips; an event tells.
 
         Raises:
             UserError: the message is empty, or holds what a message cannot.
         """
-        await self._send(inputs.RealtimeModelSendUserInput(content=content_parts(message)))
+        content = content_parts(message)
+        self._running()
+        assert self._inputs is not None
+        if await self._inputs.typed("\n".join(p.text for p in content if isinstance(p, InputText))):
+            await self._send(model.RealtimeModelSendUserInput(content=content))
 
     async def send_audio(self, pcm: bytes | bytearray | memoryview, *, commit: bool = False) -> None:
         """Send audio of the user: PCM16 mono 24 kHz little-endian, unless set otherwise.
@@ -262,22 +275,22 @@ class RealtimeSession(Generic[TContext]):
         if not pcm and not commit:
             raise UserError("there is no audio in it")
         if pcm:
-            await self._send(inputs.RealtimeModelSendAudio(audio=bytes(pcm), commit=commit))
+            await self._send(model.RealtimeModelSendAudio(audio=bytes(pcm), commit=commit))
         else:
             await self.commit_audio()
 
     async def commit_audio(self) -> None:
         """Make the audio sent so far a user message. It asks for no response."""
-        await self._send(inputs.RealtimeModelCommitAudio())
+        await self._send(model.RealtimeModelCommitAudio())
 
     async def clear_audio(self) -> None:
         """Throw away the audio sent since the last message."""
-        await self._send(inputs.RealtimeModelClearAudio())
+        await self._send(model.RealtimeModelClearAudio())
 
     async def interrupt(self) -> None:
         """Stop the model: cut what is heard at what was heard, and cancel the response."""
         core = self._running()
-        await core.connection.send(inputs.RealtimeModelSendInterrupt())
+        await core.connection.send(model.RealtimeModelSendInterrupt())
         if self._tools is not None:
             self._tools.interrupted()
 
@@ -311,7 +324,7 @@ class RealtimeSession(Generic[TContext]):
         }
         given = {name: value for name, value in params.items() if value is not None}
         await self._send(
-            inputs.RealtimeModelCreateResponse(
+            model.RealtimeModelCreateResponse(
                 params=given or None, out_of_band=conversation == "none"
             )
         )
@@ -331,7 +344,7 @@ class RealtimeSession(Generic[TContext]):
         Raises:
             UserError: it has no type, or is a known type without what it needs.
         """
-        await self._send(inputs.RealtimeModelSendRawMessage(message=event))
+        await self._send(model.RealtimeModelSendRawMessage(message=event))
 
     # -- tools --------------------------------------------------------------------------------
     async def approve_tool_call(self, call_id: str, *, always: bool = False) -> None:
@@ -366,7 +379,7 @@ class RealtimeSession(Generic[TContext]):
             raise RealtimeSessionClosed("the session is over") from self._failure
         return self._core
 
-    async def _send(self, input: inputs.RealtimeModelInput) -> None:
+    async def _send(self, input: model.RealtimeModelInput) -> None:
         await self._running().connection.send(input)
 
     async def _bind(
@@ -379,15 +392,22 @@ class RealtimeSession(Generic[TContext]):
         settings = base or self._config.model_settings
         if self._config.tracing_disabled:
             settings = attrs.evolve(settings, tracing=None)
-        return await bind_agent(agent, self._context, base=settings, initial=initial)
+        bound = await bind_agent(agent, self._context, base=settings, initial=initial)
+        if self._config.guardrails_settings.input_guardrail_mode == "strict" and (
+            agent.input_guardrails or self._config.input_guardrails
+        ):
+            return attrs.evolve(bound, settings=without_automatic_responses(bound.settings))
+        return bound
 
     async def _bind_later(self, agent: RealtimeAgent[Any]) -> BoundAgent:
         """Bind an agent that takes over: what the first alone was given does not hold for it."""
         initial = self._model_config.initial_model_settings
         base = self._config.model_settings
         if initial is not None:
-            first_only = {"instructions": UNSET, "prompt": UNSET, "tools": UNSET, "handoffs": UNSET}
-            base = merge_settings(base, attrs.evolve(initial, **first_only))
+            lasting = attrs.evolve(
+                initial, instructions=UNSET, prompt=UNSET, tools=UNSET, handoffs=UNSET
+            )
+            base = merge_settings(base, lasting)
         bound = await self._bind(agent, base=base)
         if bound.settings.instructions is UNSET:
             # Left out, the server would keep those of the agent before.

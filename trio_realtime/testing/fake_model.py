@@ -5,9 +5,10 @@ the other end of each `FakeConnection` itself. It keeps every promise of `Realti
 tests of `contract` run on it) and refuses the inputs and settings that the OpenAI model refuses.
 """
 
+import math
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager, nullcontext
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
 from typing import Any, Final, TypeAlias
 
 import attrs
@@ -28,100 +29,84 @@ from ..models.openai.protocol import RealtimeProtocol
 from .script import (
     INPUT_TYPES,
     Close,
-    Delay,
     Emit,
     Events,
-    Expect,
-    Log,
     Matcher,
     Raise,
-    ScriptMismatch,
     Step,
     check_matcher,
     check_steps,
     describe,
     describe_step,
-    difference,
     flatten,
-    matches,
-    nothing_more,
 )
+from .script_run import Action, Log, ScriptMismatch, ScriptRun
 
 CLEAN_CODES: Final = frozenset({1000, 1001})
 """WebSocket close codes that end a session without an error."""
 
 Script: TypeAlias = Sequence[Step] | Callable[[RealtimeModelConfig], Sequence[Step] | None]
-"""Steps for every connection, or a function that picks them by the config of the connection."""
-
-
-@attrs.define(eq=False)
-class _Claim:
-    """An expectation of the test that waits for its input."""
-
-    matcher: Matcher
-    settled: trio.Event = attrs.field(factory=trio.Event, init=False)
-    input: RealtimeModelInput | None = attrs.field(default=None, init=False)
-    problem: str = attrs.field(default="", init=False)
-    """Why the input will not come, once that is known."""
+"""Steps for every connection, or a function that picks them by a connection's config. ``None``
+leaves a connection to the test."""
 
 
 @attrs.define(eq=False)
 class FakeConnection(RealtimeConnection):
-    """One session's connection to the fake model; tests hold its other end.
+    """One session's connection to the fake model; a test holds its other end.
 
     What a test calls here takes effect at once: the fake network has no delay and no limit. Events
-    that wait to be read are read without a checkpoint between them, like the frames of one packet.
+    that wait are read without a checkpoint between them, like the frames of one packet.
     """
 
     config: RealtimeModelConfig
     """What the session connected with."""
     number: int
     """Its place among the model's connections, from 1."""
-    _steps: tuple[Step, ...] | None
     _strict: bool
-    sent: list[RealtimeModelInput] = attrs.field(factory=list, init=False)
+    sent: list[RealtimeModelInput] = attrs.field(factory=list[RealtimeModelInput], init=False)
     """Every input the session sent, in order, expected or not."""
     closed: trio.Event = attrs.field(factory=trio.Event, init=False)
     """Set when the session has left the connection."""
-    _events: deque[RealtimeModelEvent] = attrs.field(factory=deque, init=False)
+    mismatch: ScriptMismatch | None = attrs.field(default=None, init=False)
+    """What the script did not expect, once that has happened."""
+    _events: deque[RealtimeModelEvent] = attrs.field(factory=deque[RealtimeModelEvent], init=False)
     _news: trio.lowlevel.ParkingLot = attrs.field(factory=trio.lowlevel.ParkingLot, init=False)
-    _unclaimed: deque[RealtimeModelInput] = attrs.field(factory=deque, init=False)
-    _claim: _Claim | None = attrs.field(default=None, init=False)
+    _script: ScriptRun | None = attrs.field(default=None, init=False)
     _log: Log = attrs.field(factory=Log, init=False)
-    _played: int = attrs.field(default=0, init=False)
+    _unclaimed: deque[RealtimeModelInput] = attrs.field(
+        factory=deque[RealtimeModelInput], init=False
+    )
+    _arrived: trio.lowlevel.ParkingLot = attrs.field(factory=trio.lowlevel.ParkingLot, init=False)
+    _expecting: bool = attrs.field(default=False, init=False)
     _ended: bool = attrs.field(default=False, init=False)
     _failure: Exception | None = attrs.field(default=None, init=False)
-    mismatch: ScriptMismatch | None = attrs.field(default=None, init=False)
-    """The mismatch that ended its script, if one did."""
 
     # -- the session's end ---------------------------------------------------------
     async def send(self, input: RealtimeModelInput) -> None:  # noqa: A002 - the interface's name
         """See `RealtimeConnection.send`.
 
-        Raises `ScriptMismatch` where a strict script expects something else.
+        What a script emits in answer can be read when this returns. Raises `ScriptMismatch` where a
+        script expects something else.
         """
         await trio.lowlevel.checkpoint()
         if self.mismatch is not None:
             raise self.mismatch
-        if self._ended or self.closed.is_set():
+        if self._is_over():
             raise RealtimeSessionClosed("the connection is closed") from self._failure
         check_input(input)
         self.sent.append(input)
-        claim = self._claim
-        if claim is None or claim.settled.is_set():
+        if self._script is None:
             self._unclaimed.append(input)
-            return
-        claim.consider(input)
-        if self._steps is not None and claim.mismatch is not None:
-            self._break_off(claim.mismatch)
-            raise claim.mismatch
+        else:
+            self._follow(self._script, input)
+        self._arrived.unpark_all()
 
     def __aiter__(self) -> AsyncIterator[RealtimeModelEvent]:
         return self
 
     async def __anext__(self) -> RealtimeModelEvent:
         while not self._events:
-            if self._ended or self.closed.is_set():
+            if self._is_over():
                 await trio.lowlevel.checkpoint()
                 if self._failure is not None:
                     raise self._failure
@@ -137,25 +122,36 @@ class FakeConnection(RealtimeConnection):
             UserError: one is no model event, or the connection is over. Nothing was emitted.
         """
         flat = flatten(events)
-        if self._ended or self.closed.is_set():
-            raise UserError(f"connection {self.number} is over: nobody would receive this event")
+        if self._is_over():
+            raise UserError(f"connection {self.number} is over: nobody would receive this")
         self._emit(flat)
 
     async def expect(self, matcher: Matcher, *, within: float | None = None) -> Any:
-        """Wait for the next input that nobody expected yet; return it.
+        """Wait for the next input that was not expected yet; return it.
 
         Of a strict model it must match; of a lenient one others are passed over. Always a
         checkpoint; cancelling it loses no input. One task at a time.
 
         Raises:
             ScriptMismatch: another input came, or none within so many seconds (of Trio's clock),
-                or none before the session left.
-            trio.BusyResourceError: another task, or the script, is expecting.
-            UserError: the matcher can match nothing.
+                or none before the connection was over.
+            trio.BusyResourceError: another task is in here.
+            UserError: a script does the expecting, or the matcher is none.
         """
         await trio.lowlevel.checkpoint()
         check_matcher(matcher)
-        return await self._expect(matcher, within, ())
+        if self._script is not None:
+            raise UserError(f"connection {self.number} plays a script, which does the expecting")
+        if self._expecting:
+            raise trio.BusyResourceError("another task expects an input of this connection")
+        self._expecting = True
+        try:
+            with trio.move_on_after(math.inf if within is None else within):
+                return await self._next_input(matcher)
+        finally:
+            self._expecting = False
+        problem = f"the session sent nothing that was expected within {within:g} s"
+        raise self._log.mismatch(problem, describe(matcher))
 
     def close(self, code: int = 1000, reason: str = "") -> None:
         """End the connection, as a server does with a close frame.
@@ -165,10 +161,10 @@ class FakeConnection(RealtimeConnection):
         """
         if code in CLEAN_CODES:
             self._end(None)
-        else:
-            said = f": {reason}" if reason else ""
-            text = f"the server closed the connection with code {code}{said}"
-            self._end(RealtimeConnectionClosed(text, code=code, reason=reason))
+            return
+        said = f": {reason}" if reason else ""
+        text = f"the server closed the connection with code {code}{said}"
+        self._end(RealtimeConnectionClosed(text, code=code, reason=reason))
 
     def drop(self) -> None:
         """Break the connection as a failing network does: without a close frame."""
@@ -191,98 +187,90 @@ class FakeConnection(RealtimeConnection):
         """Raise `ScriptMismatch` if its script met a mismatch or has steps left."""
         if self.mismatch is not None:
             raise self.mismatch
-        left = (self._steps or ())[self._played :]
+        left = self._script.left if self._script is not None else []
         if left:
-            expected, *later = [describe_step(step) for step in left]
-            problem = f"connection {self.number}: the script has {len(left)} steps left"
-            raise self._log.mismatch(problem, expected, "", later)
+            expected, *later = left
+            problem = f"connection {self.number}: {len(left)} step(s) of the script were not played"
+            raise self._log.mismatch(problem, expected, later=later)
 
-    # -- inside ------------------------------------------------------------------------
+    # -- the model's end -----------------------------------------------------------
+    def begin(self, steps: tuple[Step, ...]) -> None:
+        """Play these steps to the session, as far as they need no waiting."""
+        self._script = ScriptRun(steps, self._strict, self._perform, self._log)
+        self._follow(self._script)
+
+    async def keep_time(self) -> None:
+        """Play the steps whose time has come, beside the session."""
+        script = self._script
+        while script is not None and self.mismatch is None and script.left:
+            deadline = math.inf if script.deadline is None else script.deadline
+            with trio.move_on_at(deadline) as scope:
+                await self._arrived.park()
+            if scope.cancelled_caught:
+                self._follow(script, by_sender=False)
+
+    def leave(self) -> None:
+        """The session has left."""
+        self.closed.set()
+        self._news.unpark_all()
+        self._arrived.unpark_all()
+
+    # -- inside --------------------------------------------------------------------
+    def _is_over(self) -> bool:
+        return self._ended or self.closed.is_set()
+
     def _emit(self, events: Sequence[RealtimeModelEvent]) -> None:
         self._events.extend(events)
         self._news.unpark_all()
 
     def _end(self, failure: Exception | None) -> None:
-        if not self._ended:
+        if not self._is_over():
             self._ended = True
             self._failure = failure
             self._news.unpark_all()
+            self._arrived.unpark_all()
 
-    def _break_off(self, mismatch: ScriptMismatch) -> None:
-        self.mismatch = mismatch
-        self._end(mismatch)
+    async def _next_input(self, matcher: Matcher) -> RealtimeModelInput:
+        while True:
+            while self._unclaimed:
+                sent = self._unclaimed.popleft()
+                if self._log.accepts(matcher, sent, strict=self._strict):
+                    return sent
+            if self._is_over():
+                problem = "the connection is over, and what was expected did not come"
+                raise self._log.mismatch(problem, describe(matcher))
+            await self._arrived.park()
 
-    async def _expect(
-        self, matcher: Matcher, within: float | None, later: Sequence[str]
-    ) -> RealtimeModelInput:
-        if self._claim is not None:
-            raise trio.BusyResourceError(
-                f"another task (or the script) is expecting an input of connection {self.number}"
-            )
-        claim = _Claim(matcher, self._strict, self._log, later)
-        while self._unclaimed and not claim.settled.is_set():
-            claim.consider(self._unclaimed.popleft())
-        if not claim.settled.is_set():
-            await self._wait_settled(claim, within)
-        if claim.mismatch is not None:
-            raise claim.mismatch
-        assert claim.input is not None
-        return claim.input
-
-    async def _wait_settled(self, claim: _Claim, within: float | None) -> None:
-        if self.closed.is_set():
-            claim.give_up("it had left")
-            return
-        self._claim = claim
+    def _follow(
+        self, script: ScriptRun, sent: RealtimeModelInput | None = None, *, by_sender: bool = True
+    ) -> None:
+        """Let the script go on; a mismatch ends the connection, and is raised to a sender."""
         try:
-            with nullcontext() if within is None else trio.move_on_after(within):
-                await claim.settled.wait()
-        finally:
-            self._claim = None
-        if not claim.settled.is_set():
-            claim.give_up(f"nothing came within {within:g} s")
-
-    async def play(self) -> None:
-        """Play the script; the model runs this beside the session's block."""
-        if self._steps is None:
-            return
-        try:
-            for number, step in enumerate(self._steps, 1):
-                await self._play(step, [describe_step(each) for each in self._steps[number:]])
-                self._played = number
-            if self._strict:
-                await self._expect(nothing_more, None, ())
+            if sent is not None:
+                script.take(sent, trio.current_time())
+            else:
+                script.advance(trio.current_time())
         except ScriptMismatch as mismatch:
-            self._break_off(mismatch)
+            self.mismatch = mismatch
+            self._end(mismatch)
+            if by_sender:
+                raise
 
-    async def _play(self, step: Step, later: Sequence[str]) -> None:
-        match step:
-            case Expect(matcher=matcher, within=within):
-                await self._expect(matcher, within, later)
-                return
+    def _perform(self, action: Action) -> None:
+        match action:
             case Emit(events=events):
                 self._emit(events)
             case Raise(error=error):
                 self.fail(error)
             case Close(code=code, reason=reason):
                 self.close(code, reason)
-            case Delay(seconds=seconds):
-                await trio.sleep(seconds)
-        self._log.note(describe_step(step))
-
-    def leave(self) -> None:
-        """The session left; the model calls this."""
-        self.closed.set()
-        self._news.unpark_all()
-        if self._claim is not None and self._steps is None:
-            self._claim.give_up("it left")
 
 
-def check_input(input: RealtimeModelInput) -> None:  # noqa: A002 - as in `send`
+def check_input(sent: RealtimeModelInput) -> None:
     """Raise `UserError` for what the OpenAI model would refuse to send."""
-    if not isinstance(input, INPUT_TYPES):
-        raise UserError(f"{input!r} is no model input")
-    RealtimeProtocol().send(input, 0.0, deque())
+    if not isinstance(sent, INPUT_TYPES):
+        raise UserError(f"{type(sent).__name__} is no model input")
+    RealtimeProtocol().send(sent, 0.0, deque[RealtimeModelEvent]())
 
 
 @attrs.define(eq=False)
@@ -290,29 +278,27 @@ class FakeRealtimeModel(RealtimeModel):
     """A model in memory that serves any number of sessions at once.
 
     Without a script it is interactive: the test calls `expect`, `emit`, `close`, `fail` and `drop`
-    here, while one session is connected, or on the one of `connections` it means. With a script,
-    each connection plays it from its beginning; a mismatch is raised to whoever sends, from the
-    iteration, when the ``connect`` block ends, and by `assert_complete`.
+    here while one session is connected, or on the one of `connections` it means. With a script,
+    each connection plays it from its beginning; a mismatch is raised to whoever sent, by the
+    iteration, at the end of the ``connect`` block, and by `assert_complete`.
 
-    In strict mode an expectation is for the very next input, and a finished script allows none; in
-    lenient mode inputs that do not match are passed over.
+    In strict mode an expectation is for the very next input, and a script that has ended allows
+    none; in lenient mode inputs that do not match are passed over.
     """
 
     script: Script | None = None
     strict: bool = attrs.field(default=True, kw_only=True)
-    connections: list[FakeConnection] = attrs.field(factory=list, init=False)
+    connections: list[FakeConnection] = attrs.field(factory=list[FakeConnection], init=False)
     """Every connection there was, in order."""
-    _connected: trio.lowlevel.ParkingLot = attrs.field(
-        factory=trio.lowlevel.ParkingLot, init=False
-    )
-    _refusals: deque[Exception] = attrs.field(factory=deque, init=False)
+    _connected: trio.lowlevel.ParkingLot = attrs.field(factory=trio.lowlevel.ParkingLot, init=False)
+    _refusals: deque[Exception] = attrs.field(factory=deque[Exception], init=False)
 
     def __attrs_post_init__(self) -> None:
         if self.script is not None and not callable(self.script):
             self.script = check_steps(self.script)
 
     @asynccontextmanager
-    async def connect(self, config: RealtimeModelConfig) -> AsyncIterator[FakeConnection]:
+    async def connect(self, config: RealtimeModelConfig) -> AsyncGenerator[FakeConnection]:
         """See `RealtimeModel.connect`.
 
         Where a script met a mismatch, leaving raises the `ScriptMismatch`; an exception of the
@@ -321,35 +307,32 @@ class FakeRealtimeModel(RealtimeModel):
         settings = config.initial_model_settings or RealtimeSessionModelSettings()
         RealtimeProtocol(call_id=config.call_id).open(settings)
         steps = self.script(config) if callable(self.script) else self.script
+        steps = None if steps is None else check_steps(steps)
         await trio.lowlevel.checkpoint()
         if self._refusals:
             raise self._refusals.popleft()
-        connection = FakeConnection(
-            config,
-            len(self.connections) + 1,
-            None if steps is None else check_steps(steps),
-            self.strict,
-        )
+        connection = FakeConnection(config, len(self.connections) + 1, self.strict)
         self.connections.append(connection)
         self._connected.unpark_all()
+        if steps is not None:
+            connection.begin(steps)
         try:
             async with open_quiet_nursery() as nursery:
-                nursery.start_soon(connection.play)
+                nursery.start_soon(connection.keep_time)
                 try:
                     yield connection
                 finally:
                     connection.leave()
         except Exception as error:
-            mismatch = connection.mismatch
-            if mismatch is not None and error not in {mismatch}:
-                error.add_note(f"meanwhile, in the script of the fake model: {mismatch}")
+            if connection.mismatch is not None and error is not connection.mismatch:
+                error.add_note(f"before that, in the fake model: {connection.mismatch}")
             raise
         if connection.mismatch is not None:
             raise connection.mismatch
 
     # -- before a session connects ---------------------------------------------------
     def fail_next_connect(self, error: Exception) -> None:
-        """Let the next connection that is not planned yet fail to open, with this exception."""
+        """Let the next attempt to connect (or the one after those planned) raise this."""
         self._refusals.append(error)
 
     async def wait_connected(self, count: int = 1) -> FakeConnection:
@@ -378,16 +361,13 @@ class FakeRealtimeModel(RealtimeModel):
 
     async def expect(self, matcher: Matcher, *, within: float | None = None) -> Any:
         """`FakeConnection.expect` of `connection`; waits for the first session to connect."""
-        if self.connections:
-            return await self.connection.expect(matcher, within=within)
-        with nullcontext() if within is None else trio.move_on_after(within):
-            await self.wait_connected()
-            return await self.connection.expect(matcher)
-        raise Log().mismatch(
-            f"the session did not connect, or sent nothing, within {within:g} s",
-            describe(matcher),
-            "",
-        )
+        if not self.connections:
+            with trio.move_on_after(math.inf if within is None else within):
+                await self.wait_connected()
+        if not self.connections:
+            problem = f"no session connected to the fake model within {within:g} s"
+            raise Log().mismatch(problem, describe(matcher))
+        return await self.connection.expect(matcher, within=within)
 
     def emit(self, *events: Events) -> None:
         """`FakeConnection.emit` of `connection`."""
@@ -414,5 +394,5 @@ class FakeRealtimeModel(RealtimeModel):
             connection.assert_complete()
         if self.script and not self.connections:
             steps = () if callable(self.script) else self.script
-            expected, *later = ["a connection", *(describe_step(step) for step in steps)]
-            raise Log().mismatch("nobody connected to the fake model", expected, "", later)
+            later = [describe_step(step) for step in steps]
+            raise Log().mismatch("nobody connected to the fake model", "a connection", later=later)

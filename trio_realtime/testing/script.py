@@ -13,9 +13,7 @@ from ..errors import UserError
 from ..models.events import RealtimeModelEvent
 from ..models.inputs import RealtimeModelInput
 
-Matcher: TypeAlias = (
-    RealtimeModelInput | type[Any] | types.UnionType | Callable[[Any], object]
-)
+Matcher: TypeAlias = RealtimeModelInput | type[Any] | types.UnionType | Callable[[Any], object]
 """What an expectation accepts: an equal input, an input of this type (or of one of a union), or an
 input of which a function of one argument is true."""
 
@@ -29,11 +27,11 @@ EVENT_TYPES: Final = cast("tuple[type[Any], ...]", get_args(RealtimeModelEvent))
 # -- steps -----------------------------------------------------------------------------------------
 
 
-def _check_matcher(_step: object, _attribute: object, matcher: object) -> None:
+def _check_matcher(_step: object, _attribute: object, matcher: Any) -> None:
     check_matcher(matcher)
 
 
-def _check_exception(_step: object, _attribute: object, error: object) -> None:
+def _check_exception(_step: object, _attribute: object, error: Any) -> None:
     if not isinstance(error, Exception):
         raise UserError(f"a step raises an instance of an Exception, not {error!r}")
 
@@ -52,12 +50,12 @@ class Expect:
 
 @attrs.frozen(init=False)
 class Emit:
-    """Emit these events, at once and in order."""
+    """Emit these events, at once and in order; sequences of events may be among them."""
 
     events: tuple[RealtimeModelEvent, ...]
 
     def __init__(self, *events: Events) -> None:
-        self.__attrs_init__(events=flatten(events))  # type: ignore[attr-defined]
+        self.__attrs_init__(flatten(events))
 
 
 @attrs.frozen
@@ -89,29 +87,30 @@ Step: TypeAlias = Expect | Emit | Raise | Close | Delay
 """One step of a script."""
 
 
-def check_steps(steps: Iterable[Step]) -> tuple[Step, ...]:
+def check_steps(steps: Iterable[object]) -> tuple[Step, ...]:
     """The steps of a script. Raises `UserError` for what is none."""
-    checked = tuple(steps)
-    for number, step in enumerate(checked, 1):
+    checked: list[Step] = []
+    for number, step in enumerate(steps, 1):
         if not isinstance(step, Step):
             raise UserError(
                 f"step {number} of the script is {step!r}; "
                 "steps are Expect, Emit, Raise, Close and Delay"
             )
-    return checked
+        checked.append(step)
+    return tuple(checked)
 
 
-def flatten(events: Iterable[Events]) -> tuple[RealtimeModelEvent, ...]:
+def flatten(events: Iterable[object]) -> tuple[RealtimeModelEvent, ...]:
     """Events and sequences of events as one tuple. Raises `UserError` for what is neither."""
     return tuple(_each_event(events))
 
 
-def _each_event(events: Iterable[Events]) -> Iterator[RealtimeModelEvent]:
+def _each_event(events: Iterable[object]) -> Iterator[RealtimeModelEvent]:
     for event in events:
         if isinstance(event, EVENT_TYPES):
             yield cast("RealtimeModelEvent", event)
         elif isinstance(event, Iterable) and not isinstance(event, str | bytes):
-            yield from _each_event(cast("Iterable[Events]", event))
+            yield from _each_event(cast("Iterable[object]", event))
         else:
             raise UserError(f"{event!r} is no model event, nor a sequence of them")
 
@@ -129,13 +128,13 @@ def check_matcher(matcher: object) -> None:
     )
 
 
-def matches(matcher: Matcher, input: RealtimeModelInput) -> bool:  # noqa: A002 - as in `send`
+def matches(matcher: Matcher, sent: RealtimeModelInput) -> bool:
     """Whether this is what was expected. What a function raises is raised."""
     if isinstance(matcher, type | types.UnionType):
-        return isinstance(input, matcher)
+        return isinstance(sent, matcher)
     if isinstance(matcher, INPUT_TYPES):
-        return matcher == input
-    return bool(cast("Callable[[Any], object]", matcher)(input))
+        return bool(matcher == sent)
+    return bool(cast("Callable[[Any], object]", matcher)(sent))
 
 
 def describe(matcher: Matcher) -> str:

@@ -30,7 +30,7 @@ _COLUMN: Final = 46
 """Characters of each column; two of them fit an ordinary terminal."""
 
 
-class ScriptMismatch(AssertionError):
+class ScriptMismatch(AssertionError):  # noqa: N818 - as in errors: what happened
     """A session sent something else than was expected, or did not send what was.
 
     The message lists what was expected and what came, side by side.
@@ -57,20 +57,20 @@ class Log:
     def accepts(
         self,
         matcher: Matcher,
-        input: RealtimeModelInput,
+        sent: RealtimeModelInput,
         *,
         strict: bool,
         later: Sequence[str] = (),
     ) -> bool:
         """Note an input, and whether it is the expected one; raise if it had to be and is not."""
-        expected, actual = describe(matcher), repr(input)
+        expected, actual = describe(matcher), repr(sent)
         try:
-            accepted = matches(matcher, input)
+            accepted = matches(matcher, sent)
         except Exception as error:
             problem = f"{expected.removeprefix('what ').removesuffix(' accepts')} raised {error!r}"
             raise self.mismatch(problem, expected, actual, later) from error
         if not accepted and strict:
-            problem = f"the session did not send what was expected{_difference(matcher, input)}"
+            problem = f"the session did not send what was expected{_difference(matcher, sent)}"
             raise self.mismatch(problem, expected, actual, later)
         self.note(expected if accepted else "(passed over)", actual)
         return accepted
@@ -92,7 +92,7 @@ class ScriptRun:
     log: Log = attrs.field(factory=Log)
     deadline: float | None = attrs.field(default=None, init=False)
     """When to call `advance`, if nothing is taken before."""
-    _inputs: deque[RealtimeModelInput] = attrs.field(factory=deque, init=False)
+    _inputs: deque[RealtimeModelInput] = attrs.field(factory=deque[RealtimeModelInput], init=False)
     _position: int = attrs.field(default=0, init=False)
 
     @property
@@ -100,9 +100,9 @@ class ScriptRun:
         """The steps that were not played, in words."""
         return [describe_step(step) for step in self._steps[self._position :]]
 
-    def take(self, input: RealtimeModelInput, now: float) -> None:
+    def take(self, sent: RealtimeModelInput, now: float) -> None:
         """The session sent this. Raises `ScriptMismatch` where that was not to happen."""
-        self._inputs.append(input)
+        self._inputs.append(sent)
         self.advance(now)
 
     def advance(self, now: float) -> None:
@@ -133,8 +133,8 @@ class ScriptRun:
     def _expect(self, step: Expect, now: float) -> bool:
         later = self.left[1:]
         while self._inputs:
-            input = self._inputs.popleft()  # noqa: A001 - what a session sends is called input
-            if self.log.accepts(step.matcher, input, strict=self._strict, later=later):
+            sent = self._inputs.popleft()
+            if self.log.accepts(step.matcher, sent, strict=self._strict, later=later):
                 return True
         if step.within is not None and self._is_over(step.within, now):
             problem = f"the session sent nothing that was expected within {step.within:g} s"
@@ -148,12 +148,12 @@ class ScriptRun:
         return now >= self.deadline
 
 
-def _difference(matcher: Matcher, input: RealtimeModelInput) -> str:
+def _difference(matcher: Matcher, sent: RealtimeModelInput) -> str:
     """In which fields an input differs from the one expected; empty for other expectations."""
-    if not isinstance(matcher, INPUT_TYPES) or type(matcher) is not type(input):
+    if not isinstance(matcher, INPUT_TYPES) or type(matcher) is not type(sent):
         return ""
-    fields = attrs.fields(type(input))
-    names = [f.name for f in fields if getattr(matcher, f.name) != getattr(input, f.name)]
+    fields = attrs.fields(type(sent))
+    names = [f.name for f in fields if getattr(matcher, f.name) != getattr(sent, f.name)]
     return f": it differs in {', '.join(names)}"
 
 

@@ -338,7 +338,7 @@ async def test_a_message_above_the_limit_is_1009_after_the_messages(
     closes: list[Received] = []
 
     async def script(peer: Peer) -> None:
-        await peer.accept(then=text("x" * 100) + text("small") + bad)
+        await peer.accept(then=text("x" * 100) + text("small") + bad + text("never"))
         closes.append(await peer.finish())
 
     settings = TransportSettings(max_message_size=100)
@@ -346,6 +346,26 @@ async def test_a_message_above_the_limit_is_1009_after_the_messages(
         await trio.testing.wait_all_tasks_blocked()
         assert await receive_count(transport, 2) == [b"x" * 100, b"small"]
         with pytest.raises(RealtimeConnectionClosed, match="max_message_size=100 bytes") as caught:
+            await transport.receive()
+        assert caught.value.code == 1009
+    assert closes[0].code == 1009
+
+
+async def test_a_server_in_the_middle_of_sending_hears_of_its_fault(kind: TransportKind) -> None:
+    """What it goes on to send is read and dropped, so that it gets to reading our close frame."""
+    closes: list[Received] = []
+
+    async def script(peer: Peer) -> None:
+        await peer.accept()
+        await peer.send(text("x" * 101))
+        for _ in range(5):
+            await peer.send(b"more" * 100)
+        closes.append(await peer.read())
+        await peer.stream.aclose()
+
+    settings = TransportSettings(max_message_size=100)
+    async with scripted(script, kind, settings=settings) as transport:
+        with pytest.raises(RealtimeConnectionClosed) as caught:
             await transport.receive()
         assert caught.value.code == 1009
     assert closes[0].code == 1009

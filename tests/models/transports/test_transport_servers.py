@@ -7,6 +7,7 @@ import ssl
 import threading
 from collections.abc import AsyncGenerator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from functools import lru_cache, partial
 from typing import Any
 
 import hypercorn.config
@@ -45,6 +46,7 @@ async def trio_websocket_server(tls: ssl.SSLContext | None) -> AsyncGenerator[in
         with contextlib.suppress(trio_websocket.ConnectionClosed):
             while True:
                 message = await connection.get_message()
+                assert isinstance(message, str)
                 if message.startswith("close"):
                     await connection.aclose(int(message.split()[1]), "asked for")
                 await connection.send_message(message)
@@ -93,7 +95,11 @@ async def websockets_server(tls: ssl.SSLContext | None) -> AsyncGenerator[int]:
 @asynccontextmanager
 async def hypercorn_server(tls: ssl.SSLContext | None) -> AsyncGenerator[int]:
     async def app(scope: Any, receive: Any, send: Any) -> None:
-        if scope["type"] != "websocket":
+        if scope["type"] == "lifespan":
+            await receive()
+            await send({"type": "lifespan.startup.complete"})
+            await receive()
+            await send({"type": "lifespan.shutdown.complete"})
             return
         await receive()
         await send({"type": "websocket.accept"})
@@ -121,14 +127,16 @@ async def hypercorn_server(tls: ssl.SSLContext | None) -> AsyncGenerator[int]:
 AUTHORITY = trustme.CA()
 
 
+@lru_cache
 def server_context() -> ssl.SSLContext:
-    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     AUTHORITY.issue_cert("127.0.0.1", "localhost").configure_cert(context)
     return context
 
 
+@lru_cache
 def client_context() -> ssl.SSLContext:
-    context = ssl.create_default_context()
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     AUTHORITY.configure_trust(context)
     return context
 
@@ -136,12 +144,13 @@ def client_context() -> ssl.SSLContext:
 @asynccontextmanager
 async def connected(serve: Serve, tls: bool, kind: TransportKind) -> AsyncGenerator[TextTransport]:
     async with serve(server_context() if tls else None) as port:
-        async with open_transport(
+        manager = open_transport(
             f"{'wss' if tls else 'ws'}://127.0.0.1:{port}/v1/realtime?model=m",
             headers={"Authorization": "Bearer secret", "X-Other": ""},
             ssl_context=client_context() if tls else None,
             kind=kind,
-        ) as transport:
+        )
+        async with manager as transport:
             yield transport
 
 
@@ -264,7 +273,7 @@ async def test_a_certificate_that_is_not_trusted(kind: TransportKind) -> None:
 
 
 async def test_a_certificate_for_another_name(kind: TransportKind) -> None:
-    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     AUTHORITY.issue_cert("other.test").configure_cert(context)
     async with trio_websocket_server_that_fails_tls(context) as port:
         error = await fails_to_open(kind, port, scheme="wss", ssl_context=client_context())
@@ -277,11 +286,7 @@ async def answering(
 ) -> AsyncGenerator[int]:
     """A TCP server that lets ``respond`` do what it wants with each connection."""
     async with trio.open_nursery() as nursery:
-        listeners = await nursery.start(
-            lambda task_status: trio.serve_tcp(
-                respond, 0, host="127.0.0.1", task_status=task_status
-            )
-        )
+        listeners = await nursery.start(partial(trio.serve_tcp, respond, 0, host="127.0.0.1"))
         yield listeners[0].socket.getsockname()[1]
         nursery.cancel_scope.cancel()
 
@@ -342,9 +347,7 @@ async def test_a_refused_handshake_tells_status_headers_and_body(
 async def test_a_refusal_without_a_body(kind: TransportKind) -> None:
     async def respond(stream: trio.SocketStream) -> None:
         await read_head(stream)
-        await stream.send_all(
-            b"HTTP/1.1 403 No\r\nContent-Length: 0\r\nVia: a\r\nVia: b\r\n\r\n"
-        )
+        await stream.send_all(b"HTTP/1.1 403 No\r\nContent-Length: 0\r\nVia: a\r\nVia: b\r\n\r\n")
 
     async with answering(respond) as port:
         error = await fails_to_open(kind, port)
@@ -355,9 +358,7 @@ async def test_a_refusal_without_a_body(kind: TransportKind) -> None:
 async def test_of_a_long_body_the_first_kilobytes_are_kept(kind: TransportKind) -> None:
     async def respond(stream: trio.SocketStream) -> None:
         await read_head(stream)
-        await stream.send_all(
-            b"HTTP/1.1 503 No\r\nContent-Length: 100000\r\n\r\n" + b"x" * 100_000
-        )
+        await stream.send_all(b"HTTP/1.1 503 No\r\nContent-Length: 100000\r\n\r\n" + b"x" * 100_000)
 
     async with answering(respond) as port:
         error = await fails_to_open(kind, port)
@@ -435,9 +436,7 @@ async def test_an_ipv6_address_is_written_into_host_in_brackets(kind: TransportK
         await stream.send_all(b"HTTP/1.1 403 No\r\nContent-Length: 0\r\n\r\n")
 
     async with trio.open_nursery() as nursery:
-        listeners = await nursery.start(
-            lambda task_status: trio.serve_tcp(respond, 0, host="::1", task_status=task_status)
-        )
+        listeners = await nursery.start(partial(trio.serve_tcp, respond, 0, host="::1"))
         port = listeners[0].socket.getsockname()[1]
         with pytest.raises(RealtimeHandshakeError):
             async with open_transport(f"ws://[::1]:{port}/", headers={}, kind=kind):

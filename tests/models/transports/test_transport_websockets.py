@@ -1,4 +1,4 @@
-"""What only the transport over the websockets library promises: it writes and reads independently."""
+"""What only the transport over websockets promises: it reads and writes independently."""
 
 import pytest
 import trio
@@ -11,13 +11,15 @@ from support_transports import (
     Peer,
     Received,
     Scripted,
+    close_frame,
     frame,
     receive_all,
     scripted,
     text,
 )
 
-from trio_realtime.models.openai.transports import open_transport
+from trio_realtime.errors import RealtimeConnectionClosed
+from trio_realtime.models.openai.transports import TextTransport, open_transport
 
 
 async def test_messages_of_one_send_leave_in_one_write() -> None:
@@ -88,7 +90,10 @@ async def test_a_send_waits_for_control_frames_that_are_being_written() -> None:
 
     go_on = trio.Event()
     pair = trio.testing.lockstep_stream_pair
-    async with scripted(script, "websockets", pair=pair) as transport, trio.open_nursery() as nursery:
+    async with (
+        scripted(script, "websockets", pair=pair) as transport,
+        trio.open_nursery() as nursery,
+    ):
         nursery.start_soon(receive_all, transport)
         await trio.testing.wait_all_tasks_blocked()
         nursery.start_soon(transport.send, ["x"])
@@ -97,6 +102,40 @@ async def test_a_send_waits_for_control_frames_that_are_being_written() -> None:
         await trio.testing.wait_all_tasks_blocked()
         await transport.aclose()
     assert [f.opcode for f in frames] == [PONG, TEXT, CLOSE]
+
+
+async def test_an_answer_to_a_close_that_cannot_be_written_is_given_up(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    """The server has closed and ended its stream, but reads nothing; a send waits in vain too."""
+
+    async def script(peer: Peer) -> None:
+        await peer.accept()
+        await peer.send(frame(PING, b"p"))
+        await go_on.wait()
+        await peer.send(close_frame(1000))
+        assert isinstance(peer.stream, trio.StapledStream)
+        await peer.stream.send_stream.aclose()
+
+    go_on = trio.Event()
+
+    async def send(transport: TextTransport) -> None:
+        with pytest.raises(RealtimeConnectionClosed):
+            await transport.send(["in vain"])
+
+    pair = trio.testing.lockstep_stream_pair
+    async with (
+        scripted(script, "websockets", pair=pair) as transport,
+        trio.open_nursery() as nursery,
+    ):
+        nursery.start_soon(receive_all, transport)
+        await trio.testing.wait_all_tasks_blocked()
+        nursery.start_soon(send, transport)
+        await trio.testing.wait_all_tasks_blocked()
+        go_on.set()
+        await trio.testing.wait_all_tasks_blocked()
+        await transport.aclose()
+        assert trio.current_time() == pytest.approx(2)
 
 
 async def test_receive_checkpoints_also_when_messages_wait() -> None:

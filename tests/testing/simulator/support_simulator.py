@@ -147,16 +147,20 @@ class Client:
         return events
 
 
+async def open_client(
+    nursery: trio.Nursery, stream: Any, path: str = "/v1/realtime", **settings: Any
+) -> Client:
+    """A client over any stream."""
+    return Client(await wrap_client_stream(nursery, stream, "simulator", path, **settings))
+
+
 @asynccontextmanager
 async def connected(
     simulator: RealtimeSimulator, path: str = "/v1/realtime?model=gpt-realtime-2.1"
 ) -> AsyncGenerator[Client]:
     """A client over memory streams that has seen ``session.created``."""
     async with simulator.memory_dialer() as dial, trio.open_nursery() as nursery:
-        stream = await dial("simulator", 443)
-        websocket = await wrap_client_stream(nursery, stream, "simulator", path)
-        client = Client(websocket)
+        client = await open_client(nursery, await dial("simulator", 443), path)
         await client.until("session.created")
         yield client
         nursery.cancel_scope.cancel()
-

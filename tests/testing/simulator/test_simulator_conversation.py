@@ -102,9 +102,7 @@ def test_refused_insertions(
     assert caught.value.code == code
 
 
-@pytest.mark.parametrize(
-    ("item_id", "after"), [(None, None), ("x", ""), ("x", "root"), ("x", "a")]
-)
+@pytest.mark.parametrize(("item_id", "after"), [(None, None), ("x", ""), ("x", "root"), ("x", "a")])
 def test_allowed_insertions(
     conversation: Conversation, item_id: str | None, after: str | None
 ) -> None:
@@ -138,7 +136,7 @@ def test_truncation_cuts_audio_and_drops_the_transcript(conversation: Conversati
     ],
 )
 def test_refused_truncations(
-    conversation: Conversation, item_id: str, index: int, end_ms: int, code: str, message: str
+    conversation: Conversation, *, item_id: str, index: int, end_ms: int, code: str, message: str
 ) -> None:
     """Only the model's audio can be cut, and only to less than there is."""
     heard = Part(fields={"type": "input_audio"}, audio=bytearray(48_000), format=PCM16)

@@ -238,9 +238,7 @@ async def test_agents_runner_audio_turn() -> None:
         audio_bytes, history = await under_asyncio(converse, url)
     (connection,) = simulator.connections
     answer = connection.conversation.items[-1].render()
-    assert answer["content"] == [
-        {"type": "output_audio", "transcript": "You said: Good evening"}
-    ]
+    assert answer["content"] == [{"type": "output_audio", "transcript": "You said: Good evening"}]
     assert audio_bytes == len("You said: Good evening") * 65 * 48
     assert [item.role for item in history] == ["user", "assistant"]
     assert history[0].content[0].transcript == "Good evening"

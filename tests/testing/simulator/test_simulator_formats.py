@@ -45,9 +45,7 @@ def test_pcm_samples_are_read_at_8_khz() -> None:
         (G711_ALAW, 0xC5, 264),
     ],
 )
-def test_g711_points_of_the_standard(
-    audio_format: AudioFormat, byte: int, amplitude: int
-) -> None:
+def test_g711_points_of_the_standard(audio_format: AudioFormat, byte: int, amplitude: int) -> None:
     """Codes expand as ITU-T G.711 tabulates, and their amplitudes go back to them."""
     assert audio_format.samples(bytes([byte])) == [amplitude]
     assert audio_format.encode([amplitude]) == bytes([byte])

@@ -83,7 +83,5 @@ def test_another_format_empties_the_buffer_and_keeps_the_time() -> None:
     buffer.append(silence(1_000))
     buffer.configure(G711_ULAW, VadSettings())
     assert (buffer.appended_ms, buffer.buffered_ms) == (1_000, 0)
-    assert buffer.append(silence(500, G711_ULAW) + speech(100, G711_ULAW)) == [
-        SpeechStarted(1_200)
-    ]
+    assert buffer.append(silence(500, G711_ULAW) + speech(100, G711_ULAW)) == [SpeechStarted(1_200)]
     assert buffer.take(1_500, 1_600) == speech(100, G711_ULAW)

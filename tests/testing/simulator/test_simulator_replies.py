@@ -81,9 +81,7 @@ def test_arguments_are_json_or_as_given() -> None:
 
 
 def utterance(number: int) -> Utterance:
-    return Utterance(
-        number=number, item_id="i", audio=b"", format="audio/pcm", audio_ms=1_250
-    )
+    return Utterance(number=number, item_id="i", audio=b"", format="audio/pcm", audio_ms=1_250)
 
 
 def test_what_is_heard_in_sequence() -> None:
@@ -92,6 +90,15 @@ def test_what_is_heard_in_sequence() -> None:
     assert hear(utterance(0)) == Heard("One")
     assert hear(utterance(1)) == Heard("Two", delay=1.0)
     assert hear(utterance(2)) == Heard("(simulated: 1.2 s of speech)")
+
+
+def test_what_is_heard_once() -> None:
+    """A string is not a sequence of letters."""
+    hear = hearing("Hello")
+    assert [hear(utterance(number)).text for number in range(2)] == [
+        "Hello",
+        "(simulated: 1.2 s of speech)",
+    ]
 
 
 def test_what_is_heard_by_a_function() -> None:

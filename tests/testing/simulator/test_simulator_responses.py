@@ -46,8 +46,8 @@ def test_the_events_of_a_spoken_answer() -> None:
         TRANSCRIPT_DELTA,
         AUDIO_DELTA,
         TRANSCRIPT_DELTA,
-        AUDIO_DELTA,
         TRANSCRIPT_DELTA,
+        AUDIO_DELTA,
         AUDIO_DELTA,
         *AUDIO_CLOSING,
         "response.done",
@@ -227,7 +227,7 @@ def started(peer: Peer, reply: Any, steps: int) -> tuple[Any, Any]:
 def test_cancelling_speech() -> None:
     """What was said stays, incomplete, and the generator says no more."""
     peer = Peer()
-    _, playing = started(peer, Say("Hello my dear friend", audio_ms=1_000), 3)
+    _, playing = started(peer, Say("Hello my dear friend", audio_ms=1_000), 4)
     events = peer.send("response.cancel")
     assert types(events) == [*AUDIO_CLOSING, "response.done"]
     assert events[1]["transcript"] == "Hello my "
@@ -235,13 +235,13 @@ def test_cancelling_speech() -> None:
     response = events[-1]["response"]
     assert response["status"] == "cancelled"
     assert response["output"][0]["status"] == "incomplete"
-    assert response["usage"]["output_token_details"] == {"text_tokens": 3, "audio_tokens": 6}
+    assert response["usage"]["output_token_details"] == {"text_tokens": 3, "audio_tokens": 8}
     assert list(playing) == []
     assert peer.taken() == []
     (item,) = peer.protocol.conversation.items
     assert item.status == "incomplete"
     assert item.parts is not None
-    assert item.parts[0].audio_ms == 300
+    assert item.parts[0].audio_ms == 400
 
 
 def test_cancelling_a_function_call() -> None:

@@ -212,8 +212,10 @@ def detection(**settings: Any) -> Event:
             voice("nobody"),
             "invalid_value",
             "session.audio.output.voice",
-            "Invalid value: 'nobody'. Supported values are: 'alloy', 'ash', 'ballad', 'coral',"
-            " 'echo', 'sage', 'shimmer', 'verse', 'marin', and 'cedar'.",
+            (
+                "Invalid value: 'nobody'. Supported values are: 'alloy', 'ash', 'ballad', 'coral',"
+                " 'echo', 'sage', 'shimmer', 'verse', 'marin', and 'cedar'."
+            ),
         ),
         (voice({}), "missing_required_parameter", "session.audio.output.voice.id", "Missing"),
         (
@@ -238,8 +240,10 @@ def detection(**settings: Any) -> Event:
             update(audio={"output": {"speed": 2.0}}),
             "decimal_above_max_value",
             "session.audio.output.speed",
-            "Invalid 'session.audio.output.speed': decimal above maximum value."
-            " Expected a value <= 1.5, but got 2.0 instead.",
+            (
+                "Invalid 'session.audio.output.speed': decimal above maximum value."
+                " Expected a value <= 1.5, but got 2.0 instead."
+            ),
         ),
         (
             detection(threshold=-0.5),
@@ -263,8 +267,10 @@ def detection(**settings: Any) -> Event:
             detection(create_response=1),
             "invalid_type",
             "session.audio.input.turn_detection.create_response",
-            "Invalid type for 'session.audio.input.turn_detection.create_response':"
-            " expected a boolean, but got an integer instead.",
+            (
+                "Invalid type for 'session.audio.input.turn_detection.create_response':"
+                " expected a boolean, but got an integer instead."
+            ),
         ),
         (
             detection(idle_timeout_ms=4_999),
@@ -276,15 +282,19 @@ def detection(**settings: Any) -> Event:
             update(max_output_tokens=4_097),
             "integer_above_max_value",
             "session.max_output_tokens",
-            "Invalid 'session.max_output_tokens': integer above maximum value."
-            " Expected a value <= 4096, but got 4097 instead.",
+            (
+                "Invalid 'session.max_output_tokens': integer above maximum value."
+                " Expected a value <= 4096, but got 4097 instead."
+            ),
         ),
         (
             update(max_output_tokens=True),
             "invalid_type",
             "session.max_output_tokens",
-            "Invalid type for 'session.max_output_tokens': expected an integer,"
-            " but got a boolean instead.",
+            (
+                "Invalid type for 'session.max_output_tokens': expected an integer,"
+                " but got a boolean instead."
+            ),
         ),
         (
             update(instructions=None),
@@ -302,8 +312,10 @@ def detection(**settings: Any) -> Event:
             update(tools=[{"type": "function", "name": "get weather"}]),
             "invalid_value",
             "session.tools[0].name",
-            "Invalid 'session.tools[0].name': string does not match pattern. Expected a string"
-            " that matches the pattern '^[a-zA-Z0-9_-]+$'.",
+            (
+                "Invalid 'session.tools[0].name': string does not match pattern. Expected a string"
+                " that matches the pattern '^[a-zA-Z0-9_-]+$'."
+            ),
         ),
         (
             update(tools=[TOOL] * 129),
@@ -315,8 +327,10 @@ def detection(**settings: Any) -> Event:
             create({**USER, "id": "x" * 33}),
             "string_above_max_length",
             "item.id",
-            "Invalid 'item.id': string too long. Expected a string with maximum length 32, but"
-            " got a string with length 33 instead.",
+            (
+                "Invalid 'item.id': string too long. Expected a string with maximum length 32, but"
+                " got a string with length 33 instead."
+            ),
         ),
         (
             create({"type": "message", "role": "user"}),

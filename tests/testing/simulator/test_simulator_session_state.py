@@ -21,10 +21,10 @@ def session() -> Session:
     return new_session("sess_1", model="gpt-realtime-2.1", expires_at=1_900_000_000)
 
 
-def update(session: Session, *, spoken: bool = False, fixed: bool = False, **changes: Any) -> Session:
-    return updated(
-        session, {"type": "realtime", **changes}, spoken=spoken, model_is_fixed=fixed
-    )
+def update(
+    session: Session, *, spoken: bool = False, fixed: bool = False, **changes: Any
+) -> Session:
+    return updated(session, {"type": "realtime", **changes}, spoken=spoken, model_is_fixed=fixed)
 
 
 def detecting(session: Session, detection: dict[str, Any] | None) -> Session:
@@ -66,7 +66,10 @@ def test_the_changes_are_not_shared(session: Session) -> None:
 
 def test_formats_are_completed(session: Session) -> None:
     """PCM has its rate, G.711 none."""
-    formats = {"input": {"format": {"type": "audio/pcma"}}, "output": {"format": {"type": "audio/pcm"}}}
+    formats = {
+        "input": {"format": {"type": "audio/pcma"}},
+        "output": {"format": {"type": "audio/pcm"}},
+    }
     changed = update(session, audio=formats)
     assert changed["audio"]["input"]["format"] == {"type": "audio/pcma"}
     assert changed["audio"]["output"]["format"] == {"type": "audio/pcm", "rate": 24_000}

@@ -26,9 +26,11 @@ def test_text_is_a_token_per_four_characters() -> None:
 
 
 def test_prompts() -> None:
-    """Instructions and declared tools cost text; no tools cost nothing."""
-    assert prompt_tokens("12345678", []) == Tokens(text=2)
-    assert prompt_tokens("", [{"a": 1}]) == Tokens(text=3)
+    """Instructions, declared tools and items; no tools cost nothing."""
+    item = message(Part(fields={"type": "input_text", "text": "1234"}))
+    assert prompt_tokens("12345678", [], [], set()) == (Tokens(text=2), Tokens())
+    assert prompt_tokens("", [{"a": 1}], [item], set()) == (Tokens(text=4), Tokens())
+    assert prompt_tokens("", [{"a": 1}], [item], {"m"}) == (Tokens(text=4), Tokens(text=1))
 
 
 def test_items() -> None:

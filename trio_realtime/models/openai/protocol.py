@@ -225,7 +225,9 @@ class RealtimeProtocol:
         if not self._playback.is_cut(event.item_id):
             out.append(
                 model.RealtimeModelAudioDoneEvent(
-                    item_id=event.item_id, content_index=event.content_index
+                    item_id=event.item_id,
+                    content_index=event.content_index,
+                    response_id=event.response_id,
                 )
             )
 

@@ -11,8 +11,8 @@ from typing import Any, Final, cast
 import attrs
 
 from trio_realtime._audio_settings import (
+    DEFAULT_TURN_DETECTION,
     RealtimeInputAudioTranscriptionConfig,
-    RealtimeTurnDetectionConfig,
 )
 from trio_realtime._checks import UNSET, Unset, check, problem
 from trio_realtime._model_settings import RealtimeSessionModelSettings, merge_settings
@@ -24,7 +24,7 @@ DEFAULT_MODEL: Final = "gpt-realtime-2.1"
 _CALL_DEFAULTS: Final = RealtimeSessionModelSettings(
     output_modalities=("audio",),
     input_audio_transcription=RealtimeInputAudioTranscriptionConfig(model="gpt-4o-mini-transcribe"),
-    turn_detection=RealtimeTurnDetectionConfig(type="semantic_vad", interrupt_response=True),
+    turn_detection=DEFAULT_TURN_DETECTION,
     tracing="auto",
 )
 """For a call that was accepted with a model, a voice and its formats: none of those."""

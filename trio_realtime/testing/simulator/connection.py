@@ -5,6 +5,7 @@ each response in progress is played by a task of its own. What the server says i
 pure modules; here is only when.
 """
 
+import contextlib
 import inspect
 import json
 import math
@@ -21,7 +22,6 @@ from trio_realtime.testing.simulator.outlet import (
     Send,
     Start,
     Stop,
-    StopWatching,
     WatchIdle,
 )
 from trio_realtime.testing.simulator.replies import Fail, Piece, Responder, pieces
@@ -136,13 +136,16 @@ class SimulatedConnection:
             await self._arrived.park()
 
     async def send(self, event: Mapping[str, Any]) -> None:
-        """Send any server event; ``event_id`` is added if it is missing. Returns when written."""
+        """Send any server event; ``event_id`` is added if it is missing.
+
+        Returns when it is written, or the connection is over.
+        """
         event_id = event.get("event_id") or self._protocol.outlet.ids.new("event")
         rest = {name: value for name, value in event.items() if name not in ("type", "event_id")}
         await self.send_text(json.dumps({"type": event["type"], "event_id": event_id, **rest}))
 
     async def send_text(self, text: str) -> None:
-        """Send any text frame, well-formed or not. Returns when it is written."""
+        """Send any text frame, well-formed or not; returns as :meth:`send` does."""
         self._post(text)
         await self._wait_written()
 
@@ -153,9 +156,7 @@ class SimulatedConnection:
 
     async def close(self, code: int = 1000, reason: str = "") -> None:
         """Close the WebSocket properly, after what was sent before; returns when it is over."""
-        with trio.move_on_after(GOODBYE_SECONDS):
-            await self._wait_written()
-        self._leave(code, reason)
+        await self._leave(code, reason)
         await self.closed.wait()
 
     async def converse(self) -> None:
@@ -197,8 +198,7 @@ class SimulatedConnection:
     def _perform(self) -> None:
         """Carry out what the protocol has decided, in that order."""
         nursery = self._nursery
-        if nursery is None:
-            return
+        assert nursery is not None, "effects come from the connection's own tasks"
         for effect in self._protocol.outlet.take():
             match effect:
                 case Send(event):
@@ -214,7 +214,7 @@ class SimulatedConnection:
                     self._stop_watching()
                     self._idle_scope = trio.CancelScope()
                     nursery.start_soon(self._watch_idle, effect, self._idle_scope)
-                case StopWatching():
+                case _:
                     self._stop_watching()
 
     def _stop_watching(self) -> None:
@@ -259,15 +259,20 @@ class SimulatedConnection:
             await trio.sleep(watch.playback_s)
             watch.quiet()
             await trio.sleep(watch.timeout_s)
+            # The watch may have been stopped at the very moment the time was up.
+            await trio.lowlevel.checkpoint_if_cancelled()
             watch.expired()
         self._perform()
 
     async def _limit_session(self) -> None:
         await trio.sleep(self._session_limit)
         minutes = f"{self._session_limit / 60:g}"
-        self._leave(1001, f"Your session hit the maximum duration of {minutes} minutes.")
+        await self._leave(1001, f"Your session hit the maximum duration of {minutes} minutes.")
 
-    def _leave(self, code: int, reason: str) -> None:
+    async def _leave(self, code: int, reason: str) -> None:
+        """End the conversation when all is written, since half a frame would spoil the goodbye."""
+        with trio.move_on_after(GOODBYE_SECONDS):
+            await self._wait_written()
         self._goodbye = (code, reason)
         if self._nursery is not None:
             self._nursery.cancel_scope.cancel()
@@ -280,15 +285,14 @@ class SimulatedConnection:
         """Send what is posted, first come, first sent. A message leaves the queue when sent."""
         from trio_websocket import ConnectionClosed
 
-        while True:
-            while self._outgoing:
-                try:
+        # Once the connection is closed nothing more is written; reading goes on to the end.
+        with contextlib.suppress(ConnectionClosed):
+            while True:
+                while self._outgoing:
                     await self._websocket.send_message(self._outgoing[0])
-                except ConnectionClosed:
-                    return
-                self._outgoing.popleft()
-            self._written.unpark_all()
-            await self._wanted.park()
+                    self._outgoing.popleft()
+                self._written.unpark_all()
+                await self._wanted.park()
 
     async def _wait_written(self) -> None:
         """Wait until all that was posted is sent, or the connection is over."""

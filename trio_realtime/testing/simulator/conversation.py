@@ -90,11 +90,6 @@ class Conversation:
         """The items, first to last."""
         return [self._items[item_id] for item_id in self._order]
 
-    @property
-    def last_id(self) -> str | None:
-        """The id of the last item."""
-        return self._order[-1] if self._order else None
-
     def __contains__(self, item_id: object) -> bool:
         return item_id in self._items
 

@@ -27,7 +27,7 @@ from trio_realtime.testing.simulator.session_state import (
     new_session,
     updated,
 )
-from trio_realtime.testing.simulator.usage import Tokens, item_tokens, prompt_tokens
+from trio_realtime.testing.simulator.usage import prompt_tokens
 
 _RATE_LIMITS = {"requests": 5_000, "tokens": 400_000}
 
@@ -234,15 +234,14 @@ class Protocol:
         context = self._context(params)
         self.outlet.add(StopWatching())
         turn = self._turn(params, cause, context, out_of_band=out_of_band)
-        prompt = prompt_tokens(turn.instructions, list(turn.tools))
-        seen = [item for item in context if item.id in self._prompted]
+        prompt, cached = prompt_tokens(turn.instructions, turn.tools, context, self._prompted)
         response = Response(
             id=turn.response_id,
             turn=turn,
             settings=self._settings(params),
             conversation=None if out_of_band else self.conversation,
-            prompt=sum((item_tokens(item) for item in context), prompt),
-            cached=sum((item_tokens(item) for item in seen), Tokens()),
+            prompt=prompt,
+            cached=cached,
             on_done=self._response_done,
             outlet=self.outlet,
         )

@@ -104,17 +104,22 @@ class Utterance:
 
 
 Hears = Sequence[str | Heard] | Callable[[Utterance], str | Heard]
-"""The words of each utterance in order, or a function that says them."""
+"""The words of each utterance in order, or a function that says them.
+
+A string alone is the first utterance.
+"""
 
 
 def hearing(hears: Hears) -> Callable[[Utterance], Heard]:
     """A scenario as a function. Where a sequence has ended, what is heard says it is simulated."""
 
+    scenario = (hears,) if isinstance(hears, str) else hears
+
     def hear(utterance: Utterance) -> Heard:
-        if callable(hears):
-            words = hears(utterance)
-        elif utterance.number < len(hears):
-            words = hears[utterance.number]
+        if callable(scenario):
+            words = scenario(utterance)
+        elif utterance.number < len(scenario):
+            words = scenario[utterance.number]
         else:
             words = f"(simulated: {utterance.audio_ms / 1_000:.1f} s of speech)"
         return Heard(words) if isinstance(words, str) else words

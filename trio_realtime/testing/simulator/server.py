@@ -12,7 +12,7 @@ from collections import deque
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs
 
 import attrs
 import trio
@@ -53,7 +53,7 @@ class _HandshakePlan:
     headers: Mapping[str, str] = attrs.field(factory=dict[str, str])
 
 
-@attrs.define(eq=False, kw_only=True)
+@attrs.define(eq=False)
 class RealtimeSimulator:
     """A server to converse with. It may be served in several places at once.
 
@@ -71,11 +71,11 @@ class RealtimeSimulator:
     """
 
     responder: Responder = default_responder
-    hears: Hears = ()
-    speed: float = attrs.field(default=10.0, validator=attrs.validators.gt(0.0))
-    api_key: str | None = attrs.field(default=None, repr=False)
-    session_limit: float = 3_600.0
-    keep_received: bool = True
+    hears: Hears = attrs.field(default=(), kw_only=True)
+    speed: float = attrs.field(default=10.0, validator=attrs.validators.gt(0.0), kw_only=True)
+    api_key: str | None = attrs.field(default=None, repr=False, kw_only=True)
+    session_limit: float = attrs.field(default=3_600.0, kw_only=True)
+    keep_received: bool = attrs.field(default=True, kw_only=True)
     connections: list[SimulatedConnection] = attrs.field(
         init=False, factory=list[SimulatedConnection]
     )
@@ -282,13 +282,13 @@ def _refused(status: int, code: str, message: str) -> _HandshakePlan:
 
 
 def _handshake(request: "WebSocketRequest") -> Handshake:
-    url = urlsplit(request.path)
+    path, _, query = request.path.partition("?")
     headers = {
         name.decode("latin-1").lower(): value.decode("latin-1") for name, value in request.headers
     }
     return Handshake(
-        path=url.path,
-        query={name: values[0] for name, values in parse_qs(url.query).items()},
+        path=path,
+        query={name: values[0] for name, values in parse_qs(query).items()},
         headers=headers,
         subprotocols=request.proposed_subprotocols,
     )

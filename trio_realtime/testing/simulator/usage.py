@@ -7,7 +7,7 @@ response of the connection has read already counts as cached.
 
 import json
 import math
-from collections.abc import Iterable
+from collections.abc import Container, Iterable, Sequence
 from typing import Any
 
 import attrs
@@ -42,15 +42,19 @@ def text_tokens(text: str) -> int:
     return math.ceil(len(text) / _CHARACTERS_PER_TOKEN)
 
 
-def speech_tokens(audio_ms: int) -> int:
-    """Tokens of so much output audio."""
-    return math.ceil(audio_ms / _OUTPUT_MS_PER_TOKEN)
-
-
-def prompt_tokens(instructions: str, tools: list[Any]) -> Tokens:
-    """What instructions and tools cost."""
+def prompt_tokens(
+    instructions: str, tools: Sequence[Any], context: Iterable[Item], seen: Container[str]
+) -> tuple[Tokens, Tokens]:
+    """What a prompt costs in all, and what of it the items ``seen`` before (by id) cost."""
     declared = json.dumps(tools) if tools else ""
-    return Tokens(text=text_tokens(instructions) + text_tokens(declared))
+    cached = Tokens()
+    new = Tokens(text=text_tokens(instructions) + text_tokens(declared))
+    for item in context:
+        if item.id in seen:
+            cached += item_tokens(item)
+        else:
+            new += item_tokens(item)
+    return new + cached, cached
 
 
 def item_tokens(item: Item, *, output: bool = False) -> Tokens:

@@ -74,7 +74,7 @@ def connecting(target: Target, timeout: float) -> Generator[None]:
     except OSError as error:
         raise RealtimeConnectionError(f"could not connect to {target.address}: {error}") from error
     except trio.BrokenResourceError as error:
-        raise broken_while_connecting(target, error) from (error.__cause__ or error)
+        raise broken_while_connecting(target.address, error) from (error.__cause__ or error)
     if scope.cancelled_caught:
         raise RealtimeConnectionError(
             f"{target.address} was not connected within handshake_timeout={timeout:g} s"
@@ -82,12 +82,12 @@ def connecting(target: Target, timeout: float) -> Generator[None]:
 
 
 def broken_while_connecting(
-    target: Target, error: trio.BrokenResourceError
+    address: str, error: trio.BrokenResourceError
 ) -> RealtimeConnectionError:
     """What to raise when the stream broke before the WebSocket was open."""
     if isinstance(error.__cause__, ssl.SSLError):
-        return RealtimeConnectionError(f"TLS with {target.address} failed: {error.__cause__}")
-    return RealtimeConnectionError(f"the connection to {target.address} broke while being opened")
+        return RealtimeConnectionError(f"TLS with {address} failed: {error.__cause__}")
+    return RealtimeConnectionError(f"the connection to {address} broke while being opened")
 
 
 def refused(

@@ -12,7 +12,7 @@ import trio
 
 from trio_realtime.errors import RealtimeConnectionError, SettingsError
 
-from .dialing import start_tls
+from .dialing import broken_while_connecting, start_tls
 from .seam import READ_SIZE, StreamFactory
 from .target import Target, bracketed
 
@@ -51,7 +51,8 @@ def http_proxy(url: str, *, setting: str = "proxy") -> StreamFactory:
     """
     try:
         parts = urlsplit(url if "://" in url else f"http://{url}")
-        port = parts.port or _DEFAULT_PORTS[parts.scheme]
+        default = _DEFAULT_PORTS[parts.scheme]
+        port = parts.port or default
     except (ValueError, KeyError):
         raise SettingsError(
             f"{setting} must be an http:// or https:// URL; else pass a stream_factory",
@@ -59,29 +60,29 @@ def http_proxy(url: str, *, setting: str = "proxy") -> StreamFactory:
         ) from None
     if not parts.hostname:
         raise SettingsError(f"{setting} names no host", path=setting)
-    proxy, secure = parts.hostname, parts.scheme == "https"
+    host, secure = parts.hostname, parts.scheme == "https"
+    proxy = f"the proxy {bracketed(host)}:{port}"
     authorization = ""
     if parts.username is not None:
         pair = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
         encoded = base64.b64encode(pair.encode()).decode()
         authorization = f"Proxy-Authorization: Basic {encoded}\r\n"
 
-    async def connect(host: str, to_port: int) -> trio.abc.Stream:
+    async def connect(to_host: str, to_port: int) -> trio.abc.Stream:
+        address = f"{bracketed(to_host)}:{to_port}"
+        request = f"CONNECT {address} HTTP/1.1\r\nHost: {address}\r\n{authorization}\r\n"
         stream: trio.abc.Stream
         try:
-            stream = await trio.open_tcp_stream(proxy, port)
+            stream = await trio.open_tcp_stream(host, port)
+            if secure:
+                stream = await start_tls(stream, host, None)
         except OSError as error:
-            raise RealtimeConnectionError(
-                f"could not connect to the proxy {bracketed(proxy)}:{port}: {error}"
-            ) from error
-        if secure:
-            stream = await start_tls(stream, proxy, None)
-        address = f"{bracketed(host)}:{to_port}"
+            raise RealtimeConnectionError(f"could not connect to {proxy}: {error}") from error
+        except trio.BrokenResourceError as error:
+            raise broken_while_connecting(proxy, error) from (error.__cause__ or error)
         try:
-            await stream.send_all(
-                f"CONNECT {address} HTTP/1.1\r\nHost: {address}\r\n{authorization}\r\n".encode()
-            )
-            await _tunnel_opened(stream, f"the proxy {bracketed(proxy)}:{port}", address)
+            await stream.send_all(request.encode())
+            await _tunnel_opened(stream, proxy, address)
         except BaseException:
             await trio.aclose_forcefully(stream)
             raise

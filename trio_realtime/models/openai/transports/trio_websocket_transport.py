@@ -9,8 +9,8 @@ does not do by itself is done here, through its private attributes where there i
   waiting: `Reader` cancels them;
 - it leaves the stream open after a close by the server or a drop, and when opening fails:
   ``_stream`` is closed here; that is also where TLS is shaken hands with, to know why it failed;
-- a message above the limit discards those queued before it: a clone of ``_recv_channel`` keeps
-  them;
+- a message above the limit discards those queued before it, and some after it are still handled:
+  a clone of ``_recv_channel`` keeps the ones, ``_handle_message_event`` is made to stop the others;
 - text that is not UTF-8, and broken frames, are not answered with a close frame: ``_send`` does it.
 
 Two limits are the library's own. Each message is a write of its own. And its reader answers pings
@@ -29,7 +29,7 @@ import attrs
 import trio
 import trio_websocket
 from wsproto.connection import ConnectionState
-from wsproto.events import CloseConnection
+from wsproto.events import BytesMessage, CloseConnection, TextMessage
 from wsproto.utilities import ProtocolError
 
 from trio_realtime.errors import RealtimeConnectionError
@@ -72,6 +72,7 @@ class Reader:
             stream: trio.abc.Stream = connection._stream
             if isinstance(stream, trio.SSLStream):
                 await cast("trio.SSLStream[trio.SocketStream]", stream).do_handshake()
+            _stop_at_a_message_too_big(connection)
             await task()
         except Exception as error:  # noqa: BLE001 - told to whoever waits for the reader
             self.failure = error
@@ -91,6 +92,18 @@ class Reader:
                 yield
             finally:
                 self._waits.discard(scope)
+
+
+def _stop_at_a_message_too_big(connection: trio_websocket.WebSocketConnection) -> None:
+    """Have the reader leave what follows a message above the limit in the same read."""
+    handle = connection._handle_message_event
+
+    async def handle_message(event: BytesMessage | TextMessage) -> None:
+        await handle(event)
+        if not connection._reader_running:
+            raise trio_websocket.ConnectionClosed(connection.closed)
+
+    connection._handle_message_event = handle_message  # type: ignore[method-assign]
 
 
 def open_trio_websocket(
@@ -157,7 +170,7 @@ def _why_not_open(target: Target, reader: Reader) -> RealtimeConnectionError:
     """What to raise when the reader ended before the handshake was over."""
     failure, connection = reader.failure, reader.connection
     if isinstance(failure, trio.BrokenResourceError):
-        error = broken_while_connecting(target, failure)
+        error = broken_while_connecting(target.address, failure)
         error.__cause__ = failure.__cause__ or failure
         return error
     # Kept by the connection alone where a body without a length ended with the stream.

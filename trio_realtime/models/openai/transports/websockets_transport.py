@@ -115,10 +115,7 @@ async def _refusal(
             protocol.receive_data(data)
         else:
             protocol.receive_eof()
-    for event in protocol.events_received():
-        if isinstance(event, Response):
-            return event
-    return None
+    return next((e for e in protocol.events_received() if isinstance(e, Response)), None)
 
 
 @attrs.define(eq=False)
@@ -162,17 +159,17 @@ class WebsocketsTransport(TextTransport):
             await trio.lowlevel.checkpoint()
             batch, self._ready = self._ready, []
             return batch
-        while self._ending is None:
+        while (ending := self._ending) is None:
             if self._closing:
                 await self._ended.wait()
-                break
+                continue
             messages = await self._read()
             if messages and not self._closing:
                 return messages
         await trio.lowlevel.checkpoint()
-        if self._ending.clean:
+        if ending.clean:
             return ()
-        raise self._ending.error()
+        raise ending.error()
 
     async def _read(self) -> list[bytes]:
         """Read once. Nothing is awaited after the read, so no cancellation can lose it."""
@@ -317,11 +314,9 @@ class WebsocketsTransport(TextTransport):
 
     def _pong(self, payload: bytes) -> None:
         """A pong answers its ping and all before it (RFC 6455, section 5.5.3)."""
-        if payload in self._pings:
-            for earlier in list(self._pings):
-                self._pings.pop(earlier).set()
-                if earlier == payload:
-                    break
+        while payload in self._pings:
+            earliest = next(iter(self._pings))
+            self._pings.pop(earliest).set()
 
     # -- closing -----------------------------------------------------------------
 

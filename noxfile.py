@@ -1,0 +1,145 @@
+"""Every check of the project, each in an environment of its own: ``nox -l`` lists them.
+
+Sessions run on the Python that nox runs on; ``nox -s tests -P 3.13`` takes another. `.ci/run` runs
+all of them on a fresh machine.
+"""
+
+import os
+import re
+import shutil
+import sys
+from pathlib import Path
+
+import nox
+
+PYPROJECT = nox.project.load_toml("pyproject.toml")
+EXTRAS = "audio,azure,mcp,opentelemetry,sip,talk,testing"
+"""What the tests exercise; ``fast`` has a session to itself, since openai-agents pins websockets
+below 17."""
+COVERAGE_GATE = 97
+
+nox.needs_version = ">=2025.2.9"
+nox.options.error_on_missing_interpreters = False
+nox.options.sessions = ["lint", "typing", "tests"]
+os.environ.pop("PYTHONPATH", None)  # would put another copy of the package before the installed one
+
+
+def groups(*names: str) -> tuple[str, ...]:
+    """The requirements of dependency groups."""
+    return nox.project.dependency_groups(PYPROJECT, *names)
+
+
+@nox.session
+def talk(session: nox.Session) -> None:
+    """Talk to the simulator: a question from a file, the answer into another."""
+    session.install(".[talk]")
+    arguments = session.posargs or ["--wav", "examples/question.wav", "--save", "answer.wav"]
+    session.run("trio-realtime", "talk", *arguments)
+
+
+@nox.session
+def tests(session: nox.Session) -> None:
+    """Run the tests with coverage, with the peers of the differential tests."""
+    session.install("-e", f".[{EXTRAS}]", *groups("test", "peers"))
+    session.run("coverage", "erase")
+    session.run("coverage", "run", "-m", "pytest", *session.posargs)
+    session.run("coverage", "combine", "--quiet")
+    if not session.posargs:
+        session.run("coverage", "report", f"--fail-under={COVERAGE_GATE}")
+
+
+@nox.session
+def fast(session: nox.Session) -> None:
+    """Test the transports with the release of websockets that the ``fast`` extra asks for."""
+    session.install("-e", ".[fast,testing]", *groups("test"))
+    session.run("pytest", *(session.posargs or ["tests/models/transports"]))
+
+
+@nox.session
+def oldest(session: nox.Session) -> None:
+    """Test with the oldest dependencies that the package says it works with."""
+    session.install("-e", f".[{EXTRAS},fast]", *floors(), *groups("test", "wire"))
+    session.run("pytest", *session.posargs)
+
+
+def floors() -> list[str]:
+    """Every requirement of the package and its extras, at its oldest release."""
+    project = PYPROJECT["project"]
+    requirements = list(project["dependencies"])
+    for extra in project["optional-dependencies"].values():
+        requirements += extra
+    pinned = {re.sub(r">=", "==", requirement, count=1) for requirement in requirements}
+    return sorted(pinned)
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Check style and format; ``nox -s lint -- --fix`` repairs what can be."""
+    session.install(*groups("lint"))
+    fix = "--fix" in session.posargs
+    session.run("ruff", "check", *(["--fix"] if fix else []), ".")
+    session.run("ruff", "format", *([] if fix else ["--check"]), ".")
+
+
+@nox.session
+def typing(session: nox.Session) -> None:
+    """Check types: strictly, by mypy and pyright, and that none of the public API lacks any."""
+    session.install("-e", f".[{EXTRAS},fast]", *groups("test", "typing"), "nox")
+    session.run("mypy")
+    session.run("pyright", "--pythonpath", python_of(session))
+    session.run(
+        "pyright",
+        "--pythonpath",
+        python_of(session),
+        "--verifytypes",
+        "trio_realtime",
+        "--ignoreexternal",
+    )
+
+
+def python_of(session: nox.Session) -> str:
+    """The interpreter of a session's environment."""
+    return str(Path(session.bin) / "python")
+
+
+@nox.session
+def docs(session: nox.Session) -> None:
+    """Build the documentation and run its doctests; warnings are errors."""
+    session.install("-e", ".[talk]", *groups("docs"))
+    for builder in ("html", "doctest"):
+        session.run(
+            "sphinx-build", "-W", "--keep-going", "-q", "-b", builder, "docs", f"docs/_build/{builder}"
+        )
+
+
+@nox.session
+def build(session: nox.Session) -> None:
+    """Build the distributions, install the wheel where nothing else is, and test that."""
+    session.install("build")
+    shutil.rmtree("dist", ignore_errors=True)
+    session.run("python", "-m", "build", "--outdir", "dist")
+    (wheel,) = Path("dist").resolve().glob("*.whl")
+    clean = Path(session.create_tmp()).resolve() / "clean"
+    shutil.rmtree(clean, ignore_errors=True)
+    session.run(sys.executable, "-m", "venv", str(clean), external=True)
+    scripts = clean / ("Scripts" if sys.platform == "win32" else "bin")
+
+    def run(program: str, *arguments: str) -> None:
+        session.run(str(scripts / program), *arguments, external=True)
+
+    question = Path("examples/question.wav").resolve()
+    suite = Path("tests").resolve()
+    run("python", "-m", "pip", "install", "-q", f"{wheel}[talk]")
+    with session.chdir(clean):
+        # The package alone: nothing of the tests' environment is there yet.
+        run("trio-realtime", "talk", "--wav", str(question), "--save", "answer.wav")
+        run("python", "-m", "pip", "install", "-q", f"{wheel}[talk,testing]", *groups("test", "wire"))
+        run("python", "-c", f"import trio_realtime as t; assert {str(clean)!r} in t.__file__")
+        run("pytest", "-c", str(suite.parent / "pyproject.toml"), *session.posargs, str(suite))
+
+
+@nox.session
+def changelog(session: nox.Session) -> None:
+    """Write the news fragments into the changelog: ``nox -s changelog -- --version 0.2.0``."""
+    session.install("towncrier")
+    session.run("towncrier", "build", *(session.posargs or ["--draft", "--version", "next"]))

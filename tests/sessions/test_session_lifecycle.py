@@ -1,0 +1,416 @@
+"""Opening, closing, failing: what a session promises about its ends."""
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import pytest
+import trio
+import trio.testing
+from support_sessions import REACH, Stage, kinds, settle, stage, until
+
+from trio_realtime import (
+    EventBufferOverflow,
+    RealtimeAgent,
+    RealtimeConnectionClosed,
+    RealtimeConnectionError,
+    RealtimeRunner,
+    RealtimeSessionClosed,
+    RealtimeSessionEvent,
+    UserError,
+    function_tool,
+)
+from trio_realtime.testing.simulator import CallFunction, RealtimeSimulator, Turn
+
+
+class Boom(Exception):
+    """The application's own."""
+
+
+async def test_async_with_opens_and_closes(autojump_clock: trio.testing.MockClock) -> None:
+    """Inside the block the session works; after it the server was told goodbye."""
+    async with stage() as st:
+        async with await st.session() as session:
+            await session.send_message("Hello")
+            await until(session, "agent_end")
+        assert st.server.close_code == 1000
+
+
+async def test_run_in_a_nursery_of_the_caller(autojump_clock: trio.testing.MockClock) -> None:
+    """`nursery.start(session.run)` gives the open session; `aclose` ends `run`."""
+    async with stage() as st, trio.open_nursery() as nursery:
+        session = await nursery.start((await st.session()).run)
+        await session.send_message("Hello")
+        await until(session, "agent_end")
+        await session.aclose()
+        assert not nursery.child_tasks
+
+
+async def test_aclose_is_idempotent_and_ends_iteration(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    """A second close returns; a waiting consumer's loop ends without an error."""
+    seen: list[str] = []
+
+    async with stage() as st, await st.session() as session:
+
+        async def consume() -> None:
+            async for event in session:
+                seen.append(event.type)
+
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(consume)
+            await settle()
+            await session.aclose()
+            await session.aclose()
+        assert seen[0] == "history_updated"
+        await session.wait_closed()
+
+
+async def test_a_session_that_was_never_opened_can_be_closed() -> None:
+    """Closing it does nothing, and using it is an error that says how to open it."""
+    async with stage() as st:
+        session = await st.session()
+        await session.aclose()
+        with pytest.raises(RealtimeSessionClosed, match="async with session"):
+            await session.send_message("Hello")
+        assert len(session.history) == 0
+        assert session.current_agent.name == "Assistant"
+
+
+async def test_a_session_runs_once(autojump_clock: trio.testing.MockClock) -> None:
+    """Opening it again is the caller's error."""
+    async with stage() as st:
+        session = await st.session()
+        async with session:
+            pass
+        with pytest.raises(UserError, match="once"):
+            async with session:
+                pytest.fail("opened twice")
+
+
+USES: dict[str, Callable[[Any], Awaitable[object]]] = {
+    "send_message": lambda s: s.send_message("x"),
+    "send_audio": lambda s: s.send_audio(b"\0\0"),
+    "commit_audio": lambda s: s.commit_audio(),
+    "clear_audio": lambda s: s.clear_audio(),
+    "interrupt": lambda s: s.interrupt(),
+    "create_response": lambda s: s.create_response(),
+    "update_agent": lambda s: s.update_agent(RealtimeAgent("B")),
+    "send_raw": lambda s: s.send_raw({"type": "input_audio_buffer.clear"}),
+    "approve_tool_call": lambda s: s.approve_tool_call("c"),
+    "reject_tool_call": lambda s: s.reject_tool_call("c"),
+}
+
+
+@pytest.mark.parametrize("name", USES)
+async def test_using_a_closed_session(name: str, autojump_clock: trio.testing.MockClock) -> None:
+    """Every method raises the closed error, not an assertion and not a broken socket."""
+    async with stage() as st:
+        async with await st.session() as session:
+            await session.aclose()
+            with pytest.raises(RealtimeSessionClosed, match="is over"):
+                await USES[name](session)
+
+
+async def test_receive_after_the_end(autojump_clock: trio.testing.MockClock) -> None:
+    """`receive` gives what was buffered, then says that it is over."""
+    async with stage() as st, await st.session() as session:
+        assert (await session.receive()).type == "history_updated"
+        await session.aclose()
+        with pytest.raises(RealtimeSessionClosed, match="is over"):
+            while True:
+                await session.receive()
+
+
+# -- exceptions of the application ----------------------------------------------------
+
+
+async def test_the_blocks_exception_leaves_unchanged(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    """The same object, in no group, and the connection is closed behind it."""
+    boom = Boom()
+    async with stage() as st:
+        with pytest.raises(Boom) as caught:
+            async with await st.session():
+                raise boom
+        assert caught.value is boom
+        assert st.server.close_code == 1000
+
+
+async def test_a_group_of_the_application_is_not_rebuilt(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    """An ExceptionGroup the block raises is the object that arrives."""
+    group = ExceptionGroup("mine", [Boom(), ValueError()])
+    async with stage() as st:
+        with pytest.raises(ExceptionGroup) as caught:
+            async with await st.session():
+                raise group
+        assert caught.value is group
+
+
+async def test_base_exceptions_pass(autojump_clock: trio.testing.MockClock) -> None:
+    """Also those that are no Exception."""
+    stop = KeyboardInterrupt()
+    async with stage() as st:
+        with pytest.raises(KeyboardInterrupt) as caught:
+            async with await st.session():
+                raise stop
+        assert caught.value is stop
+
+
+async def test_cancelling_from_outside(autojump_clock: trio.testing.MockClock) -> None:
+    """Cancelled is not swallowed, and the goodbye is still said."""
+    async with stage() as st:
+        with trio.move_on_after(1) as scope:
+            async with await st.session():
+                await trio.sleep_forever()
+        assert scope.cancelled_caught
+        assert st.server.close_code == 1000
+
+
+async def test_the_blocks_exception_wins_over_a_failure(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    """When both fail, the application's exception is raised."""
+    async with stage() as st:
+        with pytest.raises(Boom):
+            async with await st.session() as session:
+                await st.server.drop()
+                await session.wait_closed()
+                raise Boom
+
+
+# -- failures of the session -----------------------------------------------------------
+
+
+async def test_buffered_events_come_before_the_failure(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    """A drop is raised from the iteration, after all that had arrived, and once only."""
+    async with stage() as st, await st.session() as session:
+        await session.send_message("Hello")
+        await trio.sleep(60)
+        await st.server.drop()
+        await session.wait_closed()
+        seen: list[RealtimeSessionEvent] = []
+        with pytest.raises(RealtimeConnectionClosed) as caught:
+            async for event in session:
+                seen.append(event)
+        assert caught.value.code == 1006
+        assert kinds(seen)[-1] == "agent_end"
+        assert [event async for event in session] == []
+
+
+async def test_sending_on_a_failed_session(autojump_clock: trio.testing.MockClock) -> None:
+    """It raises the closed error with the failure as its cause, which counts as seen."""
+    async with stage() as st, await st.session() as session:
+        await st.server.drop()
+        await session.wait_closed()
+        with pytest.raises(RealtimeSessionClosed) as caught:
+            await session.send_message("Hello")
+        assert isinstance(caught.value.__cause__, RealtimeConnectionClosed)
+
+
+async def test_a_failure_nobody_saw_is_raised_at_the_end(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    """A block that never looks still learns that its session failed."""
+    async with stage() as st:
+        with pytest.raises(RealtimeConnectionClosed):
+            async with await st.session() as session:
+                await st.server.drop()
+                await session.wait_closed()
+
+
+async def test_run_raises_a_failure_nobody_is_there_to_see(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    """In the caller's nursery an unread failure crashes that nursery, as tasks do."""
+    async with stage() as st:
+        with pytest.RaisesGroup(RealtimeConnectionClosed):
+            async with trio.open_nursery() as nursery:
+                session = await nursery.start((await st.session()).run)
+                await until(session, "history_updated")
+                await st.server.drop()
+                await trio.sleep_forever()
+
+
+async def test_run_leaves_a_failure_to_the_task_that_iterates(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    """A consumer gets it instead, and may handle it."""
+    async with stage() as st, trio.open_nursery() as nursery:
+        session = await nursery.start((await st.session()).run)
+        nursery.start_soon(st.server.drop)
+        with pytest.raises(RealtimeConnectionClosed):
+            async for _event in session:
+                pass
+
+
+@pytest.mark.parametrize("code", [1000, 1001])
+async def test_a_clean_close_ends_without_error(
+    code: int, autojump_clock: trio.testing.MockClock
+) -> None:
+    """The server's clean close ends the iteration; unread events are delivered first."""
+    async with stage() as st, await st.session() as session:
+        await session.send_message("Hello")
+        await trio.sleep(60)
+        await st.server.close(code)
+        assert kinds([event async for event in session])[-1] == "agent_end"
+
+
+async def test_another_close_code_is_a_failure(autojump_clock: trio.testing.MockClock) -> None:
+    """With the code and the reason the server gave."""
+    async with stage() as st, await st.session() as session:
+        await st.server.close(1011, "out of cheese")
+        with pytest.raises(RealtimeConnectionClosed) as caught:
+            await until(session, "agent_end")
+        assert (caught.value.code, caught.value.reason) == (1011, "out of cheese")
+
+
+async def test_the_server_ends_a_session_after_an_hour(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    """Closed with 1001, which is a clean end."""
+    async with stage() as st, await st.session() as session:
+        async for _event in session:
+            pass
+        assert trio.current_time() >= 3600
+
+
+async def test_an_unread_stream_fails_loudly(autojump_clock: trio.testing.MockClock) -> None:
+    """The failure names the setting, and arrives after what was buffered."""
+    async with stage() as st, await st.session(config={"event_buffer_size": 5}) as session:
+        await session.send_message("Hello")
+        await session.wait_closed()
+        seen = 0
+        with pytest.raises(EventBufferOverflow, match="event_buffer_size"):
+            async for _event in session:
+                seen += 1
+        assert seen == 6
+
+
+async def test_nothing_is_opened_when_the_server_refuses(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    """A wrong key: the typed error, and a session that stays closed."""
+    async with stage(api_key="sk-right") as st:
+        session = await st.session()
+        with pytest.raises(RealtimeConnectionError) as caught:
+            async with session:
+                pytest.fail("opened")
+        assert getattr(caught.value, "status", None) == 401
+        assert "sk-test" not in repr(caught.value)
+        with pytest.raises(RealtimeSessionClosed):
+            await session.send_message("x")
+
+
+# -- closing from inside -----------------------------------------------------------------
+
+
+def one_call(turn: Turn) -> Any:
+    if turn.tool_outputs:
+        return "Done."
+    return CallFunction("finish", "{}")
+
+
+async def test_a_tool_may_close_the_session(autojump_clock: trio.testing.MockClock) -> None:
+    """`aclose` from a tool cancels the tool, which is answered, and everything ends."""
+    reached: list[str] = []
+
+    @function_tool
+    async def finish() -> str:
+        """End it."""
+        try:
+            await session.aclose()
+        finally:
+            reached.append("cancelled")
+        pytest.fail("aclose returned in a task of the session")
+
+    async with stage(responder=one_call) as st:
+        session = await st.session(RealtimeAgent("A", tools=[finish]))
+        async with session:
+            await session.send_message("Bye")
+            await session.wait_closed()
+        assert reached == ["cancelled"]
+        outputs = [
+            event["item"]["output"]
+            for event in st.server.received_of("conversation.item.create")
+            if event["item"]["type"] == "function_call_output"
+        ]
+        assert outputs == ["The tool was cancelled."]
+
+
+async def test_two_hundred_sessions_of_one_runner(autojump_clock: trio.testing.MockClock) -> None:
+    """One runner, one model, one simulator: each session has a conversation of its own."""
+    answers: list[str] = []
+    async with stage() as st:
+        runner: RealtimeRunner[Any] = st.runner()
+
+        async def converse(number: int) -> None:
+            async with await runner.run(model_config=REACH) as session:
+                await session.send_message(f"Number {number}")
+                await until(session, "agent_end")
+                answers.append(session.history[-1].content[0].transcript)  # type: ignore[union-attr]
+
+        async with trio.open_nursery() as nursery:
+            for number in range(200):
+                nursery.start_soon(converse, number)
+        assert sorted(answers) == sorted(f"You wrote: Number {n}" for n in range(200))
+        assert {connection.close_code for connection in st.simulator.connections} == {1000}
+
+
+# -- cancellation, everywhere --------------------------------------------------------------
+
+
+async def a_whole_conversation(st: Stage) -> None:
+    async with await st.session() as session:
+        await session.send_message("Hello")
+        await until(session, "agent_end")
+
+
+async def test_cancelling_at_every_checkpoint(autojump_clock: trio.testing.MockClock) -> None:
+    """Opening, a turn and closing, cancelled at the nth step for every n: no task and no socket
+    is left, and the simulator sees every connection end."""
+    walked = 0
+    while True:
+        async with stage(RealtimeSimulator(speed=float("inf"))) as st:
+            before = trio.lowlevel.current_statistics().tasks_living
+            finished = await run_for_steps(walked, a_whole_conversation, st)
+            await trio.sleep(5)
+            assert trio.lowlevel.current_statistics().tasks_living == before
+            assert all(c.close_code is not None for c in st.simulator.connections)
+        if finished:
+            break
+        walked += 1
+    assert walked > 20
+
+
+async def run_for_steps(
+    steps: int, function: Callable[[Stage], Awaitable[None]], st: Stage
+) -> bool:
+    """Run ``function``, cancelled after its task was scheduled ``steps`` times. True if it was
+    over before."""
+    finished = False
+
+    class Counter(trio.abc.Instrument):
+        left = steps
+
+        def before_task_step(self, task: trio.lowlevel.Task) -> None:
+            if task is me:
+                self.left -= 1
+                if self.left < 0:
+                    scope.cancel()
+
+    me = trio.lowlevel.current_task()
+    counter = Counter()
+    with trio.CancelScope() as scope:
+        trio.lowlevel.add_instrument(counter)
+        try:
+            await function(st)
+            finished = True
+        finally:
+            trio.lowlevel.remove_instrument(counter)
+    return finished and not scope.cancelled_caught

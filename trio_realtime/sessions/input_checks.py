@@ -1,0 +1,165 @@
+"""Checks of what the user says: the input guardrails.
+
+Two modes, named for what they guarantee. ``parallel``: the model may begin to answer while the
+check runs, and is cut off when it trips. ``strict``: no response is asked for before the check has
+passed; the session turns the server's automatic responses off and asks for each itself, so what
+trips is never answered. What tripped is taken out of the conversation in both, so that no later
+response answers it either.
+"""
+
+import math
+from typing import Any
+
+import attrs
+import trio
+
+from ..agents.guardrails import GuardrailFunctionOutput, InputGuardrail, InputGuardrailResult
+from ..config import (
+    DEFAULT_TURN_DETECTION,
+    UNSET,
+    RealtimeGuardrailsSettings,
+    RealtimeSessionModelSettings,
+    merge_settings,
+    nested_form,
+)
+from ..errors import RealtimeConnectionError, RealtimeSessionClosed, UserError
+from ..events import RealtimeGuardrailFailed, RealtimeInputGuardrailTripped
+from ..models.inputs import (
+    RealtimeModelCreateResponse,
+    RealtimeModelSendInterrupt,
+    RealtimeModelSendRawMessage,
+)
+from .core import SessionCore
+
+
+def without_automatic_responses(
+    settings: RealtimeSessionModelSettings,
+) -> RealtimeSessionModelSettings:
+    """Settings by which the server detects turns and leaves responding to the session.
+
+    Raises:
+        UserError: nothing is transcribed, so there is nothing to check.
+    """
+    audio = nested_form(settings).audio.input
+    if audio.transcription is None:
+        raise UserError("strict input guardrails need a transcription, which the settings turn off")
+    detection = DEFAULT_TURN_DETECTION if audio.turn_detection is UNSET else audio.turn_detection
+    if detection is None:
+        return settings
+    asked = RealtimeSessionModelSettings(
+        turn_detection=attrs.evolve(detection, create_response=False)
+    )
+    return merge_settings(settings, asked)
+
+
+@attrs.frozen
+class _Words:
+    """What the user said in one item, or typed (then the item's id is not known)."""
+
+    text: str
+    item_id: str | None = None
+
+
+@attrs.define(eq=False)
+class InputChecks:
+    """All input guardrails of one session."""
+
+    _core: SessionCore
+    _said_send: trio.MemorySendChannel[_Words] = attrs.field(init=False)
+    _said: trio.MemoryReceiveChannel[_Words] = attrs.field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        # One entry for each thing the user says; unbounded since the receive task must not wait.
+        self._said_send, self._said = trio.open_memory_channel[_Words](math.inf)
+
+    @property
+    def _settings(self) -> RealtimeGuardrailsSettings:
+        return self._core.config.guardrails_settings
+
+    @property
+    def _guardrails(self) -> tuple[InputGuardrail[Any], ...]:
+        every = (*self._core.bound.agent.input_guardrails, *self._core.config.input_guardrails)
+        return tuple({id(guardrail): guardrail for guardrail in every}.values())
+
+    @property
+    def strict(self) -> bool:
+        """Whether responses have to wait for a check."""
+        return self._settings.input_guardrail_mode == "strict" and bool(self._guardrails)
+
+    def spoken(self, item_id: str, text: str) -> None:
+        """The user said this. For the receive task: does not wait."""
+        if self._guardrails:
+            self._said_send.send_nowait(_Words(text, item_id))
+
+    async def typed(self, text: str) -> bool:
+        """The user typed this: false when it must not be sent, because it tripped (strict)."""
+        if not self._guardrails:
+            return True
+        if self.strict:
+            return not await self._tripped(text)
+        self._said_send.send_nowait(_Words(text))
+        return True
+
+    async def run(self) -> None:
+        """Check what was said, in order, until cancelled."""
+        async for words in self._said:
+            tripped = await self._tripped(words.text)
+            try:
+                if tripped:
+                    await self._undo(words)
+                elif words.item_id is not None and self.strict:
+                    await self._core.connection.send(RealtimeModelCreateResponse(automatic=True))
+            except (RealtimeConnectionError, RealtimeSessionClosed):
+                return  # the session ends, and says why elsewhere
+
+    async def _undo(self, words: _Words) -> None:
+        send = self._core.connection.send
+        if not self.strict:
+            await send(RealtimeModelSendInterrupt())
+        if words.item_id is not None:
+            await send(
+                RealtimeModelSendRawMessage(
+                    message={"type": "conversation.item.delete", "item_id": words.item_id}
+                )
+            )
+
+    async def _tripped(self, text: str) -> bool:
+        """Ask all guardrails at once, and tell the application if any trips."""
+        guardrails = self._guardrails
+        answers: dict[int, InputGuardrailResult[Any]] = {}
+
+        async def ask(place: int, guardrail: InputGuardrail[Any]) -> None:
+            answers[place] = await self._ask(guardrail, text)
+
+        async with trio.open_nursery() as nursery:
+            for place, guardrail in enumerate(guardrails):
+                nursery.start_soon(ask, place, guardrail)
+        results = tuple(
+            answers[place] for place in sorted(answers) if answers[place].output.tripwire_triggered
+        )
+        if results:
+            self._core.events.put(
+                RealtimeInputGuardrailTripped(
+                    guardrail_results=results, message=text, info=self._core.info
+                )
+            )
+        return bool(results)
+
+    async def _ask(self, guardrail: InputGuardrail[Any], text: str) -> InputGuardrailResult[Any]:
+        core = self._core
+        agent = core.bound.agent
+        try:
+            return await guardrail.run(core.context, agent, text)
+        except Exception as exc:  # noqa: BLE001 - the boundary for the application's guardrails
+            core.events.put(
+                RealtimeGuardrailFailed(
+                    guardrail_name=guardrail.get_name(), error=exc, info=core.info
+                )
+            )
+            trips = self._settings.guardrail_failure == "trip"
+            return InputGuardrailResult(
+                guardrail=guardrail,
+                output=GuardrailFunctionOutput(output_info=exc, tripwire_triggered=trips),
+                user_input=text,
+                agent=agent,
+            )
