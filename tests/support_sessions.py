@@ -66,13 +66,14 @@ async def until(
 ) -> list[RealtimeSessionEvent]:
     """Take events up to and including the nth of this type."""
     taken: list[RealtimeSessionEvent] = []
-    async for event in session:
-        taken.append(event)
-        if event.type == kind:
-            count -= 1
-            if not count:
-                return taken
-    raise AssertionError(f"the session ended without {kind}; it had {[e.type for e in taken]}")
+    with trio.move_on_after(300):
+        async for event in session:
+            taken.append(event)
+            if event.type == kind:
+                count -= 1
+                if not count:
+                    return taken
+    raise AssertionError(f"no {kind} came; it had {[e.type for e in taken]}")
 
 
 def kinds(events: list[RealtimeSessionEvent]) -> list[str]:

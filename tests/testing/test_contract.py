@@ -1,6 +1,9 @@
 """The contract tests, run on the fake model and on the OpenAI model over every transport; and the
 tools they are made of."""
 
+import base64
+import socket
+import threading
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 
@@ -9,8 +12,10 @@ import pytest
 import trio
 
 from trio_realtime.config import RealtimeModelConfig
+from trio_realtime.items import InputText
 from trio_realtime.models.inputs import RealtimeModelSendUserInput
 from trio_realtime.models.openai.model import OpenAIRealtimeWebSocketModel
+from trio_realtime.models.openai.transports import TransportKind
 from trio_realtime.testing import (
     FakeConnection,
     FakeRealtimeModel,
@@ -19,6 +24,10 @@ from trio_realtime.testing import (
     RealtimeSimulator,
     Remote,
     SimulatedConnection,
+    SurvivorsError,
+    assert_nothing_survives,
+    cancel_at_each_checkpoint,
+    leaks,
     spoken_response,
 )
 
@@ -43,6 +52,7 @@ class FakeRemote(Remote):
             for sent in self.connection.sent
             if isinstance(sent, RealtimeModelSendUserInput)
             for part in sent.content
+            if isinstance(part, InputText)
         ]
 
     async def close(self) -> None:
@@ -68,8 +78,6 @@ class SimulatedRemote(Remote):
     connection: SimulatedConnection
 
     async def send_audio(self, chunks: Sequence[bytes]) -> None:
-        import base64
-
         for chunk in chunks:
             await self.connection.send(
                 {
@@ -95,7 +103,7 @@ class SimulatedRemote(Remote):
 
 
 class OpenAIContract(RealtimeModelContract):
-    transport = "auto"
+    transport: TransportKind = "auto"
 
     @asynccontextmanager
     async def peer(self) -> AsyncGenerator[Peer]:
@@ -112,8 +120,199 @@ class OpenAIContract(RealtimeModelContract):
 
 
 class TestOpenAIModelOverTrioWebSocket(OpenAIContract):
-    transport = "trio-websocket"
+    transport: TransportKind = "trio-websocket"
 
 
 class TestOpenAIModelOverWebSockets(OpenAIContract):
-    transport = "websockets"
+    transport: TransportKind = "websockets"
+
+
+# -- the tools -------------------------------------------------------------------------------------
+
+
+async def test_no_socket_survives_an_attempt_over_tcp() -> None:
+    """The walk over a real network finds streams that nobody closed."""
+    simulator = RealtimeSimulator()
+    async with simulator.serve() as url:
+        model = OpenAIRealtimeWebSocketModel(transport="trio-websocket")
+        config = RealtimeModelConfig(url=url, api_key="a key")
+
+        async def attempt() -> None:
+            async with model.connect(config):
+                pass
+
+        assert await cancel_at_each_checkpoint(attempt) > 5
+
+
+async def test_a_walk_meets_every_checkpoint() -> None:
+    """Each wait is cancelled in its turn, whether its task was already waiting or not."""
+    reached: list[str] = []
+
+    async def child() -> None:
+        reached.append("child")
+        await trio.lowlevel.checkpoint()
+        reached.append("child's end")
+
+    async def two_tasks() -> None:
+        reached.append("begin")
+        await trio.lowlevel.checkpoint()
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(child)
+        reached.append("end")
+
+    runs = await cancel_at_each_checkpoint(two_tasks)
+    assert reached.count("begin") == runs + 1
+    assert 1 < reached.count("child") < runs
+    assert reached.count("end") >= 1
+
+
+async def test_a_walk_cancels_checkpoints_that_do_not_wait() -> None:
+    """`checkpoint_if_cancelled` is no step of its own; the cancellation is there already."""
+    passed: list[int] = []
+
+    async def one_of_each() -> None:
+        await trio.lowlevel.checkpoint_if_cancelled()
+        passed.append(1)
+        await trio.lowlevel.checkpoint()
+        passed.append(2)
+        await trio.lowlevel.checkpoint_if_cancelled()
+        passed.append(3)
+
+    assert await cancel_at_each_checkpoint(one_of_each) == 3
+    # Cancelled before it begins; while it waits; when it goes on after waiting; not at all.
+    assert passed == [1, 1, 2, 1, 2, 3]
+
+
+async def test_a_walk_leaves_others_alone() -> None:
+    """Tasks of nurseries that were open before are neither counted nor cancelled."""
+    async with trio.open_nursery() as nursery:
+
+        async def spin() -> None:
+            while True:
+                await trio.lowlevel.checkpoint()
+
+        nursery.start_soon(spin)
+        assert await cancel_at_each_checkpoint(trio.lowlevel.checkpoint) == 3
+        assert len(nursery.child_tasks) == 1
+        nursery.cancel_scope.cancel()
+
+
+async def test_a_walk_finds_what_a_cancellation_leaves_behind() -> None:
+    """And says at which step."""
+
+    async def leak_when_cancelled() -> None:
+        try:
+            await trio.lowlevel.checkpoint()
+        except trio.Cancelled:
+            trio.lowlevel.spawn_system_task(trio.sleep, 1)
+            raise
+
+    with pytest.raises(SurvivorsError, match="trio.sleep") as raised:
+        await cancel_at_each_checkpoint(leak_when_cancelled)
+    assert raised.value.__notes__ == ["when cancelled at step 0"]
+
+
+async def test_a_walk_raises_what_the_function_raises() -> None:
+    """With the step where it was cancelled, and without one where it was not."""
+
+    async def fail_when_cancelled() -> None:
+        try:
+            await trio.lowlevel.checkpoint()
+        except trio.Cancelled:
+            raise KeyError("from cleaning up") from None
+
+    with pytest.raises(KeyError) as raised:
+        await cancel_at_each_checkpoint(fail_when_cancelled)
+    assert raised.value.__notes__ == ["when cancelled at step 0"]
+
+    async def fail() -> None:
+        await trio.lowlevel.checkpoint()
+        raise KeyError("always")
+
+    with pytest.raises(KeyError, match="always") as raised:
+        await cancel_at_each_checkpoint(fail)
+    assert not hasattr(raised.value, "__notes__") or "step 2" in raised.value.__notes__[0]
+
+
+async def test_nothing_survives_an_orderly_block() -> None:
+    """Tasks, sockets and threads that end within the block are nobody's business."""
+    async with assert_nothing_survives():
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(trio.lowlevel.checkpoint)
+        listener = trio.socket.socket()
+        listener.close()
+        await trio.to_thread.run_sync(len, "abc")
+
+
+async def test_a_task_that_is_on_its_way_out_may_end() -> None:
+    """Others run until they all wait, before anything is said."""
+    async with trio.open_nursery() as nursery, assert_nothing_survives():
+        nursery.start_soon(trio.lowlevel.checkpoint)
+
+
+async def test_surviving_tasks_are_named() -> None:
+    """With the place where they wait; those of an excepted nursery may live."""
+    async with trio.open_nursery() as nursery:
+        async with assert_nothing_survives(outside=[nursery]):
+            nursery.start_soon(trio.sleep_forever)
+        with pytest.raises(SurvivorsError, match=r"task trio\.sleep_forever, in .*_timeouts.py:\d"):
+            async with assert_nothing_survives():
+                nursery.start_soon(trio.sleep_forever)
+        nursery.cancel_scope.cancel()
+
+
+async def test_surviving_sockets_are_named() -> None:
+    """By their file descriptor."""
+    with trio.socket.socket() as survivor:
+        with pytest.raises(SurvivorsError, match="socket with file descriptor"):
+            async with assert_nothing_survives():
+                survivor = trio.socket.socket()
+        survivor.close()
+
+
+async def test_surviving_threads_are_named() -> None:
+    """Trio names a thread after what it runs; an idle one in Trio's cache does not count."""
+    release = threading.Event()
+
+    def wait_for_release() -> None:
+        release.wait()
+
+    with trio.move_on_after(0), pytest.raises(SurvivorsError, match="thread wait_for_release"):
+        async with assert_nothing_survives():
+            await trio.to_thread.run_sync(wait_for_release, abandon_on_cancel=True)
+    release.set()
+
+
+async def test_an_exception_of_the_block_gets_the_survivors_as_a_note() -> None:
+    """It leaves as the same object; without survivors it gets no note."""
+    async with trio.open_nursery() as nursery:
+        for survives in (False, True):
+            own = KeyError("the block's own")
+            with pytest.raises(KeyError) as raised:
+                await _fail_in_block(own, nursery if survives else None)
+            assert raised.value is own
+            assert hasattr(own, "__notes__") == survives
+        nursery.cancel_scope.cancel()
+
+
+async def _fail_in_block(error: Exception, nursery: trio.Nursery | None) -> None:
+    async with assert_nothing_survives():
+        if nursery is not None:
+            nursery.start_soon(trio.sleep_forever)
+        raise error
+
+
+def test_platforms_that_list_no_files_have_no_sockets_to_check(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Windows; the other checks still work there."""
+    monkeypatch.setattr(leaks, "_DESCRIPTORS", ("/nowhere",))
+    with socket.socket():
+        assert leaks.open_sockets() == {}
+
+
+async def test_a_task_that_has_not_begun_has_no_place(nursery: trio.Nursery) -> None:
+    """It is named all the same."""
+    nursery.start_soon(trio.sleep_forever, name="not begun")
+    assert any(name == "task not begun" for name in leaks.what_is_alive().tasks.values())
+    nursery.cancel_scope.cancel()

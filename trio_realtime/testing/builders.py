@@ -61,7 +61,11 @@ def spoken_response(
                     data=chunk, response_id=response_id, item_id=item_id, content_index=0
                 )
             )
-    said.append(model.RealtimeModelAudioDoneEvent(item_id=item_id, content_index=0))
+    said.append(
+        model.RealtimeModelAudioDoneEvent(
+            item_id=item_id, content_index=0, response_id=response_id
+        )
+    )
     content = AssistantAudio(transcript=text)
     return (
         model.RealtimeModelTurnStartedEvent(response_id=response_id),

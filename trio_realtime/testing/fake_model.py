@@ -25,7 +25,8 @@ from ..errors import (
 from ..models.events import RealtimeModelEvent
 from ..models.inputs import RealtimeModelInput
 from ..models.interface import RealtimeConnection, RealtimeModel
-from ..models.openai.protocol import RealtimeProtocol
+from ..models.openai import frames
+from ..models.openai.protocol import RealtimeProtocol, session_object
 from .script import (
     INPUT_TYPES,
     Close,
@@ -190,7 +191,7 @@ class FakeConnection(RealtimeConnection):
         left = self._script.left if self._script is not None else []
         if left:
             expected, *later = left
-            problem = f"connection {self.number}: {len(left)} step(s) of the script were not played"
+            problem = f"connection {self.number}: the script was not played to its end"
             raise self._log.mismatch(problem, expected, later=later)
 
     # -- the model's end -----------------------------------------------------------
@@ -273,6 +274,10 @@ def check_input(sent: RealtimeModelInput) -> None:
     RealtimeProtocol().send(sent, 0.0, deque[RealtimeModelEvent]())
 
 
+def _to_script(script: Script | None) -> Script | None:
+    return script if script is None or callable(script) else check_steps(script)
+
+
 @attrs.define(eq=False)
 class FakeRealtimeModel(RealtimeModel):
     """A model in memory that serves any number of sessions at once.
@@ -286,16 +291,13 @@ class FakeRealtimeModel(RealtimeModel):
     none; in lenient mode inputs that do not match are passed over.
     """
 
-    script: Script | None = None
+    script: Script | None = attrs.field(default=None, converter=_to_script)
+    """May be set until a session connects that is to play it."""
     strict: bool = attrs.field(default=True, kw_only=True)
     connections: list[FakeConnection] = attrs.field(factory=list[FakeConnection], init=False)
     """Every connection there was, in order."""
     _connected: trio.lowlevel.ParkingLot = attrs.field(factory=trio.lowlevel.ParkingLot, init=False)
     _refusals: deque[Exception] = attrs.field(factory=deque[Exception], init=False)
-
-    def __attrs_post_init__(self) -> None:
-        if self.script is not None and not callable(self.script):
-            self.script = check_steps(self.script)
 
     @asynccontextmanager
     async def connect(self, config: RealtimeModelConfig) -> AsyncGenerator[FakeConnection]:
@@ -305,7 +307,7 @@ class FakeRealtimeModel(RealtimeModel):
         block's own gets it as a note instead.
         """
         settings = config.initial_model_settings or RealtimeSessionModelSettings()
-        RealtimeProtocol(call_id=config.call_id).open(settings)
+        frames.update_session(session_object(settings, call_id=config.call_id))
         steps = self.script(config) if callable(self.script) else self.script
         steps = None if steps is None else check_steps(steps)
         await trio.lowlevel.checkpoint()

@@ -8,7 +8,7 @@ without it, the plugin does no harm.
 import inspect
 from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
 from functools import wraps
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
@@ -88,7 +88,7 @@ def no_survivors(request: pytest.FixtureRequest) -> None:
     Not so for tasks of its ``nursery`` fixture, which end after the test. The ini option
     ``trio_realtime_check_survivors`` does this for each Trio test.
     """
-    if request.keywords.get("trio") is None:
+    if cast("pytest.Item", request.node).get_closest_marker("trio") is None:
         pytest.fail("no_survivors is for tests that pytest-trio runs", pytrace=False)
 
 

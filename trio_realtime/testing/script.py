@@ -55,7 +55,7 @@ class Emit:
     events: tuple[RealtimeModelEvent, ...]
 
     def __init__(self, *events: Events) -> None:
-        self.__attrs_init__(flatten(events))
+        object.__setattr__(self, "events", flatten(events))
 
 
 @attrs.frozen
@@ -87,10 +87,12 @@ Step: TypeAlias = Expect | Emit | Raise | Close | Delay
 """One step of a script."""
 
 
-def check_steps(steps: Iterable[object]) -> tuple[Step, ...]:
+def check_steps(steps: object) -> tuple[Step, ...]:
     """The steps of a script. Raises `UserError` for what is none."""
+    if not isinstance(steps, Iterable):
+        raise UserError(f"a script is a sequence of steps, not {steps!r}")
     checked: list[Step] = []
-    for number, step in enumerate(steps, 1):
+    for number, step in enumerate(cast("Iterable[object]", steps), 1):
         if not isinstance(step, Step):
             raise UserError(
                 f"step {number} of the script is {step!r}; "
@@ -154,7 +156,7 @@ def describe_step(step: Step) -> str:
         case Expect(matcher=matcher):
             return describe(matcher)
         case Emit(events=events):
-            return f"(emit {len(events)} events)"
+            return f"(emit {len(events)} event{'' if len(events) == 1 else 's'})"
         case Raise(error=error):
             return f"(break with {type(error).__name__})"
         case Close(code=code):

@@ -235,6 +235,33 @@ async def test_cancelling_the_body_is_absorbed_by_the_scope_that_was_cancelled(
             await transport.send(["late"])
 
 
+async def test_a_cancelled_body_says_goodbye_all_the_same(
+    kind: TransportKind, autojump_clock: trio.testing.MockClock
+) -> None:
+    """To a server that answers at once, and to one that does not for as long as is allowed."""
+
+    async def script(peer: Peer) -> None:
+        await peer.accept()
+        closes.append((await peer.read()).code)
+        assert await peer.at_eof()
+
+    closes: list[int] = []
+    async with trio.open_nursery() as nursery:
+        for serve_it, seconds in ((serve, 0), (script, 2)):
+            server = Scripted(nursery, serve_it)
+            start = trio.current_time()
+            with trio.CancelScope() as scope:
+                async with open_transport(
+                    "ws://server.test/", headers={}, stream_factory=server.dial, kind=kind
+                ):
+                    scope.cancel()
+                    await trio.lowlevel.checkpoint()
+            assert scope.cancelled_caught
+            assert trio.current_time() - start == pytest.approx(seconds)
+            assert server.streams[0].closed
+    assert closes == [1000]
+
+
 async def test_closing_when_already_cancelled_only_closes_the_stream(kind: TransportKind) -> None:
     async with trio.open_nursery() as nursery:
         server = Scripted(nursery, serve)

@@ -36,6 +36,13 @@ Serve = Callable[[ssl.SSLContext | None], AbstractAsyncContextManager[int]]
 pytestmark = each_kind
 
 
+@pytest.fixture(autouse=True)
+def no_proxies(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The loopback is reached directly, whatever the environment says."""
+    monkeypatch.setenv("NO_PROXY", "*")
+    monkeypatch.setenv("no_proxy", "*")
+
+
 # -- servers: each echoes text, and closes with the code that "close CODE" asks for ------
 
 

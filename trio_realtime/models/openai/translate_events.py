@@ -55,9 +55,7 @@ def _announced(item: WireItem, previous_item_id: str | None, *, announced: bool)
 def _placed(item: WireItem, previous_item_id: str | None) -> Events:
     if item.id is None:
         return ()
-    return (
-        model.RealtimeModelItemPlacedEvent(item_id=item.id, previous_item_id=previous_item_id),
-    )
+    return (model.RealtimeModelItemPlacedEvent(item_id=item.id, previous_item_id=previous_item_id),)
 
 
 # Responses

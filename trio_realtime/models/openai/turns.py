@@ -9,7 +9,8 @@ Rules, from the behaviour of the GA API:
 3. A ``response.create`` that the server refuses frees the slot; an unrelated error does not.
 4. One refused because a response was active already (the server's turn detection was quicker) is
    kept, and sent again when that response is over.
-5. A request made while a cancel is in flight waits for ``response.done``.
+5. A request made while a cancel is in flight waits for ``response.done``. A cancel of ours that
+   comes too late is refused with ``response_cancel_not_active``; no user sees that error either.
 6. When ``response.created`` never comes, the slot is freed after a time limit and the request is
    reported as lost.
 
@@ -37,6 +38,9 @@ import attrs
 
 CREATE_TIMEOUT = 30.0
 """Seconds until a ``response.create`` that nothing answers counts as lost."""
+
+REMEMBERED_CANCELS = 16
+"""Far more than can be on their way at one time."""
 
 
 class TurnState(enum.Enum):
@@ -118,9 +122,13 @@ class ResponseTurns:
     deadline: float | None = None
     """When to call `expire`, on the clock of the ``now`` arguments."""
     _sent: CreateRequest | None = None
+    """The last create that was sent, until its slot is free: its refusal may come late."""
     _cancel_when_created: bool = False
+    _cancels: deque[str] = attrs.field(factory=lambda: deque[str](maxlen=REMEMBERED_CANCELS))
+    """Event ids of our last cancels. Their refusals come after ``response.done``."""
     _cancel_event_id: str | None = None
-    _waiting: deque[CreateRequest] = attrs.field(factory=deque)
+    """The cancel in flight."""
+    _waiting: deque[CreateRequest] = attrs.field(factory=deque[CreateRequest])
     _count: int = 0
 
     @property
@@ -130,7 +138,11 @@ class ResponseTurns:
 
     # -- what we want ------------------------------------------------------------
     def request(
-        self, *, now: float, automatic: bool = True, params: Mapping[str, Any] | None = None,
+        self,
+        *,
+        now: float,
+        automatic: bool = True,
+        params: Mapping[str, Any] | None = None,
         event_id: str | None = None,
     ) -> list[TurnCommand]:
         """Ask for a response. ``event_id`` is the caller's own, from a raw message."""
@@ -142,7 +154,10 @@ class ResponseTurns:
     def cancel(
         self, *, now: float, response_id: str | None = None, event_id: str | None = None
     ) -> list[TurnCommand]:
-        """Cancel the active (or requested) response; if an id is given, only that response."""
+        """Cancel the active (or requested) response; if an id is given, only that response.
+
+        ``event_id`` is the caller's own, from a raw message; its refusal is the caller's too.
+        """
         return self._step(
             _Step(event=TurnEvent.CANCEL, now=now, response_id=response_id, event_id=event_id)
         )
@@ -160,14 +175,18 @@ class ResponseTurns:
         self, *, code: str | None, event_id: str | None, now: float
     ) -> tuple[bool, list[TurnCommand]]:
         """An error arrived. The first result says whether it is ours alone, not the user's."""
+        about_create = self._sent is not None and event_id == self._sent.event_id
         if code == "conversation_already_has_active_response":
-            if event_id is None or (self._sent is not None and event_id == self._sent.event_id):
-                return True, self._step(_Step(event=TurnEvent.BUSY, now=now, event_id=event_id))
-            return False, []
-        if code == "response_cancel_not_active" and event_id == self._cancel_event_id is not None:
-            return True, self._step(_Step(event=TurnEvent.CANCEL_REFUSED, now=now))
-        if self._sent is not None and event_id == self._sent.event_id:
-            return False, self._step(_Step(event=TurnEvent.REFUSED, now=now, event_id=event_id))
+            if event_id is None or about_create:
+                return True, self._step(_Step(event=TurnEvent.BUSY, now=now))
+            return True, []  # of a request that was given up since
+        if code == "response_cancel_not_active":
+            ours = event_id in self._cancels or (event_id is None and bool(self._cancels))
+            if event_id in {None, self._cancel_event_id}:
+                return ours, self._step(_Step(event=TurnEvent.CANCEL_REFUSED, now=now))
+            return ours, []
+        if about_create:
+            return False, self._step(_Step(event=TurnEvent.REFUSED, now=now))
         return False, []
 
     def expire(self, *, now: float) -> list[TurnCommand]:
@@ -196,10 +215,15 @@ class ResponseTurns:
     def _limit(self, now: float) -> None:
         self.deadline = None if self.timeout is None else now + self.timeout
 
-    def _send_cancel(self, event_id: str | None) -> list[TurnCommand]:
+    def _send_cancel(
+        self, event_id: str | None, response_id: str | None = None
+    ) -> list[TurnCommand]:
         self.state = TurnState.CANCELLING
-        self._cancel_event_id = event_id or self._new_event_id()
-        return [SendCancel(response_id=self.active_response_id, event_id=self._cancel_event_id)]
+        if event_id is None:
+            event_id = self._new_event_id()
+            self._cancels.append(event_id)
+        self._cancel_event_id = event_id
+        return [SendCancel(response_id=response_id or self.active_response_id, event_id=event_id)]
 
     def _free(self, now: float) -> list[TurnCommand]:
         """The slot is empty: send what waits first, or rest."""
@@ -216,8 +240,8 @@ class ResponseTurns:
 
 Action: TypeAlias = Callable[[ResponseTurns, _Step], list[TurnCommand]]
 
-# ruff: noqa: SLF001 - the actions below are the machine's own
 # pyright: reportPrivateUsage=false
+# The actions below are the machine's own.
 
 
 def _nothing(_turns: ResponseTurns, _step: _Step) -> list[TurnCommand]:
@@ -269,19 +293,27 @@ def _refused(turns: ResponseTurns, step: _Step) -> list[TurnCommand]:
 
 
 def _keep_for_later(turns: ResponseTurns) -> None:
-    """Rule 4: what was sent goes back to the head, unless a waiting one will do for it."""
+    """Rule 4: what was sent goes back to the head, and does for an automatic one that waits."""
     sent, turns._sent = turns._sent, None
-    if sent is not None and not (sent.automatic and any(r.automatic for r in turns._waiting)):
-        turns._waiting.appendleft(sent)
+    if sent is None:
+        return
+    if sent.automatic:
+        turns._waiting = deque(waiting for waiting in turns._waiting if not waiting.automatic)
+    turns._waiting.appendleft(sent)
 
 
 def _busy(turns: ResponseTurns, step: _Step) -> list[TurnCommand]:
     """Another response holds the slot, and we have not seen it begin (or never will)."""
-    _keep_for_later(turns)
     turns.state = TurnState.ACTIVE
     turns.active_response_id = None
     # Its end may have been missed as well; the limit keeps the queue from waiting for ever.
     turns._limit(step.now)
+    if turns._cancel_when_created:
+        # The request was cancelled with whatever was being said: it is over, that is not.
+        turns._cancel_when_created = False
+        turns._sent = None
+        return turns._send_cancel(None)
+    _keep_for_later(turns)
     return []
 
 
@@ -299,9 +331,11 @@ def _cancel_later(turns: ResponseTurns, step: _Step) -> list[TurnCommand]:
 
 
 def _cancel_now(turns: ResponseTurns, step: _Step) -> list[TurnCommand]:
-    if step.response_id not in {None, turns.active_response_id}:
+    """A response of unknown id may be the one meant; the server knows."""
+    known = turns.active_response_id is not None and step.response_id is not None
+    if known and turns.active_response_id != step.response_id:
         return []
-    return turns._send_cancel(step.event_id)
+    return turns._send_cancel(step.event_id, step.response_id)
 
 
 def _lost(turns: ResponseTurns, step: _Step) -> list[TurnCommand]:
@@ -309,6 +343,12 @@ def _lost(turns: ResponseTurns, step: _Step) -> list[TurnCommand]:
     sent = turns._sent
     assert sent is not None
     return [ReportLost(request=sent), *turns._free(step.now)]
+
+
+def _refused_while_active(turns: ResponseTurns, _step: _Step) -> list[TurnCommand]:
+    """The active response is the server's own, or began all the same; ours is reported."""
+    turns._sent = None
+    return []
 
 
 def _end_unseen(turns: ResponseTurns, step: _Step) -> list[TurnCommand]:
@@ -339,7 +379,7 @@ TRANSITIONS: dict[tuple[TurnState, TurnEvent], Action] = {
     (_ACTIVE, TurnEvent.CANCEL): _cancel_now,
     (_ACTIVE, TurnEvent.CREATED): _begin_another,
     (_ACTIVE, TurnEvent.DONE): _end,
-    (_ACTIVE, TurnEvent.REFUSED): _nothing,  # it was created all the same
+    (_ACTIVE, TurnEvent.REFUSED): _refused_while_active,
     (_ACTIVE, TurnEvent.BUSY): _busy_while_active,
     (_ACTIVE, TurnEvent.CANCEL_REFUSED): _nothing,
     (_ACTIVE, TurnEvent.EXPIRED): _end_unseen,
@@ -347,7 +387,7 @@ TRANSITIONS: dict[tuple[TurnState, TurnEvent], Action] = {
     (_CANCELLING, TurnEvent.CANCEL): _nothing,
     (_CANCELLING, TurnEvent.CREATED): _begin_another,
     (_CANCELLING, TurnEvent.DONE): _end,
-    (_CANCELLING, TurnEvent.REFUSED): _nothing,
+    (_CANCELLING, TurnEvent.REFUSED): _refused_while_active,
     (_CANCELLING, TurnEvent.BUSY): _busy_while_active,
     (_CANCELLING, TurnEvent.CANCEL_REFUSED): _end_unseen,  # it was over before the cancel came
     (_CANCELLING, TurnEvent.EXPIRED): _end_unseen,

@@ -63,7 +63,7 @@ class FrameReader:
         self._fragments: bytearray | None = None
         self._fragments_are_text = False
 
-    def feed(self, data: bytes | bytearray) -> list[bytes]:  # noqa: PLR0912 - the hot path: no calls
+    def feed(self, data: bytes | bytearray) -> list[bytes]:
         """Take bytes of any length; return the payloads of the messages they complete.
 
         Text is checked to be UTF-8. On a fault of the server the messages before it are returned
@@ -71,47 +71,53 @@ class FrameReader:
         """
         self.eventful = False
         messages: list[bytes] = []
-        if self.over:
-            return messages
-        if self._partial:
-            self._partial += data
-            if len(self._partial) < self._needed:
-                return messages
-            data = self._partial
-            self._partial = bytearray()
         if type(data) is not bytes:
             data = bytes(data)
-        position, end = 0, len(data)
-        while position < end:
+        position = 0
+        while self._partial and not self.over:
+            missing = self._needed - len(self._partial)
+            self._partial += data[position : position + missing]
+            position += missing
+            if len(self._partial) < self._needed:
+                return messages
+            begun = bytes(self._partial)
+            self._partial.clear()
+            self._cut(begun, 0, messages)  # a frame; or its header, which tells how much is missing
+        if not self.over:
+            self._cut(data, position, messages)
+        return messages
+
+    def _cut(self, data: bytes, position: int, messages: list[bytes]) -> None:
+        """Take the whole frames from ``position`` on, and keep one that has not arrived in full."""
+        end = len(data)
+        goes_on = True
+        while goes_on and position < end:
             start = position + 2
             if start > end:
                 self._keep(data, position, start)
-                break
+                return
             length = data[position + 1]
             if length > 125:
                 if length > 127:  # masked, which only a client's frames are
                     self._parse(data[position:start], messages)
-                    break
+                    return
                 start = position + (4 if length == 126 else 10)
                 if start > end:
                     self._keep(data, position, start)
-                    break
+                    return
                 length = int.from_bytes(data[position + 2 : start], "big")
             if length > self._max_size:  # refused by its header, before it takes memory
                 self._parse(data[position:start], messages)
-                break
+                return
             stop = start + length
             if stop > end:
                 self._keep(data, position, stop)
-                break
+                return
             if data[position] == _WHOLE_TEXT and self._fragments is None:
                 goes_on = self._text(data[start:stop], messages)
             else:
                 goes_on = self._parse(data[position:stop], messages)
-            if not goes_on:
-                break
             position = stop
-        return messages
 
     def _keep(self, data: bytes, position: int, stop: int) -> None:
         self._partial += memoryview(data)[position:]

@@ -6,39 +6,75 @@ sees it: not as an ExceptionGroup, not as a stray `trio.Cancelled`.
 
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from typing import TypeVarTuple
 
+import attrs
 import trio
 
 from .seam import TextTransport
 
+Args = TypeVarTuple("Args")
+
+
+@attrs.define(eq=False)
+class Helpers:
+    """Starts a transport's own tasks, which must report through the transport and never raise.
+
+    A cancellation of the body does not reach them, as the goodbye after it still needs them.
+    """
+
+    _nursery: trio.Nursery
+    _scopes: set[trio.CancelScope] = attrs.field(factory=set[trio.CancelScope], init=False)
+
+    def start_soon(self, task: Callable[[*Args], Awaitable[None]], *args: *Args) -> None:
+        """Start a task."""
+        scope = trio.CancelScope(shield=True)
+        self._scopes.add(scope)
+
+        async def shielded() -> None:
+            with scope:
+                await task(*args)
+            self._scopes.discard(scope)
+
+        self._nursery.start_soon(shielded)
+
+    def cancel(self) -> None:
+        """End every task."""
+        for scope in self._scopes:
+            scope.cancel()
+
 
 @asynccontextmanager
 async def transport_scope(
-    connect: Callable[[trio.Nursery], Awaitable[TextTransport]],
+    connect: Callable[[Helpers], Awaitable[TextTransport]],
 ) -> AsyncGenerator[TextTransport]:
     """Connect, yield the transport, close it, and leave no task behind.
 
-    An exception of the body (or of ``connect``) leaves as the same object. Helper tasks report
-    through the transport and never fail, so what the nursery itself raises is a cancellation from
-    outside or an interrupt; that wins only where the body has nothing better to say.
+    The goodbye at the end is said also when the body was cancelled, so that servers see a close and
+    not a drop; a server that does not answer holds the cancellation up for its close timeout.
+
+    An exception of the body (or of ``connect``) leaves as the same object. A KeyboardInterrupt that
+    hit a helper leaves as such, unless the body has failed by itself.
     """
     held: BaseException | None = None
     try:
         try:
             async with trio.open_nursery() as nursery:
+                helpers = Helpers(nursery)
                 try:
-                    transport = await connect(nursery)
+                    transport = await connect(helpers)
                     try:
                         yield transport
                     except BaseException as error:  # noqa: BLE001 - raised below
                         held = error
-                    await transport.aclose()
+                    with trio.CancelScope(shield=True):  # bounded: at most the close timeout
+                        await transport.aclose()
                 except BaseException as error:  # noqa: BLE001 - raised below
                     held = held or error
-                nursery.cancel_scope.cancel()
-        except BaseException:
+                helpers.cancel()
+        except BaseExceptionGroup as group:  # a helper was interrupted, and the body cancelled
             if held is None or isinstance(held, trio.Cancelled):
-                raise
+                held = group.exceptions[0]
         if held is not None:
             raise held
     finally:

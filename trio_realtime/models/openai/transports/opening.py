@@ -37,9 +37,9 @@ def open_transport(
     URL begins with wss. Without one, the environment's HTTP proxy is used, if it names one.
     Extensions such as compression are never offered: audio does not compress, text is small.
 
-    An exception of the body leaves unchanged. Leaving the body closes the connection with 1000
-    unless ``aclose`` was called with another code, and ends every task; so does cancelling, which
-    skips the close handshake.
+    An exception of the body leaves unchanged. Leaving the body ends every task and closes the
+    connection, with 1000 unless ``aclose`` was called with another code; within ``close_timeout``,
+    also when cancelled. Cancelled while opening, the stream is dropped at once.
 
     Raises (at once):
         UserError: the URL, a header or the choice of library is impossible.

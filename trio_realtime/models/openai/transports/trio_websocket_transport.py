@@ -36,7 +36,7 @@ from trio_realtime.errors import RealtimeConnectionError
 
 from .dialing import broken_while_connecting, connecting, default_ssl_context, dial, refused
 from .endings import CLOSED_HERE, TORN, Ending, check_close, lost, too_big
-from .lifecycle import transport_scope
+from .lifecycle import Helpers, transport_scope
 from .seam import READ_SIZE, StreamFactory, TextTransport, TransportSettings
 from .target import Target
 
@@ -52,7 +52,7 @@ class Reader:
     the reader in vain.
     """
 
-    _nursery: trio.Nursery
+    _helpers: Helpers
     connection: trio_websocket.WebSocketConnection | None = None
     failure: Exception | None = None
     ended: trio.Event = attrs.field(factory=trio.Event)
@@ -61,7 +61,7 @@ class Reader:
     def start_soon(self, task: Callable[[], Coroutine[Any, Any, None]]) -> None:
         """What the library calls, with a bound method of the connection it has just made."""
         self.connection = cast("trio_websocket.WebSocketConnection", cast("Any", task).__self__)
-        self._nursery.start_soon(self._run, self.connection, task)
+        self._helpers.start_soon(self._run, self.connection, task)
 
     async def _run(
         self,
@@ -115,15 +115,15 @@ def open_trio_websocket(
 ) -> AbstractAsyncContextManager[TextTransport]:
     """Open the transport as a context manager; see `opening.open_transport`."""
 
-    async def connect(nursery: trio.Nursery) -> TextTransport:
-        reader = Reader(nursery)
+    async def connect(helpers: Helpers) -> TextTransport:
+        reader = Reader(helpers)
         try:
             with connecting(target, settings.handshake_timeout):
                 with reader.while_running():
                     connection = await _connect(
                         reader, target, settings, ssl_context, stream_factory
                     )
-                    return TrioWebSocketTransport(nursery, connection, reader, settings)
+                    return TrioWebSocketTransport(helpers, connection, reader, settings)
                 raise _why_not_open(target, reader)
         except BaseException:
             if reader.connection is not None:
@@ -191,7 +191,7 @@ def _why_not_open(target: Target, reader: Reader) -> RealtimeConnectionError:
 class TrioWebSocketTransport(TextTransport):
     """See `TextTransport`."""
 
-    _nursery: trio.Nursery
+    _helpers: Helpers
     _connection: trio_websocket.WebSocketConnection
     _reader: Reader
     _settings: TransportSettings
@@ -271,7 +271,7 @@ class TrioWebSocketTransport(TextTransport):
         await trio.lowlevel.checkpoint_if_cancelled()
         self._check_open()
         ponged = trio.Event()
-        self._nursery.start_soon(self._ping, ponged)
+        self._helpers.start_soon(self._ping, ponged)
         with self._reader.while_running():
             await ponged.wait()
             return

@@ -29,7 +29,7 @@ from trio_realtime.errors import RealtimeConnectionError
 from .dialing import connecting, dial, refused
 from .endings import CLOSED_HERE, TORN, Ending, check_close, lost, too_big
 from .frames import FrameReader, encode_text
-from .lifecycle import transport_scope
+from .lifecycle import Helpers, transport_scope
 from .seam import READ_SIZE, StreamFactory, TextTransport, TransportSettings
 from .target import Target
 
@@ -53,7 +53,7 @@ def open_websockets(
 ) -> AbstractAsyncContextManager[TextTransport]:
     """Open the transport as a context manager; see `opening.open_transport`."""
 
-    async def connect(nursery: trio.Nursery) -> TextTransport:
+    async def connect(helpers: Helpers) -> TextTransport:
         protocol = ClientProtocol(
             parse_uri(target.url), max_size=settings.max_message_size, logger=LOGGER
         )
@@ -65,7 +65,7 @@ def open_websockets(
                 await trio.aclose_forcefully(stream)
                 raise
         frames = FrameReader(protocol, settings.max_message_size)
-        transport = WebsocketsTransport(nursery, stream, protocol, settings, frames)
+        transport = WebsocketsTransport(helpers, stream, protocol, settings, frames)
         transport.take_early(early)
         return transport
 
@@ -100,7 +100,9 @@ async def _upgrade(stream: trio.abc.Stream, protocol: ClientProtocol, target: Ta
         raise RealtimeConnectionError(
             f"{target.address} did not answer the WebSocket handshake as RFC 6455 asks"
         ) from protocol.handshake_exc
-    raise refused(target, response.status_code, response.headers.raw_items(), bytes(response.body))
+    raise refused(
+        target, response.status_code, response.headers.raw_items(), bytes(response.body or b"")
+    )
 
 
 async def _refusal(
@@ -120,9 +122,9 @@ async def _refusal(
 
 @attrs.define(eq=False)
 class WebsocketsTransport(TextTransport):
-    """See `TextTransport`. The nursery must outlive the transport, which starts writers in it."""
+    """See `TextTransport`."""
 
-    _nursery: trio.Nursery
+    _helpers: Helpers
     _stream: trio.abc.Stream
     _protocol: ClientProtocol
     _settings: TransportSettings
@@ -263,11 +265,9 @@ class WebsocketsTransport(TextTransport):
     async def _write(self, data: bytes) -> None:
         """Write, then what was appended meanwhile. The caller has set ``_writing``."""
         try:
-            while data:
-                await self._stream.send_all(data)
-                data = bytes(self._replies + self._control)
-                self._replies.clear()
-                self._control.clear()
+            await self._stream.send_all(data)
+            while self._replies or self._control:
+                await self._stream.send_all(self._take_control())
         except (trio.BrokenResourceError, trio.ClosedResourceError) as error:
             self._unwritable = lost(error)
             raise
@@ -284,14 +284,17 @@ class WebsocketsTransport(TextTransport):
         """Have the control frames written, without waiting for it."""
         if not self._writing and self._unwritable is None:
             self._writing = True
-            self._nursery.start_soon(self._write_control)
+            self._helpers.start_soon(self._write_control)
 
     async def _write_control(self) -> None:
+        with suppress(trio.BrokenResourceError, trio.ClosedResourceError):  # the reader reports it
+            await self._write(self._take_control())
+
+    def _take_control(self) -> bytes:
         data = bytes(self._replies + self._control)
         self._replies.clear()
         self._control.clear()
-        with suppress(trio.BrokenResourceError, trio.ClosedResourceError):  # the reader reports it
-            await self._write(data)
+        return data
 
     # -- pings -------------------------------------------------------------------
 

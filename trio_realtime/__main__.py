@@ -1,0 +1,7 @@
+"""``python -m trio_realtime``: the ``trio-realtime`` command."""
+
+import sys
+
+from .cli import main
+
+sys.exit(main())

@@ -1,0 +1,105 @@
+"""From exceptions to one line on stderr and an exit status. Used by the command's ``main``."""
+
+import json
+import os
+from collections.abc import Iterator
+from typing import Any, Final, cast
+
+from ..errors import (
+    RealtimeConnectionError,
+    RealtimeHandshakeError,
+    RealtimeSessionClosed,
+    TrioRealtimeError,
+    UserError,
+)
+
+OK: Final = 0
+FAILED: Final = 1
+USAGE: Final = 2
+INTERRUPTED: Final = 130
+"""What shells report for a command that SIGINT ended: 128 and the signal's number."""
+
+
+class CommandError(Exception):
+    """The command cannot go on; its message is the line to show. Raised by the command alone."""
+
+
+def first_failure(error: BaseException) -> BaseException:
+    """The exception to speak of: out of a group, the one that says most."""
+    return min(_leaves(error), key=_rank)
+
+
+def explain(error: BaseException) -> tuple[int, str]:
+    """The exit status for an exception, and the line that tells a person what happened."""
+    status, text = FAILED, str(error)
+    if isinstance(error, RealtimeHandshakeError):
+        text = _refusal(error)
+    elif isinstance(error, RealtimeConnectionError):
+        text = _connection(error)
+    elif isinstance(error, UserError):
+        status = USAGE
+    elif isinstance(error, OSError):
+        text = error.strerror or text
+        if error.filename is not None:
+            text = f"{error.filename}: {text}"
+    elif not isinstance(error, TrioRealtimeError | CommandError):
+        text = f"internal error: {type(error).__name__}: {text} (--debug shows where)"
+    return status, " ".join(text.split()) or type(error).__name__
+
+
+def _leaves(error: BaseException) -> Iterator[BaseException]:
+    if isinstance(error, BaseExceptionGroup):
+        for each in cast("BaseExceptionGroup[BaseException]", error).exceptions:
+            yield from _leaves(each)
+    elif isinstance(error, RealtimeSessionClosed) and error.__cause__ is not None:
+        yield from _leaves(error.__cause__)
+    else:
+        yield error
+
+
+def _rank(error: BaseException) -> int:
+    """What explains the end of a command best comes first; a closed session explains nothing."""
+    order = (KeyboardInterrupt, CommandError, RealtimeSessionClosed)
+    if isinstance(error, order[:2]):
+        return 0
+    return 2 if isinstance(error, order[2]) else 1
+
+
+_REFUSALS: Final = {
+    401: "the server refused the API key (HTTP 401): check OPENAI_API_KEY",
+    403: "the server does not allow this API key to do that (HTTP 403)",
+}
+"""Where the response's body may quote a key, it is not shown."""
+
+
+def _refusal(error: RealtimeHandshakeError) -> str:
+    if error.status in _REFUSALS:
+        return _REFUSALS[error.status]
+    said = _message(error.body)
+    return f"{error}: {said}" if said else str(error)
+
+
+def _message(body: bytes) -> str | None:
+    """The ``error.message`` of a JSON body, where OpenAI says why."""
+    try:
+        found: Any = json.loads(body)["error"]["message"]
+    except (ValueError, LookupError, TypeError):
+        return None
+    return found if isinstance(found, str) else None
+
+
+def _connection(error: RealtimeConnectionError) -> str:
+    """The message, with the operating system's own reason where there is one."""
+    for each in _causes(error):
+        if isinstance(each, OSError) and each.errno:
+            # Trio says where it connected to in place of the reason; resolvers number below 0.
+            reason = os.strerror(each.errno) if each.errno > 0 else each.strerror
+            return f"{str(error).partition(': ')[0]}: {reason}"
+    return str(error)
+
+
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    cause: BaseException | None = error
+    while cause is not None:
+        yield from _leaves(cause)
+        cause = cause.__cause__

@@ -1,0 +1,153 @@
+"""`AzureOpenAIRealtimeModel`: the Realtime API of an Azure OpenAI resource.
+
+Azure's GA endpoint speaks OpenAI's GA protocol at ``/openai/v1/realtime``, with the deployment for a
+model. Its beta (``/openai/realtime?api-version=...``) speaks another protocol, with other event names
+and another session object; it is refused at the door rather than failing event by event.
+
+Sources: "Realtime API via WebSockets" and "Migration from Preview to GA" of Azure's documentation.
+"""
+
+import os
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import AbstractAsyncContextManager
+from typing import Any, Final, TypeAlias
+from urllib.parse import parse_qsl, urlencode, urlsplit
+
+import attrs
+
+from ...config import UNSET, RealtimeModelConfig, RealtimeSessionModelSettings
+from ...errors import UserError
+from ..inputs import RealtimeModelInput, RealtimeModelSendSessionUpdate
+from ..interface import RealtimeConnection
+from .model import OpenAIRealtimeWebSocketModel
+from .protocol import Events, RealtimeProtocol
+from .rest import OpenAIRestClient, websocket_url
+
+KEY_VARIABLE: Final = "AZURE_OPENAI_API_KEY"
+GA_PATH: Final = "/openai/v1"
+
+AzureAuth: TypeAlias = str | Callable[[], str | Awaitable[str]]
+"""A key of the resource; or a function, plain or async, that is asked for a Microsoft Entra token at
+each connection."""
+
+_BETA: Final = (
+    "the beta (preview) protocol of Azure's Realtime API has other events than the GA protocol, which "
+    "is the one spoken here. Give the resource's endpoint alone, such as "
+    "https://my-resource.openai.azure.com, and the deployment; the library connects to "
+    "/openai/v1/realtime?model=DEPLOYMENT, without an api-version"
+)
+
+
+def _to_base_url(endpoint: object) -> str:
+    """``https://HOST/openai/v1`` of whatever of it was given."""
+    if not isinstance(endpoint, str) or not endpoint.strip():
+        raise UserError("endpoint must be the resource's URL, or its host")
+    given = endpoint.strip()
+    url = given if "://" in given else f"https://{given}"
+    _refuse_beta(url, None)
+    if "?" in url or "#" in url:
+        raise UserError("endpoint must have neither query nor fragment")
+    base = url.rstrip("/").removesuffix("/realtime").removesuffix(GA_PATH).removesuffix("/openai")
+    websocket_url(base)
+    return base.rstrip("/") + GA_PATH
+
+
+def _refuse_beta(url: str | None, headers: Mapping[str, str] | None) -> None:
+    """Raise `UserError` for what only the beta has."""
+    parts = urlsplit(url or "")
+    names = {name.lower() for name, _ in parse_qsl(parts.query, keep_blank_values=True)}
+    if "api-version" in names:
+        raise UserError(f"the URL has an api-version: {_BETA}")
+    path = parts.path.rstrip("/")
+    if path.endswith("/openai/realtime") or "/openai/deployments" in path or "deployment" in names:
+        raise UserError(f"the URL is of the beta: {_BETA}")
+    if any(name.lower() == "openai-beta" for name in headers or ()):
+        raise UserError(f"the headers have OpenAI-Beta: {_BETA}")
+
+
+def _check_deployment(_instance: object, _attribute: object, value: object) -> None:
+    if not isinstance(value, str) or not value:
+        raise UserError("deployment must be the name of a deployment of a realtime model")
+
+
+def _check_auth(_instance: object, _attribute: object, value: object) -> None:
+    if value is not None and not isinstance(value, str) and not callable(value):
+        raise UserError(
+            f"auth must be a key or a function that returns a token, not {type(value).__name__}"
+        )
+
+
+@attrs.frozen
+class AzureOpenAIRealtimeModel(OpenAIRealtimeWebSocketModel):
+    """A deployment of a realtime model in Azure OpenAI. A recipe without state, as its base is.
+
+    A ``call_id`` in the model config attaches to a call; a ``url`` there stands in place of the
+    endpoint's, an ``api_key`` in place of ``auth`` (text is a key, a function gives a token), and
+    ``headers`` in place of both.
+    """
+
+    base_url: str = attrs.field(converter=_to_base_url, alias="endpoint")
+    """Made of ``endpoint``: ``https://my-resource.openai.azure.com``, or its host alone. This is
+    the base URL of the resource's GA API."""
+    deployment: str = attrs.field(validator=_check_deployment)
+    """Sent as the model."""
+    auth: AzureAuth | None = attrs.field(default=None, validator=_check_auth, repr=False)
+    """None: the key in the environment variable ``AZURE_OPENAI_API_KEY``."""
+
+    def connect(
+        self, config: RealtimeModelConfig
+    ) -> AbstractAsyncContextManager[RealtimeConnection]:
+        """See `RealtimeModel.connect`. A token is asked for at each connection.
+
+        Raises:
+            UserError: (at once) there is no key, the URL or a header is of the beta, two ways to
+                show who we are were given, or the settings name another model.
+        """
+        _refuse_beta(config.url, config.headers)
+        _refuse_two_auths(config.headers)
+        reached = attrs.evolve(
+            config,
+            url=config.url or self._realtime_url(config),
+            initial_model_settings=self._initial_settings(config),
+            **self._access(config),
+        )
+        return super().connect(reached)
+
+    def rest_client(self, **options: Any) -> OpenAIRestClient:
+        """A client for the resource's REST API: calls, offers, client secrets.
+
+        ``options`` are those of `OpenAIRestClient`.
+        """
+        access = self._access(RealtimeModelConfig())
+        return OpenAIRestClient(base_url=self.base_url, **access, **options)
+
+    def _realtime_url(self, config: RealtimeModelConfig) -> str:
+        url = websocket_url(self.base_url)
+        # A call has its model already; the base class adds its id.
+        return url if config.call_id else f"{url}?{urlencode({'model': self.deployment})}"
+
+    def _access(self, config: RealtimeModelConfig) -> dict[str, Any]:
+        """A key goes into ``api-key``, a token into ``Authorization``, and never both."""
+        if config.headers is not None:
+            return {"headers": config.headers}
+        auth = config.api_key or self.auth or os.environ.get(KEY_VARIABLE)
+        if not auth:
+            raise UserError(
+                f"no Azure key: set the environment variable {KEY_VARIABLE}, or give auth a key or "
+                "a function that returns a token"
+            )
+        if isinstance(auth, str):
+            return {"headers": {"api-key": auth}, "api_key": None}
+        return {"headers": None, "api_key": auth}
+
+    def _initial_settings(self, config: RealtimeModelConfig) -> RealtimeSessionModelSettings | None:
+        settings = config.initial_model_settings
+        return settings if config.call_id else _named(settings, self.deployment)
+
+    def _protocol(
+        self, config: RealtimeModelConfig, settings: RealtimeSessionModelSettings
+    ) -> RealtimeProtocol:
+        plain = super()._protocol(config, settings)
+        if config.call_id:
+            return plain
+        return _DeploymentProtocol.of(plain, self.deployment)

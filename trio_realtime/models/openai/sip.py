@@ -1,0 +1,63 @@
+"""`OpenAIRealtimeSIPModel`: attaches a session to a call that exists, by phone or from a browser."""
+
+from collections.abc import Mapping
+from contextlib import AbstractAsyncContextManager
+from typing import TYPE_CHECKING, Any
+
+from ...config import RealtimeModelConfig, RealtimeRunConfig, RealtimeSessionModelSettings
+from ...errors import UserError
+from ..interface import RealtimeConnection
+from .model import OpenAIRealtimeWebSocketModel
+
+if TYPE_CHECKING:
+    from ...agents.agent import RealtimeAgent
+
+
+class OpenAIRealtimeSIPModel(OpenAIRealtimeWebSocketModel):
+    """Attaches to a call by the ``call_id`` of the model config, and to nothing else.
+
+    The caller's audio does not pass through the session: it goes between OpenAI and the phone (or
+    browser). The session gets the events, runs the tools, and says what the model is to do. The
+    same model serves phone calls and, as a sideband, WebRTC calls.
+    """
+
+    __slots__ = ()
+
+    def connect(
+        self, config: RealtimeModelConfig
+    ) -> AbstractAsyncContextManager[RealtimeConnection]:
+        """See `RealtimeModel.connect`.
+
+        Raises:
+            UserError: (at once) the config has no ``call_id``.
+        """
+        if not config.call_id:
+            raise UserError(
+                "OpenAIRealtimeSIPModel attaches to a call: give its call_id in the model config"
+            )
+        return super().connect(config)
+
+    @staticmethod
+    async def build_initial_session_payload(
+        agent: "RealtimeAgent[Any]",
+        *,
+        context: object = None,
+        model_config: RealtimeModelConfig | Mapping[str, Any] | None = None,
+        run_config: RealtimeRunConfig | Mapping[str, Any] | None = None,
+        overrides: RealtimeSessionModelSettings | Mapping[str, Any] | None = None,
+    ) -> dict[str, Any]:
+        """What to accept a call with, so that it begins as a session of this agent would.
+
+        See `trio_realtime.sessions.call_payload.initial_session_payload`, which it is: making an
+        agent ready is the sessions' work. It is reached from here too because those who know the
+        OpenAI Agents SDK look here; only when it is called, so the model layer stands alone.
+        """
+        from ...sessions.call_payload import initial_session_payload
+
+        return await initial_session_payload(
+            agent,
+            context=context,
+            model_config=model_config,
+            run_config=run_config,
+            overrides=overrides,
+        )

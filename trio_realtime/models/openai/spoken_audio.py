@@ -1,0 +1,88 @@
+"""What the model speaks: which response its audio belongs to, and what nobody is to hear any more.
+
+Keeps the playback ledger company, which knows items and nothing of responses. `protocol` and
+`outgoing` call this. Pure: the time comes in as ``now``, in seconds.
+"""
+
+from typing import Final
+
+import attrs
+
+from .playback import Cut, PlaybackLedger
+from .wire import ResponseOutputAudioDelta, ResponseOutputAudioDone
+
+_REMEMBERED: Final = 512
+"""Responses whose audio is remembered; far more than can be unheard at one time."""
+
+
+@attrs.define(eq=False)
+class _Response:
+    """A response with audio. Items beside the conversation are not the server's to truncate."""
+
+    in_conversation: bool
+    items: list[str] = attrs.field(factory=list[str])
+
+
+@attrs.define(eq=False)
+class SpokenAudio:
+    """The model's audio in one connection."""
+
+    playback: PlaybackLedger
+    any_yet: bool = False
+    """Whether the model has spoken at all, which fixes its voice."""
+    _responses: dict[str, _Response] = attrs.field(factory=dict[str, _Response])
+    _silenced: set[str] = attrs.field(factory=set[str])
+    """Responses that were interrupted and have not ended: their audio is stale."""
+
+    def received(self, event: ResponseOutputAudioDelta, now: float, *, out_of_band: bool) -> bool:
+        """Count audio; false when it is stale, and nobody is to hear it."""
+        response_id, item_id = event.response_id, event.item_id
+        if response_id in self._silenced or not self.playback.received(
+            item_id, event.content_index, len(event.delta), now
+        ):
+            return False
+        response = self._responses.get(response_id)
+        if response is None:
+            response = self._begin(response_id, out_of_band=out_of_band)
+        if item_id not in response.items:
+            response.items.append(item_id)
+        return True
+
+    def _begin(self, response_id: str, *, out_of_band: bool) -> _Response:
+        self.any_yet = True
+        response = self._responses[response_id] = _Response(in_conversation=not out_of_band)
+        if len(self._responses) > _REMEMBERED:
+            del self._responses[next(iter(self._responses))]
+        return response
+
+    def finished(self, event: ResponseOutputAudioDone) -> bool:
+        """All audio of a part has come; false when it was stale."""
+        self.playback.finished(event.item_id)
+        return event.response_id not in self._silenced and not self.playback.is_cut(event.item_id)
+
+    def silence(self, response_id: str | None) -> None:
+        """Until this response ends, its audio is stale."""
+        if response_id is not None:
+            self._silenced.add(response_id)
+
+    def response_ended(self, response_id: str | None) -> None:
+        """No more audio comes of this response, whether its items were said to be done or not."""
+        self._silenced.discard(response_id or "")
+        for item_id in self._items_of(response_id):
+            self.playback.finished(item_id)
+
+    def interrupt(self, now: float, response_id: str | None = None) -> tuple[Cut, ...]:
+        """Stop everything that is heard, or what is of this response."""
+        items = None if response_id is None else self._items_of(response_id)
+        return self.playback.interrupt(now, items)
+
+    def response_of(self, item_id: str) -> tuple[str | None, bool]:
+        """The response this item belongs to, and whether the conversation has the item."""
+        for response_id, response in self._responses.items():
+            if item_id in response.items:
+                return response_id, response.in_conversation
+        return None, True
+
+    def _items_of(self, response_id: str | None) -> list[str]:
+        response = self._responses.get(response_id or "")
+        return [] if response is None else response.items

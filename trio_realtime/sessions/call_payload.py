@@ -1,0 +1,57 @@
+"""The session that a call is accepted with: an agent, made ready as a session would make it.
+
+Between accepting a call and attaching to it the model is already there, and must know who it is.
+The payload for `Call.accept`, `relay_offer` and `create_client_secret` is made here, above the model
+layer, because it needs agents; `OpenAIRealtimeSIPModel.build_initial_session_payload` leads here.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from ..agents.agent import RealtimeAgent
+from ..config import (
+    RealtimeModelConfig,
+    RealtimeRunConfig,
+    RealtimeSessionModelSettings,
+    merge_settings,
+    structure,
+)
+from ..context import RunContext
+from ..errors import UserError
+from ..models.openai.protocol import session_object
+from .bound_agent import bind_agent
+from .input_checks import without_automatic_responses
+
+
+async def initial_session_payload(
+    agent: RealtimeAgent[Any],
+    *,
+    context: object = None,
+    model_config: RealtimeModelConfig | Mapping[str, Any] | None = None,
+    run_config: RealtimeRunConfig | Mapping[str, Any] | None = None,
+    overrides: RealtimeSessionModelSettings | Mapping[str, Any] | None = None,
+) -> dict[str, Any]:
+    """The session object, in JSON's types, that says this agent: instructions, tools, handoffs.
+
+    ``context`` and both configs are what the session that attaches will be given. ``overrides``
+    win over all of them; the model's name goes there, since a session that attaches to a call may
+    not name one. Left out are the trace settings and the tools of MCP servers: the session says
+    those when it attaches.
+
+    Asks the agent's functions for instructions and the like, and is cancelled with them.
+
+    Raises:
+        UserError: the agent or a setting is wrong.
+    """
+    if not isinstance(agent, RealtimeAgent):
+        raise UserError(f"agent must be a RealtimeAgent, not {type(agent).__name__}")
+    run = structure(RealtimeRunConfig, {} if run_config is None else run_config)
+    reach = structure(RealtimeModelConfig, {} if model_config is None else model_config)
+    initial = merge_settings(reach.initial_model_settings, overrides)
+    bound = await bind_agent(agent, RunContext(context), base=run.model_settings, initial=initial)
+    settings = bound.settings
+    if run.guardrails_settings.input_guardrail_mode == "strict" and (
+        agent.input_guardrails or run.input_guardrails
+    ):
+        settings = without_automatic_responses(settings)
+    return session_object(settings, tracing=False)

@@ -1,0 +1,357 @@
+"""One MCP server in one session: opened, called, opened again after it died, and closed.
+
+Cancel scopes belong to the task that entered them, and the official client has some, so one task
+does all the opening and closing: `MCPHost.run`, in the nursery of the session. Calls come from tool
+tasks and only wait for answers there. A call that is cancelled is taken back with the server, which
+stays usable.
+
+A connection that is lost fails the calls that are on their way; whether they had an effect, nobody
+can know, so none is repeated. The next call asks the host task for one new attempt.
+"""
+
+import importlib
+import math
+import sys
+from collections.abc import AsyncGenerator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import TYPE_CHECKING, Any, Final, Self, cast
+
+import attrs
+import trio
+
+from .._version import __version__
+from ..agents.mcp import MCPServer, MCPToolError
+from ..errors import RealtimeConnectionError, RealtimeProtocolError, TrioRealtimeError, UserError
+
+if TYPE_CHECKING:
+    from mcp import Client, MCPError
+    from mcp.client._transport import TransportStreams
+    from mcp.types import CallToolResult, Tool
+
+_GOODBYE: Final = 2.0
+"""Seconds for closing, cancelled or not. A process has more, by bounds of the client's own."""
+
+_MAX_PAGES: Final = 100
+"""Pages of a listing of tools, so that a server that never ends one is found out."""
+
+_LISTEN_AGAIN: Final = 1.0
+"""Seconds before news of the tools are asked for again, when the server ended the last stream."""
+
+_UNREACHABLE = "The server of this tool cannot be reached at the moment."
+_LOST = (
+    "The connection to the server of this tool was lost. "
+    "Whether the call had an effect is not known."
+)
+
+
+@attrs.define(eq=False)
+class _Connection:
+    client: "Client"
+    lost: trio.Event
+    """Set once the server will say no more."""
+
+
+@attrs.define(eq=False)
+class MCPHost:
+    """The host of one server. `run` is its task; the other methods are for other tasks."""
+
+    server: MCPServer
+    _changed: Callable[[], None]
+    """Called when the tools are no longer what they were."""
+    _tell_error: Callable[[Exception], None]
+    """Called for what the session survives."""
+    _tools: "list[Tool] | None" = attrs.field(default=None, init=False)
+    _stale: trio.Event = attrs.field(factory=trio.Event, init=False)
+    """Set when the server says that its tools changed."""
+    _connection: _Connection | None = attrs.field(default=None, init=False)
+    _attempt: trio.Event | None = attrs.field(default=None, init=False)
+    """Set when the attempt to connect that was asked for is over."""
+    _wanted: trio.Event = attrs.field(factory=trio.Event, init=False)
+    _failure: Exception | None = attrs.field(default=None, init=False)
+    """Why the last attempt failed, or what ended the last connection."""
+
+    # -- the task --------------------------------------------------------------------
+    async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
+        """Open the server, report `started`, and keep it until cancelled.
+
+        Raises, before it has started:
+            UserError: the ``mcp`` package is not installed.
+            RealtimeConnectionError: the server could not be opened; names it.
+        """
+        await self._serve(task_status.started)
+        while True:
+            await self._wanted.wait()
+            self._wanted = trio.Event()
+            try:
+                await self._serve(self._attempt_over)
+            except TrioRealtimeError as exc:
+                self._failure = exc
+                self._attempt_over()
+
+    async def _serve(self, opened: Callable[[], None]) -> None:
+        """One connection, from the attempt to its loss. Raises only if it never came to be."""
+        await _import_mcp()
+        is_open = False
+        deadline = trio.current_time() + self.server.connect_timeout
+        try:
+            # One scope for the time of opening and for that of closing: it surrounds what the
+            # client enters on opening and leaves on closing, and scopes have to nest.
+            with trio.CancelScope(deadline=deadline) as limit:
+                async with self._client() as connection:
+                    self._learn(await _list_tools(connection.client))
+                    limit.deadline = math.inf
+                    is_open = True
+                    self._connection = connection
+                    opened()
+                    try:
+                        await self._until_lost(connection)
+                    finally:
+                        connection.lost.set()
+                        limit.shield = True
+                        limit.deadline = trio.current_time() + _GOODBYE
+        except Exception as exc:  # noqa: BLE001 - the boundary to what the client and servers raise
+            self._failure = _innermost(exc)
+            if not is_open:
+                raise RealtimeConnectionError(
+                    f"MCP server {self.server.name!r} could not be opened"
+                ) from self._failure
+        except BaseExceptionGroup as group:
+            # Cancelled, and something broke on the way out: the cancellation is what counts.
+            raise group.split(Exception)[1] from None  # type: ignore[misc]
+        if not is_open:
+            raise RealtimeConnectionError(
+                f"MCP server {self.server.name!r} was not open within "
+                f"{self.server.connect_timeout:g} s"
+            )
+
+    @asynccontextmanager
+    async def _client(self) -> "AsyncGenerator[_Connection]":
+        from mcp import Client
+        from mcp.types import Implementation
+
+        lost = trio.Event()
+        client = Client(
+            _watched(self.server.open_streams(), lost),
+            client_info=Implementation(name="trio-realtime", version=__version__),
+            read_timeout_seconds=self.server.client_session_timeout_seconds,
+            message_handler=self._hear,
+            cache=None,
+        )
+        async with client:
+            yield _Connection(client, lost)
+
+    async def _until_lost(self, connection: _Connection) -> None:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self._refresh, connection)
+            nursery.start_soon(self._listen, connection.client)
+            await connection.lost.wait()
+            nursery.cancel_scope.cancel()
+
+    def _attempt_over(self) -> None:
+        assert self._attempt is not None
+        self._attempt.set()
+        self._attempt = None
+
+    # -- the listing -----------------------------------------------------------------
+    async def _hear(self, message: object) -> None:
+        """Whatever the server says unasked; called in tasks of the client."""
+        from mcp.types import ToolListChangedNotification
+
+        if isinstance(message, ToolListChangedNotification):
+            self._stale.set()
+        await trio.lowlevel.checkpoint()
+
+    async def _refresh(self, connection: _Connection) -> None:
+        """List the tools anew each time that the server says so."""
+        while True:
+            await self._stale.wait()
+            self._stale = trio.Event()
+            try:
+                self._learn(await _list_tools(connection.client))
+            except Exception as exc:  # noqa: BLE001 - the old listing is better than no session
+                if not connection.lost.is_set():
+                    self._tell_error(self._listing_failed(exc))
+
+    async def _listen(self, client: "Client") -> None:
+        """Keep a stream of news open, which servers since 2026-07-28 want; others need none.
+
+        The news themselves come to `_hear`, from servers of either kind.
+        """
+        from mcp import MCPError
+        from mcp.client.subscriptions import ListenNotSupportedError, SubscriptionLost
+
+        tools = client.server_capabilities.tools
+        if tools is None or not tools.list_changed:
+            return
+        while True:
+            try:
+                async with client.listen(tools_list_changed=True) as news:
+                    async for _ in news:
+                        pass
+            except (ListenNotSupportedError, MCPError, TimeoutError):
+                return
+            except SubscriptionLost:
+                pass
+            await trio.sleep(_LISTEN_AGAIN)
+            self._stale.set()
+
+    def _learn(self, tools: "list[Tool]") -> None:
+        known, self._tools = self._tools, tools
+        if known is not None and tools != known:
+            self._changed()
+
+    def _listing_failed(self, exc: Exception) -> RealtimeConnectionError:
+        error = RealtimeConnectionError(
+            f"MCP server {self.server.name!r}: its tools could not be listed anew"
+        )
+        error.__cause__ = exc
+        return error
+
+    # -- for other tasks -------------------------------------------------------------
+    async def tools(self) -> "list[Tool]":
+        """The server's tools as last listed; asked for now if the server's are not to be cached.
+
+        A server that died keeps its tools: the call of one is what has it opened again.
+        """
+        connection = self._usable()
+        if connection is not None and not self.server.cache_tools_list:
+            try:
+                self._tools = await _list_tools(connection.client)
+            except Exception as exc:  # noqa: BLE001 - the old listing is better than no session
+                self._tell_error(self._listing_failed(exc))
+        return self._tools or []
+
+    async def call(self, tool_name: str, arguments: dict[str, Any]) -> "CallToolResult":
+        """The server's answer, which may be that the tool failed.
+
+        Cancelled, the call is taken back: the server is told, and others go on.
+
+        Raises:
+            MCPToolError: there is no answer.
+        """
+        connection = await self._connected(tool_name)
+        from mcp import MCPError
+
+        try:
+            return await connection.client.call_tool(tool_name, arguments)
+        except MCPError as exc:
+            raise self._error(tool_name, self._explain(connection, exc)) from exc
+        except Exception as exc:  # an answer that the protocol does not allow
+            raise self._error(tool_name, None) from exc
+
+    async def _connected(self, tool_name: str) -> _Connection:
+        connection = self._usable()
+        if connection is None:
+            if self._attempt is None:
+                self._attempt = trio.Event()
+                self._wanted.set()
+            await self._attempt.wait()
+            connection = self._usable()
+        if connection is None:
+            raise self._error(tool_name, _UNREACHABLE) from self._failure
+        return connection
+
+    def _usable(self) -> _Connection | None:
+        connection = self._connection
+        return None if connection is None or connection.lost.is_set() else connection
+
+    def _explain(self, connection: _Connection, exc: "MCPError") -> str | None:
+        """What the model is told, if anything in particular."""
+        from mcp.types import INVALID_PARAMS, INVALID_REQUEST, REQUEST_TIMEOUT
+
+        if exc.code == INVALID_REQUEST and exc.message == "Session terminated":
+            # What the client makes of a 404: the server has forgotten the session, so it has to be
+            # opened again.
+            connection.lost.set()
+        if connection.lost.is_set():
+            return _LOST
+        if exc.code == REQUEST_TIMEOUT:
+            limit = self.server.client_session_timeout_seconds or 0
+            return f"The tool did not finish within {limit:g} seconds."
+        return exc.message if exc.code == INVALID_PARAMS else None
+
+    def _error(self, tool_name: str, text: str | None) -> MCPToolError:
+        name = self.server.name
+        return MCPToolError(
+            f"tool {tool_name!r} of MCP server {name!r} could not be called",
+            server_name=name,
+            tool_name=tool_name,
+            text=text,
+        )
+
+
+async def _import_mcp() -> None:
+    """Import what opening needs, in a thread: it takes a second, in which audio would stop."""
+    try:
+        if "mcp" not in sys.modules:
+            await trio.to_thread.run_sync(importlib.import_module, "mcp")
+        from mcp import Client
+    except ImportError as exc:
+        raise UserError(
+            "MCP servers need version 2 or later of the package mcp: install trio-realtime[mcp]"
+        ) from exc
+    del Client
+
+
+async def _list_tools(client: "Client") -> "list[Tool]":
+    """All pages of the listing; no tools if the server has no such thing."""
+    from mcp import MCPError
+    from mcp.types import METHOD_NOT_FOUND
+
+    tools: list[Tool] = []
+    cursor: str | None = None
+    for _ in range(_MAX_PAGES):
+        try:
+            page = await client.list_tools(cursor=cursor)
+        except MCPError as exc:
+            if exc.code == METHOD_NOT_FOUND:
+                return []
+            raise
+        tools += page.tools
+        cursor = page.next_cursor
+        if not cursor:
+            return tools
+    raise RealtimeProtocolError(f"the listing of tools has more than {_MAX_PAGES} pages")
+
+
+@asynccontextmanager
+async def _watched(
+    streams: "AbstractAsyncContextManager[TransportStreams]", lost: trio.Event
+) -> "AsyncGenerator[TransportStreams]":
+    async with streams as (hearing, saying):
+        yield cast("Any", _Watched(hearing, lost)), saying
+
+
+@attrs.frozen(eq=False)
+class _Watched:
+    """What the server says, as it is, with an event for the end of it."""
+
+    _hearing: Any
+    _lost: trio.Event
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._hearing, name)
+
+    async def __aenter__(self) -> Self:
+        await self._hearing.__aenter__()
+        return self
+
+    async def __aexit__(self, *exc_info: object) -> bool | None:
+        return cast("bool | None", await self._hearing.__aexit__(*exc_info))
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> Any:
+        try:
+            return await self._hearing.__anext__()
+        except BaseException:
+            self._lost.set()
+            raise
+
+
+def _innermost(exc: Exception) -> Exception:
+    """The failure that groups of one, which nurseries make, are around."""
+    while isinstance(exc, ExceptionGroup) and len(exc.exceptions) == 1:
+        exc = exc.exceptions[0]
+    return exc
