@@ -108,7 +108,14 @@ def docs(session: nox.Session) -> None:
     session.install("-e", ".[talk]", *groups("docs"))
     for builder in ("html", "doctest"):
         session.run(
-            "sphinx-build", "-W", "--keep-going", "-q", "-b", builder, "docs", f"docs/_build/{builder}"
+            "sphinx-build",
+            "-W",
+            "--keep-going",
+            "-q",
+            "-b",
+            builder,
+            "docs",
+            f"docs/_build/{builder}",
         )
 
 
@@ -133,7 +140,15 @@ def build(session: nox.Session) -> None:
     with session.chdir(clean):
         # The package alone: nothing of the tests' environment is there yet.
         run("trio-realtime", "talk", "--wav", str(question), "--save", "answer.wav")
-        run("python", "-m", "pip", "install", "-q", f"{wheel}[talk,testing]", *groups("test", "wire"))
+        run(
+            "python",
+            "-m",
+            "pip",
+            "install",
+            "-q",
+            f"{wheel}[talk,testing]",
+            *groups("test", "wire"),
+        )
         run("python", "-c", f"import trio_realtime as t; assert {str(clean)!r} in t.__file__")
         run("pytest", "-c", str(suite.parent / "pyproject.toml"), *session.posargs, str(suite))
 

@@ -32,10 +32,9 @@ async def serve_caller(
 async def main() -> None:
     runner = RealtimeRunner(RealtimeAgent[str]("Greeter", instructions="Greet the caller."))
     answered: list[str] = []
-    async with RealtimeSimulator(speed=1_000).serve() as url:
-        async with trio.open_nursery() as nursery:
-            for number in range(CALLERS):
-                nursery.start_soon(serve_caller, runner, url, f"caller {number}", answered)
+    async with RealtimeSimulator(speed=1_000).serve() as url, trio.open_nursery() as nursery:
+        for number in range(CALLERS):
+            nursery.start_soon(serve_caller, runner, url, f"caller {number}", answered)
     print(f"{len(answered)} of {CALLERS} callers had an answer")
 
 

@@ -146,7 +146,9 @@ class Talk:
 
 
 @asynccontextmanager
-async def open_talk(*, detection: str | None = "server_vad", **scenario: Any) -> AsyncIterator[Talk]:
+async def open_talk(
+    *, detection: str | None = "server_vad", **scenario: Any
+) -> AsyncIterator[Talk]:
     simulator = RealtimeSimulator(**{"speed": math.inf, **scenario})
     settings = {"turn_detection": None if detection is None else {"type": detection}}
     async with simulator.memory_dialer() as dial:

@@ -51,18 +51,13 @@ class Meter:
         """Seconds so far, the last level in dB below full scale, and those before it as bars."""
         bars = "".join(self._bar(level) for level in self._levels)
         total = "" if self.of_seconds is None else f" of {self.of_seconds:.1f}"
-        return f"{self.seconds:.1f}{total} s {self._levels[-1]:4.0f} dB {bars}"
+        return f"{self.seconds:.1f}{total} s {round(self._levels[-1])} dB {bars}"
 
     def summary(self) -> str:
         """How long it was, and how loud on average."""
-        level = level_of_energy(self._energy / self._bytes)
-        return f"{self.seconds:.1f} s at {level:.0f} dB"
+        level = 10 * math.log10(self._energy / self._bytes)
+        return f"{self.seconds:.1f} s at {round(level)} dB"
 
     def _bar(self, level: float) -> str:
         share = 1 - max(level, _LOWEST_BAR_DB) / _LOWEST_BAR_DB
         return self.bars[min(int(share * len(self.bars)), len(self.bars) - 1)]
-
-
-def level_of_energy(energy: float) -> float:
-    """dB of a mean power, where 1 is full scale."""
-    return 10 * math.log10(energy)

@@ -28,6 +28,8 @@ class Screen(Show):
     _quiet: bool = attrs.field(default=False, alias="quiet")
     _continuous: bool = attrs.field(default=False, alias="continuous")
     """A microphone is open: its meter stays in sight."""
+    _interactive: bool = attrs.field(default=False, alias="interactive")
+    """Lines are typed at this terminal."""
     _clock: Callable[[], float] = attrs.field(default=time.monotonic, alias="clock")
     _sending: Meter | None = attrs.field(default=None, init=False)
     _receiving: Meter | None = attrs.field(default=None, init=False)
@@ -66,7 +68,8 @@ class Screen(Show):
         self._draw(at_once=True)
 
     def prompt(self) -> None:
-        self._terminal.prompt(USER)
+        if self._interactive:
+            self._terminal.prompt(USER)
 
     def entered(self) -> None:
         self._terminal.entered()

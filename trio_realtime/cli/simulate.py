@@ -9,7 +9,11 @@ from .servers import SIMULATOR_PACE
 
 
 async def simulate(options: Options) -> None:
-    """Serve until cancelled; says where, and who comes. Raises `CommandError` when the port is taken."""
+    """Serve until cancelled; says where, and who comes.
+
+    Raises:
+        CommandError: the port is taken, or the host is not this machine's.
+    """
     simulator = RealtimeSimulator(
         speed=options.pace or SIMULATOR_PACE, api_key=options.key, keep_received=False
     )

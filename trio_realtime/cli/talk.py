@@ -53,12 +53,13 @@ def make_show(options: Options) -> Show:
     from .terminal import Terminal
     from .transcript import Transcript
 
-    terminal = Terminal(sys.stdout, color=options.color)
+    typed_here = _is_interactive(options) and sys.stdout.isatty()
     return Screen(
-        terminal,
+        Terminal(sys.stdout, color=options.color),
         # What was typed at the prompt is on the screen already.
-        Transcript(echo_typed=not (terminal.is_live and _is_interactive(options))),
+        Transcript(echo_typed=not typed_here),
         quiet=options.quiet,
+        interactive=typed_here,
         continuous=options.mic,
     )
 

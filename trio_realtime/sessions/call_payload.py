@@ -1,13 +1,15 @@
 """The session that a call is accepted with: an agent, made ready as a session would make it.
 
 Between accepting a call and attaching to it the model is already there, and must know who it is.
-The payload for `Call.accept`, `relay_offer` and `create_client_secret` is made here, above the model
-layer, because it needs agents; `OpenAIRealtimeSIPModel.build_initial_session_payload` leads here.
+The payload for `Call.accept`, `relay_offer` and `create_client_secret` is made here, above the
+model layer, because it needs agents; `OpenAIRealtimeSIPModel.build_initial_session_payload` leads
+here.
 """
 
 from collections.abc import Mapping
 from typing import Any
 
+from .._checks import check
 from ..agents.agent import RealtimeAgent
 from ..config import (
     RealtimeModelConfig,
@@ -17,7 +19,6 @@ from ..config import (
     structure,
 )
 from ..context import RunContext
-from ..errors import UserError
 from ..models.openai.protocol import session_object
 from .bound_agent import bind_agent
 from .input_checks import without_automatic_responses
@@ -43,8 +44,7 @@ async def initial_session_payload(
     Raises:
         UserError: the agent or a setting is wrong.
     """
-    if not isinstance(agent, RealtimeAgent):
-        raise UserError(f"agent must be a RealtimeAgent, not {type(agent).__name__}")
+    check(RealtimeAgent, agent, "agent")
     run = structure(RealtimeRunConfig, {} if run_config is None else run_config)
     reach = structure(RealtimeModelConfig, {} if model_config is None else model_config)
     initial = merge_settings(reach.initial_model_settings, overrides)

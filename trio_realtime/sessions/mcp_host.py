@@ -351,7 +351,7 @@ class _Watched:
 
 
 def _innermost(exc: Exception) -> Exception:
-    """The failure that groups of one, which nurseries make, are around."""
-    while isinstance(exc, ExceptionGroup) and len(exc.exceptions) == 1:
-        exc = exc.exceptions[0]
+    """The first of the failures in the groups that nurseries make of them."""
+    if isinstance(exc, ExceptionGroup):
+        return _innermost(cast("ExceptionGroup[Exception]", exc).exceptions[0])
     return exc

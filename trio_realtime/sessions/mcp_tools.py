@@ -6,6 +6,7 @@ opened once, and everything ends with the nursery.
 """
 
 import hashlib
+import inspect
 import re
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Final
@@ -145,7 +146,7 @@ class MCPTools:
         kept: list[Tool[Any]] = [
             tool
             for tool in bound.settings.tools
-            if not (isinstance(tool, FunctionTool) and isinstance(tool.on_invoke_tool, MCPCall))
+            if not isinstance(getattr(tool, "on_invoke_tool", None), MCPCall)
         ]
         tools: list[Tool[Any]] = [*kept, *await self.tools(bound.agent, context)]
         check_names(f"agent {bound.agent.name!r}", tools, [*bound.handoffs.values()])
@@ -191,12 +192,12 @@ def _function_tool(
     if on_failure is UNSET:
         on_failure = config.get("failure_error_function", default_mcp_tool_error)
     # What the server sends need not have what the Realtime API requires of a schema.
-    schema = {"properties": {}, **tool.input_schema, "type": "object"}
+    schema: dict[str, Any] = {"properties": {}, **tool.input_schema, "type": "object"}
 
     def make(*, strict: bool) -> FunctionTool[Any]:
         return FunctionTool(
             name=_public_name(server, tool.name, config),
-            description=tool.description or tool.title or "",
+            description=inspect.cleandoc(tool.description or tool.title or ""),
             params_json_schema=schema,
             on_invoke_tool=MCPCall(host, tool.name),
             strict_json_schema=strict,

@@ -1,38 +1,39 @@
 """`AzureOpenAIRealtimeModel`: the Realtime API of an Azure OpenAI resource.
 
-Azure's GA endpoint speaks OpenAI's GA protocol at ``/openai/v1/realtime``, with the deployment for a
-model. Its beta (``/openai/realtime?api-version=...``) speaks another protocol, with other event names
-and another session object; it is refused at the door rather than failing event by event.
+Azure's GA endpoint speaks OpenAI's GA protocol at ``/openai/v1/realtime``, with the deployment as
+the model. Its beta (``/openai/realtime?api-version=...``) speaks another protocol, with other event
+names and another session object; it is refused at the door rather than failing event by event.
 
 Sources: "Realtime API via WebSockets" and "Migration from Preview to GA" of Azure's documentation.
 """
 
 import os
-from collections.abc import Awaitable, Callable, Mapping
-from contextlib import AbstractAsyncContextManager
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
 from typing import Any, Final, TypeAlias
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import attrs
+import trio
 
 from ...config import UNSET, RealtimeModelConfig, RealtimeSessionModelSettings
-from ...errors import UserError
+from ...errors import SettingsError, UserError
+from ..events import RealtimeModelEvent
 from ..inputs import RealtimeModelInput, RealtimeModelSendSessionUpdate
 from ..interface import RealtimeConnection
 from .model import OpenAIRealtimeWebSocketModel
-from .protocol import Events, RealtimeProtocol
 from .rest import OpenAIRestClient, websocket_url
 
 KEY_VARIABLE: Final = "AZURE_OPENAI_API_KEY"
 GA_PATH: Final = "/openai/v1"
 
 AzureAuth: TypeAlias = str | Callable[[], str | Awaitable[str]]
-"""A key of the resource; or a function, plain or async, that is asked for a Microsoft Entra token at
-each connection."""
+"""A key of the resource; or a function, plain or async, that is asked for a Microsoft Entra token
+at each connection."""
 
 _BETA: Final = (
-    "the beta (preview) protocol of Azure's Realtime API has other events than the GA protocol, which "
-    "is the one spoken here. Give the resource's endpoint alone, such as "
+    "the beta (preview) protocol of Azure's Realtime API has other events than the GA protocol, "
+    "which is the one spoken here. Give the resource's endpoint alone, such as "
     "https://my-resource.openai.azure.com, and the deployment; the library connects to "
     "/openai/v1/realtime?model=DEPLOYMENT, without an api-version"
 )
@@ -65,12 +66,12 @@ def _refuse_beta(url: str | None, headers: Mapping[str, str] | None) -> None:
         raise UserError(f"the headers have OpenAI-Beta: {_BETA}")
 
 
-def _check_deployment(_instance: object, _attribute: object, value: object) -> None:
+def _check_deployment(_instance: object, _attribute: Any, value: Any) -> None:
     if not isinstance(value, str) or not value:
         raise UserError("deployment must be the name of a deployment of a realtime model")
 
 
-def _check_auth(_instance: object, _attribute: object, value: object) -> None:
+def _check_auth(_instance: object, _attribute: Any, value: Any) -> None:
     if value is not None and not isinstance(value, str) and not callable(value):
         raise UserError(
             f"auth must be a key or a function that returns a token, not {type(value).__name__}"
@@ -94,24 +95,25 @@ class AzureOpenAIRealtimeModel(OpenAIRealtimeWebSocketModel):
     auth: AzureAuth | None = attrs.field(default=None, validator=_check_auth, repr=False)
     """None: the key in the environment variable ``AZURE_OPENAI_API_KEY``."""
 
-    def connect(
-        self, config: RealtimeModelConfig
-    ) -> AbstractAsyncContextManager[RealtimeConnection]:
+    @asynccontextmanager
+    async def connect(self, config: RealtimeModelConfig) -> AsyncGenerator[RealtimeConnection]:
         """See `RealtimeModel.connect`. A token is asked for at each connection.
 
         Raises:
-            UserError: (at once) there is no key, the URL or a header is of the beta, two ways to
-                show who we are were given, or the settings name another model.
+            UserError: there is no key, the URL or a header is of the beta, two ways to show who
+                we are were given, or the settings name another model; nothing was sent.
         """
         _refuse_beta(config.url, config.headers)
         _refuse_two_auths(config.headers)
+        settings = config.initial_model_settings
         reached = attrs.evolve(
             config,
             url=config.url or self._realtime_url(config),
-            initial_model_settings=self._initial_settings(config),
+            initial_model_settings=settings if config.call_id else self._named(settings),
             **self._access(config),
         )
-        return super().connect(reached)
+        async with OpenAIRealtimeWebSocketModel.connect(self, reached) as connection:
+            yield connection if config.call_id else _DeploymentConnection(connection, self._named)
 
     def rest_client(self, **options: Any) -> OpenAIRestClient:
         """A client for the resource's REST API: calls, offers, client secrets.
@@ -140,14 +142,49 @@ class AzureOpenAIRealtimeModel(OpenAIRealtimeWebSocketModel):
             return {"headers": {"api-key": auth}, "api_key": None}
         return {"headers": None, "api_key": auth}
 
-    def _initial_settings(self, config: RealtimeModelConfig) -> RealtimeSessionModelSettings | None:
-        settings = config.initial_model_settings
-        return settings if config.call_id else _named(settings, self.deployment)
+    def _named(self, settings: RealtimeSessionModelSettings | None) -> RealtimeSessionModelSettings:
+        """The settings with the deployment for a model."""
+        settings = settings or RealtimeSessionModelSettings()
+        if settings.model_name not in (UNSET, self.deployment):
+            raise SettingsError(
+                "model_name: with Azure the deployment is the model; leave it out",
+                path="model_name",
+            )
+        return attrs.evolve(settings, model_name=self.deployment)
 
-    def _protocol(
-        self, config: RealtimeModelConfig, settings: RealtimeSessionModelSettings
-    ) -> RealtimeProtocol:
-        plain = super()._protocol(config, settings)
-        if config.call_id:
-            return plain
-        return _DeploymentProtocol.of(plain, self.deployment)
+
+def _refuse_two_auths(headers: Mapping[str, str] | None) -> None:
+    names = {name.lower() for name in headers or ()}
+    if {"api-key", "authorization"} <= names:
+        raise UserError("the headers have both api-key and Authorization; Azure wants one of them")
+
+
+@attrs.define(eq=False)
+class _DeploymentConnection(RealtimeConnection):
+    """A connection on which every session update names the deployment, as the first did: another
+    agent's settings know nothing of it, and the default would be OpenAI's."""
+
+    _inner: RealtimeConnection
+    _named: Callable[[RealtimeSessionModelSettings], RealtimeSessionModelSettings]
+
+    @property
+    def reader_scope(self) -> trio.CancelScope | None:
+        """See `RealtimeConnection`."""
+        return self._inner.reader_scope
+
+    @reader_scope.setter
+    def reader_scope(  # pyright: ignore[reportIncompatibleVariableOverride] - forwards it
+        self, scope: trio.CancelScope | None
+    ) -> None:
+        self._inner.reader_scope = scope
+
+    async def send(self, input: RealtimeModelInput) -> None:  # noqa: A002
+        """See `RealtimeConnection.send`."""
+        given = input
+        if isinstance(given, RealtimeModelSendSessionUpdate):
+            settings = self._named(given.session_settings)
+            given = RealtimeModelSendSessionUpdate(session_settings=settings)
+        await self._inner.send(given)
+
+    def __aiter__(self) -> AsyncIterator[RealtimeModelEvent]:
+        return self._inner.__aiter__()

@@ -6,11 +6,12 @@ The paths and bodies are those of the API's reference and of ``openai.resources.
 
 import re
 from collections.abc import Collection, Mapping
-from typing import Any, Final
+from typing import Annotated, Any, Final
 from urllib.parse import quote
 
 import attrs
 
+from ..._checks import Between, check
 from ...config import RealtimeModelConfig, RealtimeSessionModelSettings
 from ...errors import UserError
 from .protocol import session_object
@@ -35,8 +36,7 @@ def session_body(
     """
     if isinstance(session, RealtimeSessionModelSettings):
         return session_object(session, tracing=False)
-    if not isinstance(session, Mapping):
-        raise UserError(f"a session must be settings or a mapping, not {type(session).__name__}")
+    check(Mapping[str, Any], session, "session")
     if session.get("type") not in types:
         raise UserError(
             f"a session given as a mapping must be in wire form, with a type ({', '.join(types)}); "
@@ -45,7 +45,7 @@ def session_body(
     return dict(session)
 
 
-def _check_call_id(_instance: object, _attribute: object, value: object) -> None:
+def _check_call_id(_instance: object, _attribute: Any, value: Any) -> None:
     if not isinstance(value, str) or not value:
         raise UserError("call_id must be the id of a call, a string that is not empty")
 
@@ -73,10 +73,9 @@ class Call:
         """Decline an incoming phone call, with a SIP status: 603 is "decline", 486 is "busy".
 
         Raises:
-            UserError: that is no failure of SIP (RFC 3261, section 21).
+            UserError: that is no failure of SIP, from 400 to 699 (RFC 3261, section 21).
         """
-        if not isinstance(status_code, int) or not 400 <= status_code <= 699:
-            raise UserError("status_code must be a failure of SIP, from 400 to 699")
+        check(Annotated[int, Between(400, 699)], status_code, "status_code")
         await self._post("reject", "rejecting the call", {"status_code": status_code})
 
     async def refer(self, target_uri: str) -> None:
@@ -85,7 +84,8 @@ class Call:
         Raises:
             UserError: that is no such URI.
         """
-        if not isinstance(target_uri, str) or not _TARGET.fullmatch(target_uri):
+        check(str, target_uri, "target_uri")
+        if not _TARGET.fullmatch(target_uri):
             raise UserError("target_uri must be a tel:, sip: or sips: URI")
         await self._post("refer", "transferring the call", {"target_uri": target_uri})
 

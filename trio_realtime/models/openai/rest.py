@@ -1,19 +1,20 @@
 """The REST side of the Realtime API: one HTTP client on Trio, and its errors.
 
 `calls` and `webrtc` say what is asked; here is how: the key, the base URL, the time limit, and the
-one place where httpx is imported and its exceptions become ours. Nothing is ever retried: accepting,
-transferring or relaying a call twice is not the same as once, and only the application knows.
+one place where httpx is imported and its exceptions become ours. Nothing is ever retried: to
+accept, transfer or relay a call twice is not the same as once, and only the application knows.
 """
 
 import json
 import re
 from collections.abc import Mapping
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import attrs
 import trio
 
+from ..._checks import Between, check
 from ...config import ApiKey, RealtimeModelConfig
 from ...errors import RealtimeConnectionError, UserError
 from .model import USER_AGENT, get_api_key
@@ -44,7 +45,13 @@ class RealtimeRequestError(RealtimeConnectionError):
     """
 
     def __init__(
-        self, message: str, *, status: int, headers: Mapping[str, str], body: bytes, code: str | None
+        self,
+        message: str,
+        *,
+        status: int,
+        headers: Mapping[str, str],
+        body: bytes,
+        code: str | None,
     ) -> None:
         super().__init__(message)
         self.status = status
@@ -82,10 +89,8 @@ def _to_base_url(value: object) -> str:
     return value.rstrip("/")
 
 
-def _to_timeout(value: float) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not value > 0:
-        raise UserError("timeout must be a number of seconds above 0")
-    return value
+def _check_timeout(_instance: object, _attribute: Any, value: Any) -> None:
+    check(Annotated[float, Between(0)], value, "timeout")
 
 
 @attrs.define(eq=False, kw_only=True)
@@ -105,7 +110,7 @@ class OpenAIRestClient:
     base_url: str = attrs.field(default=DEFAULT_BASE_URL, converter=_to_base_url)
     headers: Mapping[str, str] | None = attrs.field(default=None, repr=False)
     """Sent as given; the library then adds no ``Authorization``."""
-    timeout: float = attrs.field(default=30.0, converter=_to_timeout)
+    timeout: float = attrs.field(default=30.0, validator=_check_timeout)
     """Seconds from sending a request to having read its answer."""
     http_client: "httpx.AsyncClient | None" = attrs.field(default=None, repr=False)
     """An ``httpx.AsyncClient`` of yours, for proxies, certificates or tests. It stays open."""
@@ -162,14 +167,21 @@ class OpenAIRestClient:
             RealtimeConnectionError: there was no answer, or not in time.
         """
         if self._client is None:
-            raise UserError("the client is not open; use `async with OpenAIRestClient() as client:`")
+            raise UserError(
+                "the client is not open; use `async with OpenAIRestClient() as client:`"
+            )
         content = None if json is None else to_json(json)
         headers = await self._headers()
         if content is not None:
             headers["Content-Type"] = "application/json"
-        files = parts and {name: (None, data, kind) for name, (kind, data) in parts.items()}
+        files: Any = parts and {name: (None, data, kind) for name, (kind, data) in parts.items()}
         response = await self._exchange(
-            self._client, doing, url=self.base_url + path, content=content, files=files, headers=headers
+            self._client,
+            doing,
+            url=self.base_url + path,
+            content=content,
+            files=files,
+            headers=headers,
         )
         answer = {name.lower(): value for name, value in response.headers.items()}
         if not response.is_success:

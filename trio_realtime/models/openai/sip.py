@@ -1,7 +1,7 @@
-"""`OpenAIRealtimeSIPModel`: attaches a session to a call that exists, by phone or from a browser."""
+"""`OpenAIRealtimeSIPModel`: attaches a session to a call, by phone or from a browser."""
 
-from collections.abc import Mapping
-from contextlib import AbstractAsyncContextManager
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
 from ...config import RealtimeModelConfig, RealtimeRunConfig, RealtimeSessionModelSettings
@@ -23,19 +23,19 @@ class OpenAIRealtimeSIPModel(OpenAIRealtimeWebSocketModel):
 
     __slots__ = ()
 
-    def connect(
-        self, config: RealtimeModelConfig
-    ) -> AbstractAsyncContextManager[RealtimeConnection]:
+    @asynccontextmanager
+    async def connect(self, config: RealtimeModelConfig) -> AsyncGenerator[RealtimeConnection]:
         """See `RealtimeModel.connect`.
 
         Raises:
-            UserError: (at once) the config has no ``call_id``.
+            UserError: the config has no ``call_id``; nothing was sent.
         """
         if not config.call_id:
             raise UserError(
                 "OpenAIRealtimeSIPModel attaches to a call: give its call_id in the model config"
             )
-        return super().connect(config)
+        async with super().connect(config) as connection:
+            yield connection
 
     @staticmethod
     async def build_initial_session_payload(

@@ -20,6 +20,7 @@ from typing import Any, Final, TypeAlias, cast
 
 import attrs
 
+from ..._checks import check
 from ...errors import RealtimeProtocolError, TrioRealtimeError, UserError
 
 SECRET_VARIABLE: Final = "OPENAI_WEBHOOK_SECRET"
@@ -41,7 +42,7 @@ class WebhookVerificationError(TrioRealtimeError):
     """A request is not a webhook of OpenAI's, or is too old. Answer it with 400."""
 
 
-class WebhookReplayed(WebhookVerificationError):
+class WebhookReplayError(WebhookVerificationError):
     """A webhook that was taken before came again. Answer it with 200: OpenAI may have missed the
     first answer."""
 
@@ -66,7 +67,9 @@ def verify_webhook(
         WebhookVerificationError: it is not genuine, or its time is off by more than ``tolerance``.
         UserError: there is no secret, or it is not one.
     """
-    return _verify(body, headers, _secret_keys(secret), tolerance, time.time() if now is None else now)[0]
+    return _verify(
+        body, headers, _secret_keys(secret), tolerance, time.time() if now is None else now
+    )[0]
 
 
 def _verify(
@@ -137,8 +140,7 @@ def _secret_keys(secret: str | Sequence[str] | None) -> tuple[bytes, ...]:
 
 
 def _key(secret: str) -> bytes:
-    if not isinstance(secret, str):
-        raise UserError(f"a webhook secret must be a string, not {type(secret).__name__}")
+    check(str, secret, "secret")
     if not secret.startswith(_PREFIX):
         return secret.encode()
     try:
@@ -247,7 +249,7 @@ class WebhookVerifier:
         """Check one webhook and remember it; its id is returned.
 
         Raises:
-            WebhookReplayed: it is genuine, and was here before.
+            WebhookReplayError: it is genuine, and was here before.
             WebhookVerificationError: it is not genuine, or its time is off.
         """
         now = self.clock()
@@ -257,7 +259,7 @@ class WebhookVerifier:
         # A repeated delivery has a later time, and could itself be replayed until then.
         self._seen[webhook_id] = max(before, timestamp + self.tolerance)
         if before:
-            raise WebhookReplayed("the webhook was here before")
+            raise WebhookReplayError("the webhook was here before")
         return webhook_id
 
     def forget(self, webhook_id: str) -> None:

@@ -1,7 +1,7 @@
 """Calls from a browser: its media goes to OpenAI over WebRTC, its control through this application.
 
-The browser sends its SDP offer to the application, which relays it (`relay_offer`), sends the answer
-back, and attaches a session to the call beside it (the *sideband*), the same way as to a phone call:
+The browser sends its SDP offer to the application, which relays it (`relay_offer`), sends the
+answer back, and attaches a session beside it (the *sideband*), the same way as to a phone call:
 with `OpenAIRealtimeSIPModel` and the call's id. Instructions, tools and the key never reach the
 browser. Where the browser is to speak to OpenAI itself, `create_client_secret` makes it a key that
 soon expires.
@@ -12,11 +12,12 @@ Sources: "Webhooks and server-side controls" and "WebRTC" of the API's guides,
 
 import json
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Annotated, Any, Final
 from urllib.parse import unquote, urlsplit
 
 import attrs
 
+from ..._checks import Between, check
 from ...errors import RealtimeProtocolError, UserError
 from .calls import Call, SessionOrSettings, session_body
 from .rest import OpenAIRestClient, RestAnswer, to_json
@@ -60,7 +61,8 @@ async def relay_offer(
         RealtimeConnectionError: there was no answer, or not in time.
         RealtimeProtocolError: the answer lacks the SDP or the call's id.
     """
-    if not isinstance(offer_sdp, str) or not offer_sdp.startswith("v=0"):
+    check(str, offer_sdp, "offer_sdp")
+    if not offer_sdp.startswith("v=0"):
         raise UserError("the offer must be an SDP text, which begins with v=0")
     parts = {
         "sdp": ("application/sdp", offer_sdp.encode()),
@@ -102,8 +104,7 @@ async def create_client_secret(
         RealtimeConnectionError: there was no answer, or not in time.
         RealtimeProtocolError: the answer holds no secret.
     """
-    if not isinstance(expires_after, int) or not 10 <= expires_after <= 7200:
-        raise UserError("expires_after must be a number of seconds from 10 to 7200")
+    check(Annotated[int, Between(10, 7200)], expires_after, "expires_after")
     body = {
         "expires_after": {"anchor": "created_at", "seconds": expires_after},
         "session": session_body(session, ("realtime", "transcription")),
@@ -112,9 +113,11 @@ async def create_client_secret(
     answer = await client.post("/realtime/client_secrets", doing=doing, json=body)
     try:
         made: Any = json.loads(answer.body)
-        value, expires_at, begun = made["value"], made["expires_at"], made.get("session", {})
-    except (ValueError, TypeError, KeyError) as exc:
-        raise RealtimeProtocolError("the answer holds no client secret") from exc
-    if not (isinstance(value, str) and isinstance(expires_at, int) and isinstance(begun, dict)):
-        raise RealtimeProtocolError("the answer holds no client secret")
-    return ClientSecret(value=value, expires_at=expires_at, session=begun)
+        check(str, made["value"], "value")
+        check(int, made["expires_at"], "expires_at")
+        check(Mapping[str, Any], made["session"], "session")
+    except (ValueError, TypeError, KeyError, UserError) as exc:
+        raise RealtimeProtocolError(
+            f"the answer holds no client secret ({type(exc).__name__})"
+        ) from None
+    return ClientSecret(value=made["value"], expires_at=made["expires_at"], session=made["session"])
