@@ -4,14 +4,18 @@ import trio
 
 from trio_realtime import RealtimeAgent, RealtimeRunner, RealtimeSession
 from trio_realtime.audio import MODEL_RATE, chunks, level_dbfs
-from trio_realtime.testing import RealtimeSimulator
+from trio_realtime.testing import RealtimeSimulator, Reply, Turn
 
 TONE = (b"\x00\x20" * 30 + b"\x00\xe0" * 30) * 400  # 1 s of a 400 Hz square wave, for a voice
 SILENCE = bytes(2 * MODEL_RATE)
 
 
+def the_model(_turn: Turn) -> Reply:
+    return "Good morning!"
+
+
 async def speak(session: RealtimeSession[None]) -> None:
-    """What a microphone would do: 20 ms at a time, for ever."""
+    """What a microphone would do, 20 ms at a time."""
     for chunk in chunks(TONE + SILENCE, ms=20):
         await session.send_audio(chunk)
         await trio.sleep(0.002)  # a microphone would take 0.02
@@ -43,14 +47,16 @@ async def main() -> None:
         RealtimeAgent[None]("Baker"),
         config={"model_settings": {"turn_detection": {"type": "server_vad"}}, "events": "all"},
     )
-    simulator = RealtimeSimulator(lambda turn: "Good morning!", hears=["Good day."], speed=10)
+    simulator = RealtimeSimulator(the_model, hears=["Good day."], speed=10)
     async with simulator.serve() as url:
         config = {"url": url, "api_key": "not needed"}
-        async with await runner.run(model_config=config) as session:
-            async with trio.open_nursery() as nursery:
-                nursery.start_soon(speak, session)
-                await listen(session)
-                nursery.cancel_scope.cancel()
+        async with (
+            await runner.run(model_config=config) as session,
+            trio.open_nursery() as nursery,
+        ):
+            nursery.start_soon(speak, session)
+            await listen(session)
+            nursery.cancel_scope.cancel()
 
 
 trio.run(main)

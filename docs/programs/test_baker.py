@@ -1,9 +1,14 @@
 """Tutorial, step 5: the tests of an agent. Run with ``pytest``; pytest-trio is needed."""
 
+import pytest
 import trio
 
 from trio_realtime import RealtimeAgent, RealtimeRunner, function_tool
-from trio_realtime.models.inputs import RealtimeModelSendToolOutput, RealtimeModelSendUserInput
+from trio_realtime.models.inputs import (
+    RealtimeModelInput,
+    RealtimeModelSendToolOutput,
+    RealtimeModelSendUserInput,
+)
 from trio_realtime.testing import Emit, Expect, FakeRealtimeModel, spoken_response, tool_call
 
 
@@ -18,12 +23,17 @@ async def loaves_left(kind: str) -> int:
 BAKER = RealtimeAgent("Baker", tools=[loaves_left])
 
 
+def is_three(sent: RealtimeModelInput) -> bool:
+    """Whether this is the tool's output, and the right one."""
+    return isinstance(sent, RealtimeModelSendToolOutput) and sent.output == "3"
+
+
 async def test_the_output_reaches_the_model(fake_model: FakeRealtimeModel) -> None:
     """A script: what the session is expected to send, and what the model answers."""
     fake_model.script = [
         Expect(RealtimeModelSendUserInput),
         Emit(tool_call("resp_1", "item_1", "loaves_left", {"kind": "rye"})),
-        Expect(lambda sent: isinstance(sent, RealtimeModelSendToolOutput) and sent.output == "3"),
+        Expect(is_three),
         Emit(spoken_response("resp_2", "item_2", "Three loaves.")),
     ]
     async with await RealtimeRunner(BAKER, model=fake_model).run() as session:
@@ -34,7 +44,8 @@ async def test_the_output_reaches_the_model(fake_model: FakeRealtimeModel) -> No
     assert [item.type for item in session.history] == ["function_call", "message"]
 
 
-async def test_a_slow_shelf(fake_model: FakeRealtimeModel, autojump_clock: object) -> None:
+@pytest.mark.usefixtures("autojump_clock")
+async def test_a_slow_shelf(fake_model: FakeRealtimeModel) -> None:
     """By hand, and in no time: Trio's test clock jumps over the five seconds."""
     async with await RealtimeRunner(BAKER, model=fake_model).run():
         fake_model.emit(tool_call("resp_1", "item_1", "loaves_left", {"kind": "spelt"}))

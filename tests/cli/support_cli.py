@@ -2,7 +2,7 @@
 
 import io
 import math
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -105,6 +105,10 @@ class FakeTerminal(io.StringIO):
         super().__init__()
         self.columns = columns
 
+    @property
+    def encoding(self) -> str:  # type: ignore[override]
+        return "utf-8"
+
     def isatty(self) -> bool:
         return True
 
@@ -148,7 +152,7 @@ class Talk:
 @asynccontextmanager
 async def open_talk(
     *, detection: str | None = "server_vad", **scenario: Any
-) -> AsyncIterator[Talk]:
+) -> AsyncGenerator[Talk]:
     simulator = RealtimeSimulator(**{"speed": math.inf, **scenario})
     settings = {"turn_detection": None if detection is None else {"type": detection}}
     async with simulator.memory_dialer() as dial:

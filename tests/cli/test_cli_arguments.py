@@ -14,39 +14,16 @@ def test_talk_has_its_defaults() -> None:
     assert (options.command, options.wav, options.text, options.mic) == ("talk", None, None, False)
     assert (options.turn_detection, options.pace, options.timeout) == ("server", None, 60.0)
     assert options.color
-    assert not (options.json or options.raw or options.quiet or options.debug)
+    assert not any((options.json, options.raw, options.quiet, options.debug))
     assert "voice assistant" in options.instructions
 
 
 def test_every_option_of_talk_arrives() -> None:
-    options = parse(
-        [
-            "talk",
-            "--wav",
-            "q.wav",
-            "--save",
-            "a.wav",
-            "--voice",
-            "marin",
-            "--model",
-            "m",
-            "--instructions",
-            "i",
-            "--url",
-            "ws://x/",
-            "--turn-detection",
-            "semantic",
-            "--pace",
-            "2.5",
-            "--timeout",
-            "7",
-            "--json",
-            "--raw",
-            "--quiet",
-            "--no-color",
-            "--debug",
-        ]
+    line = (
+        "talk --wav q.wav --save a.wav --voice marin --model m --instructions i --url ws://x/"
+        " --turn-detection semantic --pace 2.5 --timeout 7 --json --raw --quiet --no-color --debug"
     )
+    options = parse(line.split())
     assert (options.wav, options.save) == (Path("q.wav"), Path("a.wav"))
     assert (options.voice, options.model, options.instructions) == ("marin", "m", "i")
     assert (options.url, options.turn_detection) == ("ws://x/", "semantic")

@@ -11,7 +11,7 @@ SILENT = bytes(4800)
 def test_it_counts_seconds_and_shows_levels() -> None:
     meter = Meter()
     meter.feed(LOUD)
-    assert meter.line() == "0.1 s  0 dB █"
+    assert meter.line() == "0.1 s 0 dB █"
     meter.feed(SILENT)
     assert meter.line() == "0.2 s -96 dB █▁"
 
@@ -19,7 +19,7 @@ def test_it_counts_seconds_and_shows_levels() -> None:
 def test_it_knows_how_much_is_expected() -> None:
     meter = Meter(of_seconds=2.64, bars=PLAIN_BARS)
     meter.feed(LOUD)
-    assert meter.line() == "0.1 of 2.6 s  0 dB #"
+    assert meter.line() == "0.1 of 2.6 s 0 dB #"
 
 
 def test_only_the_latest_levels_are_shown() -> None:
@@ -27,7 +27,7 @@ def test_only_the_latest_levels_are_shown() -> None:
     for _ in range(100):
         meter.feed(SILENT)
     meter.feed(LOUD)
-    assert meter.line() == f"10.1 s  0 dB {'▁' * 23}█"
+    assert meter.line() == f"10.1 s 0 dB {'▁' * 23}█"
 
 
 def test_the_summary_is_the_mean_power() -> None:

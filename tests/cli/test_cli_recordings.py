@@ -91,7 +91,7 @@ def test_an_answer_is_saved_as_received(tmp_path: Path) -> None:
     answer.save(tmp_path / "answer.wav")
     wav = read_wav(tmp_path / "answer.wav")
     assert (wav.rate, wav.samples) == (24_000, b"\x01\x02" * 1200 + b"\x03\x04" * 1200)
-    with pytest.raises(CommandError, match="cannot write .*: Is a directory"):
+    with pytest.raises(CommandError, match=r"cannot write .*: Is a directory"):
         answer.save(tmp_path)
 
 

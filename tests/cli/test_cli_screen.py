@@ -118,7 +118,7 @@ def test_quiet_is_what_was_said(capsys: pytest.CaptureFixture[str]) -> None:
     screen.event(audio(PCM))
     screen.event(heard("We"))
     screen.finish(USAGE, Answer(bytearray(PCM)), Path("answer.wav"))
-    assert out.rows == ["agent  We", ""]
+    assert out.rows == ["agent  We …", ""]
     assert capsys.readouterr().err == "Talking to a simulator.\n"
 
 

@@ -101,9 +101,8 @@ async def test_a_line_waits_for_the_answer_to_the_one_before(
 
     async with open_talk(responder=slowly) as talk, conversing(talk) as (conversation, show):
         await speak_lines(conversation, given_lines(["one", "two"]))
-        kinds = [
-            detail for name, detail in show.told if detail in {"history_added", "response_done"}
-        ]
+        wanted = {"history_added", "response_done"}
+        kinds = [detail for _, detail in show.told if detail in wanted]
         # Each: the message, the answer, the end of the answer.
         assert kinds == ["history_added", "history_added", "response_done"] * 2
 

@@ -5,6 +5,7 @@ import math
 import os
 import sys
 import wave
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -35,16 +36,17 @@ def a_simulator(**scenario: Any) -> RealtimeSimulator:
 
 
 @pytest.fixture
-def stdin(monkeypatch: pytest.MonkeyPatch) -> Any:
+def stdin(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], None]]:
     """Give the command something to read."""
+    reading, writing = os.pipe()
+    with open(reading) as file:
+        monkeypatch.setattr(sys, "stdin", file)
 
-    def give(text: str) -> None:
-        reading, writing = os.pipe()
-        os.write(writing, text.encode())
-        os.close(writing)
-        monkeypatch.setattr(sys, "stdin", open(reading))  # noqa: SIM115
+        def give(text: str) -> None:
+            os.write(writing, text.encode())
+            os.close(writing)
 
-    return give
+        yield give
 
 
 async def test_a_question_from_a_wav_file(tmp_path: Path, capsys: Capture) -> None:
@@ -117,18 +119,9 @@ async def test_the_key_is_shown_to_the_server(monkeypatch: pytest.MonkeyPatch) -
 
 async def test_settings_reach_the_server(capsys: Capture) -> None:
     simulator = a_simulator()
-    options = [
-        "--model",
-        "m1",
-        "--voice",
-        "marin",
-        "--instructions",
-        "Rhyme.",
-        "--turn-detection",
-        "semantic",
-    ]
+    line = "--model m1 --voice marin --instructions Rhyme. --turn-detection semantic"
     async with simulator.serve() as url:
-        assert await run_main("talk", "--url", url, "--text", "Hello", *options) == 0
+        assert await run_main("talk", "--url", url, "--text", "Hello", *line.split()) == 0
     update = simulator.connections[0].received[0]
     assert update["type"] == "session.update"
     session = update["session"]
@@ -147,19 +140,14 @@ async def test_without_turn_detection(capsys: Capture) -> None:
     assert f"agent  {ANSWERED}" in capsys.readouterr().out
 
 
-def test_piped_lines(stdin: Any, capsys: Capture) -> None:
+def test_piped_lines(stdin: Callable[[str], None], capsys: Capture) -> None:
     stdin("one\ntwo\n")
     assert main(["talk", *PACE]) == 0
-    lines = capsys.readouterr().out.splitlines()
-    assert lines[1:5] == [
-        "you    one",
-        "agent  You wrote: one",
-        "you    two",
-        "agent  You wrote: two",
-    ]
+    said = "you    one\nagent  You wrote: one\nyou    two\nagent  You wrote: two\n"
+    assert said in capsys.readouterr().out
 
 
-def test_no_lines_at_all(stdin: Any, capsys: Capture) -> None:
+def test_no_lines_at_all(stdin: Callable[[str], None], capsys: Capture) -> None:
     stdin("")
     assert main(["talk"]) == 0
     assert capsys.readouterr().out.count("\n") == 1
@@ -207,7 +195,8 @@ class Keyboard:
 async def test_at_a_terminal_an_error_does_not_end_the_conversation(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(sys, "stdin", Keyboard(b"one\ntwo\nthree\n"))
+    keyboard = Keyboard(b"one\ntwo\nthree\n")
+    monkeypatch.setattr(sys, "stdin", keyboard)
     out = FakeTerminal()
     monkeypatch.setattr(sys, "stdout", out)
     simulator = a_simulator(
@@ -216,14 +205,14 @@ async def test_at_a_terminal_an_error_does_not_end_the_conversation(
     async with simulator.serve() as url:
         simulator.refuse_next("response.create", code="busy", message="not now")
         assert await run_main("talk", "--url", url, "--no-color") == 0
-    said = [row for row in out.rows if row]
-    assert said[:3] == [
-        "you",
+    os.close(keyboard.fd)
+    # This terminal does not echo what is typed, so each prompt is on the row of what follows.
+    assert [row.removeprefix("you    ") for row in out.rows[:4]] == [
         "error  the server reported an error: not now",
         "error  the answer failed: overloaded",
+        f"agent  {ANSWERED}",
+        "you",
     ]
-    assert said[3] == f"agent  {ANSWERED}"
-    assert said[4] == "you"
 
 
 async def test_an_error_beside_an_answer_is_shown(capsys: Capture) -> None:

@@ -94,7 +94,7 @@ async def test_a_connection_that_breaks(capsys: Capture) -> None:
     simulator.responder = drop
     async with simulator.serve() as url:
         assert await run_main("talk", "--url", url, "--text", "Hello") == 1
-    assert "1006" in complaint(capsys)
+    assert complaint(capsys).startswith("the connection to the server was lost")
 
 
 async def test_a_server_that_leaves(tmp_path: Path, capsys: Capture) -> None:

@@ -74,13 +74,12 @@ def test_a_dumb_terminal_is_prompted_but_never_redrawn(monkeypatch: pytest.Monke
     assert out.getvalue() == "you    "
 
 
-def test_the_row_of_a_prompt_ends_before_anything_else() -> None:
+def test_news_during_a_prompt_comes_before_the_prompt_again() -> None:
     out = FakeTerminal()
     terminal = Terminal(out)
     terminal.prompt("you")
     terminal.write([("error", "lost")])
-    assert out.rows == ["you", "error  lost", ""]
-    terminal.prompt("you")
+    assert out.rows == ["you", "error  lost", "you"]
     out.write("Hello\n")
     terminal.entered()
     terminal.write([("agent", "Hi")])

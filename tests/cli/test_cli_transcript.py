@@ -130,7 +130,7 @@ def test_what_is_left_at_the_end_is_shown() -> None:
     transcript.event(heard("We"))
     transcript.event(speech("u2"))
     transcript.event(transcribed("u2", ""))
-    assert transcript.take_all() == [Said("you", "(no transcript)"), Said("agent", "We")]
+    assert transcript.take_all() == [Said("you", "(no transcript)"), Said("agent", "We …")]
     assert transcript.take_all() == []
 
 

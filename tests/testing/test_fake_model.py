@@ -10,6 +10,7 @@ import pytest
 import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
 
+from trio_realtime import RealtimeAgent, RealtimeRunner, function_tool
 from trio_realtime.config import RealtimeModelConfig
 from trio_realtime.errors import (
     RealtimeConnectionClosed,
@@ -44,6 +45,7 @@ from trio_realtime.testing import (
     RealtimeSimulator,
     ScriptMismatch,
     Text,
+    assert_nothing_survives,
     call,
     spoken_response,
     tool_call,
@@ -52,6 +54,7 @@ from trio_realtime.testing import (
     user_speech,
     written_response,
 )
+from trio_realtime.testing.script import Step
 
 CONFIG = RealtimeModelConfig()
 COMMIT = RealtimeModelCommitAudio()
@@ -646,6 +649,56 @@ async def test_what_the_openai_model_refuses_is_refused(fake_model: FakeRealtime
     assert connection.sent == [RealtimeModelSendInterrupt()]
 
 
+# -- sessions --------------------------------------------------------------------------------------
+
+
+@function_tool
+def weather(city: str) -> str:
+    """Say what the weather is like."""
+    return f"sunny in {city}"
+
+
+async def ask_for_the_weather(runner: RealtimeRunner[Any], city: str) -> list[str]:
+    """The kinds of events a session has that asks for the weather and listens to the end."""
+    model_config = RealtimeModelConfig(url=f"ws://fake/{city}")
+    async with await runner.run(model_config=model_config) as session:
+        await session.send_message(f"How is the weather in {city}?")
+        return [event.type async for event in session]
+
+
+def weather_script(config: RealtimeModelConfig) -> list[Step]:
+    """The model asks the tool about the city of the URL, and says what it heard."""
+    city = str(config.url).rpartition("/")[2]
+    return [
+        Expect(lambda sent: sent.content[0].text.endswith(f"{city}?")),
+        Emit(tool_call("resp_1", "item_1", "weather", {"city": city})),
+        Expect(lambda sent: sent.output == f"sunny in {city}"),
+        Emit(spoken_response("resp_2", "item_2", "It is sunny.")),
+        Close(),
+    ]
+
+
+async def test_sessions_at_once_play_scripts_of_their_own() -> None:
+    """One runner, one model, three sessions; nothing survives any of them."""
+    fake = FakeRealtimeModel(weather_script)
+    runner = RealtimeRunner(RealtimeAgent(name="Assistant", tools=[weather]), model=fake)
+    async with assert_nothing_survives(), trio.open_nursery() as nursery:
+        for city in ("Rome", "Oslo", "Lima"):
+            nursery.start_soon(ask_for_the_weather, runner, city)
+    assert len(fake.connections) == 3
+    fake.assert_complete()
+
+
+async def test_a_mismatch_surfaces_from_a_session() -> None:
+    """Though it is a tool's task, not the test, that sent what was not expected."""
+    script = weather_script(RealtimeModelConfig(url="ws://fake/Rome"))
+    script[2] = Expect(RealtimeModelSendAudio)
+    fake = FakeRealtimeModel(script)
+    runner = RealtimeRunner(RealtimeAgent(name="Assistant", tools=[weather]), model=fake)
+    with pytest.raises(ScriptMismatch, match=r"> any RealtimeModelSendAudio +\| .*ToolOutput"):
+        await ask_for_the_weather(runner, "Rome")
+
+
 # -- builders --------------------------------------------------------------------------------------
 
 
@@ -732,6 +785,7 @@ def test_spoken_responses_have_audio_of_their_own() -> None:
     assert [event.data for event in silent] == [bytes(4_800)] * 2
     given = [e for e in spoken_response("r", "i", "one", audio=b"ab" * 3_000) if e.type == "audio"]
     assert [len(event.data) for event in given] == [4_800, 1_200]
+    assert all(e.type != "audio" for e in spoken_response("resp", "item", "one two", audio=b""))
 
 
 def test_a_single_call_needs_few_words() -> None:

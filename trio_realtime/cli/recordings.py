@@ -74,6 +74,7 @@ class Answer:
     def save(self, path: Path) -> None:
         """Write it as a WAV file. Raises `CommandError`."""
         try:
-            write_wav(path, bytes(self.pcm))
+            with path.open("wb") as file:
+                write_wav(file, bytes(self.pcm))
         except OSError as error:
             raise CommandError(f"cannot write {path}: {error.strerror or error}") from error

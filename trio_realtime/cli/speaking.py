@@ -20,9 +20,9 @@ from .recordings import BYTES_PER_MS, Recording
 from .show import Show
 
 CHUNK_MS: Final = 100
-LEAST_SILENCE_S: Final = 1.0
+LEAST_SILENCE_MS: Final = 1000
 """Sent after a recording in any case: the server's news of its last words may be on the way."""
-MOST_SILENCE_S: Final = 10.0
+MOST_SILENCE_MS: Final = 10_000
 """Semantic turn detection waits for 8 s at most."""
 LATE_S: Final = 5.0
 """Seconds to wait, when all silence was sent, for the server to say that it heard something."""
@@ -74,11 +74,11 @@ async def _be_silent(talk: Conversation, name: str, begun: float, pace: float) -
         return floor.turns_heard > 0 and not floor.speaking
 
     silence = bytes(CHUNK_MS * BYTES_PER_MS)
-    sent_s = 0.0
-    while sent_s < LEAST_SILENCE_S or (sent_s < MOST_SILENCE_S and not heard()):
+    sent_ms = 0
+    while sent_ms < LEAST_SILENCE_MS or (sent_ms < MOST_SILENCE_MS and not heard()):
         await talk.session.send_audio(silence)
-        sent_s += CHUNK_MS / 1000
-        await trio.sleep_until(begun + sent_s / pace)
+        sent_ms += CHUNK_MS
+        await trio.sleep_until(begun + sent_ms / 1000 / pace)
     with trio.move_on_after(LATE_S):
         await floor.wait_until(heard)
     if not heard():

@@ -26,7 +26,8 @@ class Terminal:
     is_live: bool = attrs.field(init=False)
     """Whether lines can be redrawn."""
     _rows: int = attrs.field(default=0, init=False)
-    _prompting: bool = attrs.field(default=False, init=False)
+    _prompting: str | None = attrs.field(default=None, init=False)
+    """The label of the prompt behind which the cursor stands."""
 
     def __attrs_post_init__(self) -> None:
         # Consoles of Windows take the sequences only where a program has switched them on.
@@ -39,10 +40,14 @@ class Terminal:
         return self._out.encoding
 
     def write(self, lines: Sequence[tuple[str, str]]) -> None:
-        """Print lines of a label and a text for good."""
-        if lines:
-            rows = [row for label, text in lines for row in self._laid_out(label, text)]
-            self._put(self._erase() + "\n".join(rows) + "\n")
+        """Print lines of a label and a text for good. A prompt appears again below them."""
+        if not lines:
+            return
+        prompting = self._prompting
+        rows = [row for label, text in lines for row in self._laid_out(label, text)]
+        self._put(self._erase() + "\n".join(rows) + "\n")
+        if prompting is not None:
+            self.prompt(prompting)
 
     def redraw(self, lines: Sequence[tuple[str, str]]) -> None:
         """Show these lines below the finished ones, in place of those shown before."""
@@ -59,11 +64,11 @@ class Terminal:
         """Ask for a line."""
         if self._out.isatty():
             self._put(self._erase() + self._label(label))
-            self._prompting = True
+            self._prompting = label
 
     def entered(self) -> None:
         """The user has ended the line that was asked for, and with it the row."""
-        self._prompting = False
+        self._prompting = None
 
     def end(self) -> None:
         """Leave the cursor where the next line begins, with nothing unfinished in sight."""
@@ -71,8 +76,8 @@ class Terminal:
 
     def _erase(self) -> str:
         """What takes the cursor to where the next finished line goes."""
-        if self._prompting:
-            self._prompting = False
+        if self._prompting is not None:
+            self._prompting = None
             return "\n"
         rows, self._rows = self._rows, 0
         if not rows:

@@ -91,6 +91,9 @@ class Transcript:
     def take_all(self) -> list[Said]:
         """Everything left, at the end of the conversation."""
         left, self._entries = self._entries, []
+        for entry in left:
+            if entry.text and not entry.complete:
+                entry.remark = entry.remark or "…"
         return [entry.show("(no transcript)") for entry in left if entry.text or not entry.complete]
 
     def open(self) -> list[Said]:

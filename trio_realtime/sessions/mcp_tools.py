@@ -134,6 +134,7 @@ class MCPTools:
                     function = _function_tool(host, tool, agent)
                     _check_owner(agent, owners, function.name, server)
                     made.append(function)
+        check_names(f"agent {agent.name!r}", [*made], [])
         return made
 
     async def renewed(self, bound: BoundAgent, context: RunContext[Any]) -> BoundAgent:
@@ -177,11 +178,12 @@ def _check_owner(
     agent: RealtimeAgent[Any], owners: dict[str, MCPServer], name: str, server: MCPServer
 ) -> None:
     other = owners.setdefault(name, server)
-    if other is not server:
-        raise UserError(
-            f"agent {agent.name!r}: the MCP servers {other.name!r} and {server.name!r} both have "
-            f"a tool {name!r}; give one of them a tool_name_prefix, or filter the tool out"
-        )
+    if other is server:
+        return
+    raise UserError(
+        f"agent {agent.name!r}: the MCP servers {other.name!r} and {server.name!r} both have "
+        f"a tool {name!r}; give one of them a tool_name_prefix, or filter the tool out"
+    )
 
 
 def _function_tool(

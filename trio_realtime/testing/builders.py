@@ -62,9 +62,7 @@ def spoken_response(
                 )
             )
     said.append(
-        model.RealtimeModelAudioDoneEvent(
-            item_id=item_id, content_index=0, response_id=response_id
-        )
+        model.RealtimeModelAudioDoneEvent(item_id=item_id, content_index=0, response_id=response_id)
     )
     content = AssistantAudio(transcript=text)
     return (

@@ -29,7 +29,6 @@ from ..models.openai import frames
 from ..models.openai.protocol import RealtimeProtocol, session_object
 from .script import (
     INPUT_TYPES,
-    Close,
     Emit,
     Events,
     Matcher,
@@ -263,8 +262,8 @@ class FakeConnection(RealtimeConnection):
                 self._emit(events)
             case Raise(error=error):
                 self.fail(error)
-            case Close(code=code, reason=reason):
-                self.close(code, reason)
+            case _:
+                self.close(action.code, action.reason)
 
 
 def check_input(sent: RealtimeModelInput) -> None:

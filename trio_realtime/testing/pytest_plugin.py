@@ -6,6 +6,7 @@ without it, the plugin does no harm.
 """
 
 import inspect
+import sys
 from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
 from functools import wraps
 from typing import TYPE_CHECKING, Any, cast
@@ -34,7 +35,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure() -> None:
     """Let the assertions of the contract tests explain themselves."""
-    pytest.register_assert_rewrite("trio_realtime.testing.contract")
+    name = "trio_realtime.testing.contract"
+    if name not in sys.modules:  # pytest warns of what is imported already
+        pytest.register_assert_rewrite(name)
 
 
 @pytest.fixture

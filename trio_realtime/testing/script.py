@@ -161,5 +161,5 @@ def describe_step(step: Step) -> str:
             return f"(break with {type(error).__name__})"
         case Close(code=code):
             return f"(close with {code})"
-        case Delay(seconds=seconds):
-            return f"(wait {seconds:g} s)"
+        case _:
+            return f"(wait {step.seconds:g} s)"

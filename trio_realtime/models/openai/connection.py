@@ -100,6 +100,8 @@ class OpenAIRealtimeConnection(RealtimeConnection):
                     self._room.unpark_all()
             except RealtimeConnectionError as exc:
                 await self._break(exc)
+            except RealtimeSessionClosed:
+                pass  # closed under the writer, because the connection broke: the reader says so
             finally:
                 self._written.set()
 
@@ -143,7 +145,7 @@ class OpenAIRealtimeConnection(RealtimeConnection):
                         )
                     )
                     return
-        except RealtimeConnectionError:
+        except (RealtimeConnectionError, RealtimeSessionClosed):
             return  # the reader sees it too, and reports it
 
     # -- ends --------------------------------------------------------------------

@@ -31,8 +31,9 @@ from trio_realtime.testing.simulator.usage import prompt_tokens
 
 _RATE_LIMITS = {"requests": 5_000, "tokens": 400_000}
 
-Refusals = list[tuple[str, ApiError]]
-"""Client event types to refuse, each once, with the error to refuse it with."""
+Refusals = list[tuple[str, ApiError | None]]
+"""Client event types to refuse, each once, with the error to refuse it with; without one, the event
+is not answered at all."""
 
 
 @attrs.define(eq=False)
@@ -86,17 +87,21 @@ class Protocol:
             if isinstance(event.get("event_id"), str):
                 event_id = event["event_id"]
             check_client_event(event, "")
-            self._refuse_if_asked(event["type"])
-            self._HANDLERS[event["type"]](self, event)
+            if not self._is_ignored(event["type"]):
+                self._HANDLERS[event["type"]](self, event)
         except ApiError as error:
             self.outlet.send("error", error=error.render(event_id))
         return event
 
-    def _refuse_if_asked(self, event_type: str) -> None:
+    def _is_ignored(self, event_type: str) -> bool:
+        """Whether to leave this event unanswered. Raises the error it is to be refused with."""
         for refusal in self.refusals:
             if refusal[0] == event_type:
                 self.refusals.remove(refusal)
+                if refusal[1] is None:
+                    return True
                 raise refusal[1]
+        return False
 
     # -- session -------------------------------------------------------------------------------
 

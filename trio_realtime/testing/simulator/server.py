@@ -182,6 +182,10 @@ class RealtimeSimulator:
         """Answer the next client event of a type with this error instead of honouring it."""
         self._refusals.append((event_type, ApiError(message, code=code, param=param)))
 
+    def ignore_next(self, event_type: str) -> None:
+        """Take the next client event of a type and do nothing about it."""
+        self._refusals.append((event_type, None))
+
     @asynccontextmanager
     async def _serving(self) -> AsyncGenerator[tuple[trio.Nursery, list[Exception]]]:
         """A nursery for connections that leaves the block's own exception as it is."""

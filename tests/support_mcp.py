@@ -20,6 +20,7 @@ from mcp.types import (
 )
 
 from trio_realtime import RealtimeAgent, RunContext, ToolContext
+from trio_realtime._nurseries import open_quiet_nursery
 from trio_realtime.agents.mcp import MCPServer
 from trio_realtime.agents.tools import FunctionTool
 from trio_realtime.sessions.mcp_tools import MCPTools
@@ -169,9 +170,8 @@ class Desk:
 @asynccontextmanager
 async def desk() -> AsyncGenerator[Desk]:
     errors: list[Exception] = []
-    async with trio.open_nursery() as nursery:
+    async with open_quiet_nursery() as nursery:
         yield Desk(MCPTools(nursery, errors.append), nursery, errors)
-        nursery.cancel_scope.cancel()
 
 
 def call_context(tool: FunctionTool[Any], arguments: str = "{}") -> ToolContext[Any]:

@@ -1,0 +1,105 @@
+"""Sphinx's settings. Build with ``nox -s docs``; nothing is fetched from anywhere."""
+
+import builtins
+from typing import Any
+
+from docutils import nodes
+from sphinx import addnodes
+from sphinx.application import Sphinx
+from sphinx.environment import BuildEnvironment
+from sphinx.ext.napoleon import Config, GoogleDocstring
+from sphinx.util.nodes import make_refnode
+
+import trio_realtime
+
+project = "trio_realtime"
+author = "The trio_realtime developers"
+copyright = "The trio_realtime developers"
+release = trio_realtime.__version__
+
+extensions = [
+    "myst_parser",
+    "sphinx.ext.autodoc",
+    "sphinx.ext.doctest",
+    "sphinxcontrib_trio",
+]
+exclude_patterns = ["_build", "programs"]
+html_theme = "furo"
+html_title = f"trio_realtime {release}"
+
+# In docstrings, as in Trio's, a name in single backticks is a reference.
+default_role = "py:obj"
+nitpicky = True
+nitpick_ignore_regex = [
+    # Other packages: no inventory is fetched, so that the docs build without a network.
+    (r"py:.*", r"(trio|attrs?|ssl|collections|typing|types|os|pathlib|pytest|contextlib)\..*"),
+    # The standard library's own, and what type checkers alone see.
+    (r"py:.*", r"(abc|enum|functools|httpx|mcp|msgspec|uuid)\..*"),
+    (r"py:class", r"(ABC|Any|Callable|Awaitable|Mapping|Sequence|Iterator|Unset|UNSET)"),
+    (r"py:(class|obj)", r".*\bT(Context|Input)\b.*"),
+]
+
+autodoc_member_order = "bysource"
+autodoc_typehints_format = "short"
+autodoc_default_options = {"members": True, "undoc-members": True, "exclude-members": "__init__"}
+autodoc_class_signature = "mixed"
+autodoc_preserve_defaults = True
+maximum_signature_line_length = 80
+python_use_unqualified_type_names = True
+python_display_short_literal_types = True
+toc_object_entries = False
+
+doctest_global_setup = "import trio, trio_realtime\nfrom trio_realtime import *"
+trim_doctest_flags = True
+
+myst_heading_anchors = 2
+
+
+def resolve_by_last_name(
+    app: Sphinx, env: BuildEnvironment, node: Any, contnode: nodes.Element
+) -> nodes.Element | None:
+    """Find what is documented under its public name, whatever module it was referred to by.
+
+    The code says ``trio_realtime.agents.tools.FunctionTool``, `FunctionTool` or
+    `FunctionTool.invoke`; it is documented as ``trio_realtime.FunctionTool``.
+    """
+    if node.get("refdomain") != "py":
+        return None
+    objects = env.get_domain("py").data["objects"]
+    parts = node["reftarget"].split(".")
+    if len(parts) > 1 and parts[0].islower() and parts[0] != "trio_realtime":
+        return None
+    for length in (2, 1):
+        suffix = "." + ".".join(parts[-length:])
+        found = sorted({name for name in objects if name.endswith(suffix)}, key=len)
+        if found and len(parts) >= length:
+            entry = objects[found[0]]
+            return make_refnode(
+                app.builder, node["refdoc"], entry.docname, entry.node_id, contnode, found[0]
+            )
+    return None
+
+
+def format_sections(
+    _app: Sphinx, what: str, name: str, obj: Any, _options: Any, lines: list[str]
+) -> None:
+    """Turn sections such as ``Raises:`` into fields.
+
+    Not in the docstrings of attributes, where Napoleon takes what is before a colon for a type.
+    """
+    if what not in {"attribute", "data", "property"}:
+        lines[:] = GoogleDocstring(lines, Config(), what=what, name=name, obj=obj).lines()
+
+
+def keep_builtins(_app: Sphinx, doctree: nodes.document) -> None:
+    """Let ``type`` in an annotation be the built-in, not one of our attributes of that name."""
+    for node in list(doctree.findall(addnodes.pending_xref)):
+        if node.get("refdomain") == "py" and hasattr(builtins, node["reftarget"]):
+            node.replace_self(node.children)
+
+
+def setup(app: Sphinx) -> None:
+    """Called by Sphinx."""
+    app.connect("autodoc-process-docstring", format_sections)
+    app.connect("doctree-read", keep_builtins)
+    app.connect("missing-reference", resolve_by_last_name)

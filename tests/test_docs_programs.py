@@ -1,0 +1,123 @@
+"""The programs of the documentation, the examples and the README do what the text says."""
+
+import re
+import runpy
+import subprocess
+import sys
+import wave
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+EXAMPLES = ROOT / "examples"
+PROGRAMS = ROOT / "docs" / "programs"
+
+OUTPUT = {
+    PROGRAMS / "first_turn.py": [
+        r"UserMessageItem\(.*text='Hello, is that the bakery\?'",
+        r"AssistantMessageItem\(.*transcript='You wrote: Hello, is that the bakery\?'",
+    ],
+    PROGRAMS / "a_tool.py": [
+        r'called with \{"kind": "rye"\}',
+        "returned 3",
+        r"AssistantMessageItem\(.*transcript='There are 3 loaves\.'",
+    ],
+    PROGRAMS / "speech.py": [
+        "the user speaks",
+        r"the user said: Good day\.",
+        r"the model spoke for 0\.8 s, at -\d+ dB: completed",
+    ],
+    PROGRAMS / "ends.py": ["time was up", "the server closed", "lost, with code 1006"],
+    EXAMPLES / "hello.py": [r"user: Hello, I am Ada\.", r"assistant: You wrote: Hello, I am Ada\."],
+    EXAMPLES / "tools.py": [
+        r'the model calls in_stock with \{"product": "tea"\}',
+        "the tool returns '12 left'",
+        r"the model says .*Of tea we have 12 left\.",
+    ],
+    EXAMPLES / "many_sessions.py": ["50 of 50 callers had an answer"],
+    EXAMPLES / "speech_turn.py": [r"\d+ tokens of answer", r"\d+\.\d s of answer in answer\.wav"],
+}
+"""What each program prints, line by line, as patterns."""
+
+
+@pytest.fixture(autouse=True)
+def elsewhere(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """In an empty folder, without a key, and as if started from the command line."""
+    monkeypatch.delenv("OPENAI_API_KEY", raising=False)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", ["program"])
+
+
+def test_no_program_is_forgotten() -> None:
+    """Each has its expected output here, or is a test itself."""
+    programs = {*EXAMPLES.glob("*.py"), *PROGRAMS.glob("*.py")}
+    assert {each for each in programs if not each.name.startswith("test_")} == set(OUTPUT)
+
+
+@pytest.mark.parametrize("program", OUTPUT, ids=lambda path: path.stem)
+def test_program(
+    program: Path, capsys: pytest.CaptureFixture[str], request: pytest.FixtureRequest
+) -> None:
+    """It runs without a key and prints what is expected."""
+    if program.stem == "speech_turn":
+        pytest.importorskip("soxr")
+    runpy.run_path(str(program), run_name="__main__")
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == len(OUTPUT[program]), lines
+    for line, pattern in zip(lines, OUTPUT[program], strict=True):
+        assert re.match(pattern, line)
+
+
+def test_the_answer_is_a_wav_file(tmp_path: Path) -> None:
+    """`speech_turn.py` takes its two files from the command line."""
+    pytest.importorskip("soxr")
+    answer = tmp_path / "said.wav"
+    sys.argv = ["speech_turn.py", str(EXAMPLES / "question.wav"), str(answer)]
+    runpy.run_path(str(EXAMPLES / "speech_turn.py"), run_name="__main__")
+    with wave.open(str(answer)) as file:
+        assert (file.getframerate(), file.getnchannels(), file.getsampwidth()) == (24_000, 1, 2)
+        assert file.getnframes() > 24_000
+
+
+@pytest.mark.parametrize("program", sorted(PROGRAMS.glob("test_*.py")), ids=lambda path: path.stem)
+def test_tests_of_the_documentation(program: Path) -> None:
+    """They pass, in a project that has nothing but pytest-trio and its mode set."""
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-c", "/dev/null"]
+    done = subprocess.run(
+        [*command, "-o", "trio_mode=true", "-W", "error", str(program)],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert done.returncode == 0, done.stdout
+    assert re.search(r"\d+ passed", done.stdout)
+
+
+def readme_blocks(language: str) -> list[str]:
+    """The code blocks of the README in a language."""
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    return re.findall(rf"^```{language}\n(.*?)^```$", text, flags=re.DOTALL | re.MULTILINE)
+
+
+def test_the_program_of_the_readme(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    """It is short, it runs, and it says what the README says it says."""
+    (program,) = readme_blocks("python")
+    (output,) = readme_blocks("text")
+    assert len(program.splitlines()) <= 25
+    file = tmp_path / "program.py"
+    file.write_text(program, encoding="utf-8")
+    runpy.run_path(str(file), run_name="__main__")
+    assert capsys.readouterr().out == output
+
+
+def test_the_commands_of_the_readme_are_those_of_ci() -> None:
+    """Both commands, word for word."""
+    (commands,) = readme_blocks("sh")
+    main_job, tests = [line for line in commands.splitlines() if not line.startswith("#")]
+    ci = (ROOT / ".ci" / "run").read_text(encoding="utf-8").splitlines()
+    assert main_job in ci
+    assert tests in ci
+    assert "--wav examples/question.wav" in main_job
+    assert tests.endswith("nox -s tests")
