@@ -36,7 +36,13 @@ nitpick_ignore_regex = [
     # The standard library's own, and what type checkers alone see.
     (r"py:.*", r"(abc|enum|functools|httpx|mcp|msgspec|uuid)\..*"),
     (r"py:class", r"(ABC|Any|Callable|Awaitable|Mapping|Sequence|Iterator|Unset|UNSET)"),
-    (r"py:(class|obj)", r".*\bT(Context|Input)\b.*"),
+    (r"py:(class|obj)", r".*\bT(Context|Input)\b.*|P"),
+    # Aliases that say in annotations what the text beside them says in words.
+    (r"py:class", r"MaybeAwaitable|GuardrailFunction|Tool|ToolErrorFunction|JsonSchema|Prompt"),
+    (r"py:class", r"TimeoutBehavior|OnInterrupt|DocstringStyle"),
+    # Inside.
+    (r"py:class", r"ArgumentReader|.*\.BoundCall|.*\._FunctionToolDecorator"),
+    (r"py:class", r"Between|Json|[0-9.]+|.*\bUnset|Settings"),
 ]
 
 autodoc_member_order = "bysource"
@@ -95,7 +101,7 @@ def keep_builtins(_app: Sphinx, doctree: nodes.document) -> None:
     """Let ``type`` in an annotation be the built-in, not one of our attributes of that name."""
     for node in list(doctree.findall(addnodes.pending_xref)):
         if node.get("refdomain") == "py" and hasattr(builtins, node["reftarget"]):
-            node.replace_self(node.children)
+            node.replace_self(nodes.Text(node["reftarget"]))
 
 
 def setup(app: Sphinx) -> None:

@@ -1,5 +1,6 @@
 """Microphone and speaker, with a sounddevice made of plain Python."""
 
+import math
 import sys
 import threading
 from collections.abc import Awaitable, Callable
@@ -14,7 +15,7 @@ from trio_realtime import RealtimeAudioInterrupted
 from trio_realtime.cli import main
 from trio_realtime.cli.failures import CommandError
 from trio_realtime.cli.sound_card import SoundCard, Speaker, find_sound_card
-from trio_realtime.testing.simulator import RealtimeSimulator
+from trio_realtime.testing.simulator import RealtimeSimulator, Wait
 
 TONE = (b"\x00\x30" * 12 + b"\x00\xd0" * 12) * 40  # 40 ms of 1 kHz at 24 kHz
 
@@ -198,7 +199,8 @@ async def test_a_spoken_conversation(
         answered.set()
 
     monkeypatch.setattr(Speaker, "put", put_and_tell)
-    simulator = RealtimeSimulator(lambda _turn: "Nine.", hears=["When?"])
+    # The session ends in the middle of the answer.
+    simulator = RealtimeSimulator(lambda _turn: ["Nine.", Wait(math.inf)], hears=["When?"])
     async with simulator.serve() as url, trio.open_nursery() as nursery:
 
         async def say() -> None:
@@ -215,7 +217,7 @@ async def test_a_spoken_conversation(
     out, err = capsys.readouterr()
     assert out.startswith(
         "note   Speak (microphone 'fake input', speaker 'fake output'); Ctrl-C ends the "
-        "conversation.\nyou    When?\nagent  Nine.\n"
+        "conversation.\nyou    When?\nagent  Nine. …\n"
     )
     assert err == "trio-realtime: the server ended the session\n"
 

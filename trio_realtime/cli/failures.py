@@ -59,10 +59,11 @@ def _leaves(error: BaseException) -> Iterator[BaseException]:
 
 def _rank(error: BaseException) -> int:
     """What explains the end of a command best comes first; a closed session explains nothing."""
-    order = (KeyboardInterrupt, CommandError, RealtimeSessionClosed)
-    if isinstance(error, order[:2]):
-        return 0
-    return 2 if isinstance(error, order[2]) else 1
+    telling = (KeyboardInterrupt, CommandError)
+    for rank, kind in enumerate(telling):
+        if isinstance(error, kind):
+            return rank
+    return len(telling) + isinstance(error, RealtimeSessionClosed)
 
 
 _REFUSALS: Final = {

@@ -55,11 +55,15 @@ class _HandshakePlan:
 
 @attrs.frozen
 class _Patient:
-    """Starts the library's reader task, amended: it fails when a ping crosses its own close frame,
-    since no pong may follow one. On a real network that is rare; under a virtual clock, where
-    client and server both count full seconds, it is not."""
+    """Starts the library's reader task, amended in two ways.
+
+    It fails when a ping crosses its own close frame, since no pong may follow one; on a real
+    network that is rare, but under a virtual clock, where client and server both count full
+    seconds, it is not. And nobody hears of its end during the handshake, when a client leaves.
+    """
 
     _nursery: trio.Nursery
+    _handshake: trio.CancelScope
 
     def start_soon(self, reader: Callable[[], Awaitable[None]]) -> None:
         from wsproto.utilities import LocalProtocolError
@@ -71,8 +75,12 @@ class _Patient:
             with suppress(LocalProtocolError):
                 await answer_ping(event)
 
+        async def read() -> None:
+            await reader()
+            self._handshake.cancel()
+
         connection._handle_ping_event = answer_ping_unless_closing
-        self._nursery.start_soon(reader)
+        self._nursery.start_soon(read)
 
 
 @attrs.define(eq=False)
@@ -138,9 +146,9 @@ class RealtimeSimulator:
         async with self._serving() as (nursery, failures):
 
             async def dial(_host: str, _port: int) -> trio.abc.Stream:
+                await trio.lowlevel.checkpoint()
                 client_end, server_end = memory_stream_pair()
                 nursery.start_soon(self._handle, server_end, failures)
-                await trio.lowlevel.checkpoint()
                 return client_end
 
             yield dial
@@ -213,9 +221,9 @@ class RealtimeSimulator:
         try:
             async with trio.open_nursery() as nursery:
                 request = None
-                with trio.move_on_after(HANDSHAKE_SECONDS):
+                with trio.move_on_after(HANDSHAKE_SECONDS) as handshake:
                     request = await wrap_server_stream(
-                        cast("trio.Nursery", _Patient(nursery)),
+                        cast("trio.Nursery", _Patient(nursery, handshake)),
                         stream,
                         message_queue_size=64,
                         max_message_size=MAX_MESSAGE_BYTES,
