@@ -32,7 +32,7 @@ default_role = "py:obj"
 nitpicky = True
 nitpick_ignore_regex = [
     # Other packages: no inventory is fetched, so that the docs build without a network.
-    (r"py:.*", r"(trio|attrs?|ssl|collections|typing|types|os|pathlib|pytest|contextlib)\..*"),
+    (r"py:.*", r"(trio|attrs?|ssl|collections|_pytest|typing|types|os|pathlib|pytest|contextlib)\..*"),
     # The standard library's own, and what type checkers alone see.
     (r"py:.*", r"(abc|enum|functools|httpx|mcp|msgspec|uuid)\..*"),
     (r"py:class", r"(ABC|Any|Callable|Awaitable|Mapping|Sequence|Iterator|Unset|UNSET)"),
@@ -42,7 +42,8 @@ nitpick_ignore_regex = [
     (r"py:class", r"TimeoutBehavior|OnInterrupt|DocstringStyle"),
     # Inside.
     (r"py:class", r"ArgumentReader|.*\.BoundCall|.*\._FunctionToolDecorator"),
-    (r"py:class", r"Between|Json|[0-9.]+|.*\bUnset|Settings"),
+    (r"py:class", r"WebSocketConnection|Session|Conversation"),
+    (r"py:class", r"Between|Json|[0-9.]+|.*\b(Unset|Json|AudioFormat)|Settings"),
 ]
 
 autodoc_member_order = "bysource"
@@ -55,7 +56,11 @@ python_use_unqualified_type_names = True
 python_display_short_literal_types = True
 toc_object_entries = False
 
-doctest_global_setup = "import trio, trio_realtime\nfrom trio_realtime import *"
+doctest_global_setup = """
+import trio, trio_realtime
+from trio_realtime import *
+from trio_realtime import OpenAIRealtimeWebSocketModel, TransportSettings
+"""
 trim_doctest_flags = True
 
 myst_heading_anchors = 2

@@ -142,7 +142,11 @@ class Scripted(MCPServer):
             modern = "server/discover" in self.answers
             return {
                 "tools": self.tools,
-                **({"resultType": "complete", "ttlMs": 0, "cacheScope": "private"} if modern else {}),
+                **(
+                    {"resultType": "complete", "ttlMs": 0, "cacheScope": "private"}
+                    if modern
+                    else {}
+                ),
             }
         if request.method == "tools/call":
             return text(f"{params['name']} {params.get('arguments')}")
@@ -175,9 +179,7 @@ async def desk() -> AsyncGenerator[Desk]:
 
 
 def call_context(tool: FunctionTool[Any], arguments: str = "{}") -> ToolContext[Any]:
-    return ToolContext(
-        None, tool_name=tool.name, tool_call_id="call_1", tool_arguments=arguments
-    )
+    return ToolContext(None, tool_name=tool.name, tool_call_id="call_1", tool_arguments=arguments)
 
 
 async def call(tool: FunctionTool[Any], arguments: str = "{}") -> Any:

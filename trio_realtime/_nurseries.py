@@ -5,40 +5,66 @@ as well, and rebuilds a group the block raised itself. Library code that opens n
 of a caller must do neither: the caller did not ask for a nursery.
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, Iterator
 from contextlib import asynccontextmanager
+from typing import cast
 
 import trio
 
 
 @asynccontextmanager
-async def open_quiet_nursery() -> AsyncIterator[trio.Nursery]:
+async def open_quiet_nursery() -> "AsyncGenerator[trio.Nursery]":
     """A nursery that cancels its tasks when the block ends and lets its exception through as is.
 
-    The tasks are expected to report their failures and not to raise; one that raises all the same
-    is a defect and surfaces, unless the block has an exception of its own, which then carries a
-    note.
+    The tasks are expected to report their failures and not to raise. One that raises all the same
+    cancels the block, as in any nursery, and comes out bare where it is the only one; unless the
+    block has an exception of its own, which then carries a note.
     """
     held: BaseException | None = None
+    raised: BaseException | None = None
     try:
         async with trio.open_nursery() as nursery:
             try:
                 yield nursery
-            except BaseException as exc:  # noqa: BLE001 - raised again below, as the same object
+            except BaseException as exc:
                 held = exc
-            nursery.cancel_scope.cancel()
-    except BaseException as exc:
-        # Either a task failed, or the surrounding scope was cancelled while tasks finished. An
-        # exception of the block comes first, unless it was the same cancellation.
-        if held is None or isinstance(held, trio.Cancelled):
-            raise
-        if not _is_only_cancelled(exc):
-            held.add_note(f"while closing: {exc!r}")
-    if held is not None:
-        raise held
+                raise  # whose cancellation it is, if it is one, only the nursery knows
+            finally:
+                nursery.cancel_scope.cancel()
+    except BaseException as exc:  # noqa: BLE001 - raised again below, as the same object
+        raised = _what_to_raise(held, exc)
+    if raised is not None:
+        _raise_as_it_was(raised)
 
 
-def _is_only_cancelled(exc: BaseException) -> bool:
+def _what_to_raise(held: BaseException | None, exc: BaseException) -> BaseException:
+    """``held`` is the block's exception, ``exc`` what the nursery made of it and of the tasks'."""
+    leaves = list(_leaves(exc))
+    failures = [leaf for leaf in leaves if not isinstance(leaf, trio.Cancelled)]
+    if held is not None and not any(isinstance(leaf, trio.Cancelled) for leaf in _leaves(held)):
+        own = {id(leaf) for leaf in _leaves(held)}
+        for failure in failures:
+            if id(failure) not in own:
+                held.add_note(f"while closing: {failure!r}")
+        return held
+    if not failures:
+        return leaves[0]
+    return failures[0] if len(failures) == 1 else exc
+
+
+def _leaves(exc: BaseException) -> Iterator[BaseException]:
     if isinstance(exc, BaseExceptionGroup):
-        return all(_is_only_cancelled(sub) for sub in exc.exceptions)
-    return isinstance(exc, trio.Cancelled)
+        for part in cast("BaseExceptionGroup[BaseException]", exc).exceptions:
+            yield from _leaves(part)
+    else:
+        yield exc
+
+
+def _raise_as_it_was(exc: BaseException) -> None:
+    """Raise, and do not say that it happened while handling another exception: it did not."""
+    context = exc.__context__
+    try:
+        raise exc
+    finally:
+        exc.__context__ = context
+        del exc, context  # or its traceback would hold itself

@@ -2,10 +2,8 @@
 
 import json
 import sys
-from types import SimpleNamespace
 from typing import Any
 
-import attrs
 import pytest
 import trio
 import trio.testing
@@ -30,18 +28,17 @@ from mcp.types import (
 from support_mcp import MODERN, Desk, InMemory, Scripted, call, desk, text, told, tool
 
 from trio_realtime import (
-    FunctionTool,
     RealtimeAgent,
     RealtimeConnectionError,
-    RunContext,
     RealtimeSessionModelSettings,
+    RunContext,
     ToolGuardrailFunctionOutput,
     UserError,
     function_tool,
     tool_input_guardrail,
     tool_output_guardrail,
 )
-from trio_realtime.agents.mcp import MCPServer, MCPToolError
+from trio_realtime.agents.mcp import MCPToolError
 from trio_realtime.agents.mcp_policy import ToolFilterContext
 from trio_realtime.agents.tool_arguments import ToolArgumentsError
 from trio_realtime.agents.tools import DEFAULT_TOOL_ERROR
@@ -85,6 +82,11 @@ def peer_server() -> PeerServer:
     return server
 
 
+async def never(params: Any) -> None:
+    """The answer to a request that gets none."""
+    await trio.sleep_forever()
+
+
 # -- tools -----------------------------------------------------------------------------------------
 
 
@@ -114,9 +116,7 @@ async def test_a_schema_and_a_description_that_say_little_are_completed() -> Non
 async def test_structured_content_on_request() -> None:
     """By default the text of a result; with ``use_structured_content`` the JSON value."""
     async with desk() as d:
-        tools = await d.open(
-            InMemory(name="Shop", peer=peer_server(), use_structured_content=True)
-        )
+        tools = await d.open(InMemory(name="Shop", peer=peer_server(), use_structured_content=True))
         assert await call(tools["price"], '{"item": "tea"}') == {"result": 4.5}
 
 
@@ -330,9 +330,9 @@ async def test_guardrails_of_a_server_are_those_of_its_tools() -> None:
         raise NotImplementedError
 
     async with desk() as d:
-        made = (
-            await d.open(Scripted(tool_input_guardrails=[ins], tool_output_guardrails=[outs]))
-        )["look_up"]
+        made = (await d.open(Scripted(tool_input_guardrails=[ins], tool_output_guardrails=[outs])))[
+            "look_up"
+        ]
         assert [*made.tool_input_guardrails] == [ins]
         assert [*made.tool_output_guardrails] == [outs]
 
@@ -412,22 +412,21 @@ async def test_news_are_asked_for_again_when_their_stream_ends(
             return MCPError(INTERNAL_ERROR, "lost")
         if listens == 2:
             return {"resultType": "complete", "_meta": meta}
-        server.tools = [tool("new")]
-        await trio.sleep_forever()
+        return await never(params)
 
     server = Scripted(
         answers={"server/discover": lambda params: MODERN, "subscriptions/listen": listen}
     )
     async with desk() as d:
         await d.open(server)
-        begun = trio.current_time()
-        with trio.fail_after(10):
-            while [*await d.open(server)] != ["new"]:
-                await trio.sleep(0.5)
-                if listens == 3:
-                    await server.notify("notifications/tools/list_changed")
-        assert listens == 3
-        assert trio.current_time() - begun >= 2
+        for count, name in enumerate(("new", "newer"), start=2):
+            await trio.testing.wait_all_tasks_blocked()
+            server.tools = [tool(name)]
+            begun = trio.current_time()
+            await changes(d)
+            assert trio.current_time() - begun == pytest.approx(1)
+            assert [*await d.open(server)] == [name]
+            assert listens == count
 
 
 @pytest.mark.parametrize("introduction", [MODERN, {**MODERN, "capabilities": {"tools": {}}}])
@@ -570,7 +569,7 @@ async def test_a_failure_without_text() -> None:
 async def test_a_call_that_takes_too_long(autojump_clock: trio.testing.MockClock) -> None:
     """It is taken back, and the server stays usable."""
     server = Scripted(
-        answers={"tools/call": lambda params: trio.sleep_forever()},
+        answers={"tools/call": never},
         client_session_timeout_seconds=5,
     )
     async with desk() as d:
@@ -586,7 +585,7 @@ async def test_a_call_that_takes_too_long(autojump_clock: trio.testing.MockClock
 
 
 async def test_a_cancelled_call_leaves_the_server_usable() -> None:
-    server = Scripted(answers={"tools/call": lambda params: trio.sleep_forever()})
+    server = Scripted(answers={"tools/call": never})
     async with desk() as d:
         look_up = (await d.open(server))["look_up"]
         async with trio.open_nursery() as nursery:
@@ -704,7 +703,7 @@ async def test_a_required_server_that_cannot_be_opened_fails_the_start() -> None
     """The error names it; servers that are still opening are given up; a later start may work."""
     refusal = OSError("no such program")
     broken = Scripted(name="Broken", refusal=refusal)
-    slow = Scripted(name="Slow", answers={"tools/list": lambda params: trio.sleep_forever()})
+    slow = Scripted(name="Slow", answers={"tools/list": never})
     async with desk() as d:
         with pytest.raises(RealtimeConnectionError, match="'Broken' could not be opened") as info:
             await d.open(slow, broken)
@@ -726,9 +725,7 @@ async def test_a_server_that_is_not_required() -> None:
 
 
 async def test_a_server_that_does_not_answer(autojump_clock: trio.testing.MockClock) -> None:
-    server = Scripted(
-        connect_timeout=3, answers={"initialize": lambda params: trio.sleep_forever()}
-    )
+    server = Scripted(connect_timeout=3, answers={"initialize": never})
     async with desk() as d:
         with pytest.raises(RealtimeConnectionError, match="'Desk' was not open within 3 s"):
             await d.open(server)

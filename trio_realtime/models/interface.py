@@ -40,6 +40,14 @@ class RealtimeConnection(ABC):
             RealtimeConnectionError: the connection broke.
         """
 
+    def audio_delivered(self, item_id: str, content_index: int, nbytes: int) -> None:
+        """The application has taken ``nbytes`` of this part's audio, and plays it from now on.
+
+        Sessions say so for each piece, since what was received may wait long to be taken, and a
+        user can only interrupt what is being played. A connection that does not keep account of
+        what is heard does nothing.
+        """
+
     @abstractmethod
     def __aiter__(self) -> AsyncIterator[RealtimeModelEvent]:
         """Iterate over what the model sends, in order, until the connection ends.

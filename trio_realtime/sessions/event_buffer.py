@@ -13,7 +13,7 @@ import attrs
 import trio
 
 from ..errors import EventBufferOverflow
-from ..events import RealtimeSessionEvent
+from ..events import RealtimeAudio, RealtimeSessionEvent
 
 BATCH = 64
 """Events a task may take before it must let others run: bounds unfairness to well under 1 ms."""
@@ -26,6 +26,8 @@ class EventBuffer:
     _size: int
     _wanted: frozenset[str]
     _on_overflow: Callable[[EventBufferOverflow], None]
+    on_audio_taken: Callable[[RealtimeAudio], None] | None = None
+    """Told of each piece of audio when a reader takes it."""
     _events: deque[RealtimeSessionEvent] = attrs.field(factory=deque)
     _readers: trio.lowlevel.ParkingLot = attrs.field(factory=trio.lowlevel.ParkingLot)
     _open: bool = True
@@ -123,4 +125,7 @@ class EventBuffer:
                 raise StopAsyncIteration
             self._taken = 0
             await self._readers.park()
-        return self._events.popleft()
+        event = self._events.popleft()
+        if isinstance(event, RealtimeAudio) and self.on_audio_taken is not None:
+            self.on_audio_taken(event)
+        return event

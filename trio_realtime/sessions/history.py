@@ -7,12 +7,13 @@ reports; everybody else reads `History.snapshot`. What it promises:
 * A transcript or an image once known is never lost because a later event leaves it out. Servers
   do: retrieved items come without transcripts, echoed images without their URL.
 * A finished tool call keeps its output, however often it is announced again.
+* What was deleted stays deleted, whatever comes late, unless the conversation adds it anew.
 * No event costs more because the conversation is longer, and pieces of a transcript are only put
   together when somebody looks.
 """
 
-from collections.abc import Callable, Iterator
-from typing import Any, TypeAlias, TypeVar
+from collections.abc import Callable
+from typing import Any, ClassVar, TypeAlias, TypeVar, cast
 
 import attrs
 
@@ -22,6 +23,7 @@ from ..items import (
     AssistantText,
     InputAudio,
     InputImage,
+    ItemStatus,
     RealtimeItem,
     RealtimeToolCallItem,
     UserMessageItem,
@@ -55,7 +57,7 @@ class _Pieces:
     """Pieces of one content part not yet in the item."""
 
     spoken: bool
-    deltas: list[str] = attrs.field(factory=list)
+    deltas: list[str] = attrs.field(factory=list[str])
 
 
 @attrs.define(eq=False)
@@ -63,11 +65,14 @@ class History:
     """The conversation as known here."""
 
     _items: OrderedItems = attrs.field(factory=OrderedItems)
-    _pieces: dict[tuple[str, int], _Pieces] = attrs.field(factory=dict)
-    _calls: dict[str, str] = attrs.field(factory=dict)
+    _pieces: dict[tuple[str, int], _Pieces] = attrs.field(factory=dict[tuple[str, int], _Pieces])
+    _calls: dict[str, str] = attrs.field(factory=dict[str, str])
     """Tool calls: call id to item id."""
-    _open: dict[str, set[str]] = attrs.field(factory=dict)
+    _open: dict[str, set[str]] = attrs.field(factory=dict[str, set[str]])
     """Response id to its items whose end the server has not told."""
+    _unannounced: set[str] = attrs.field(factory=set[str])
+    """Items known by their deltas alone."""
+    _deleted: set[str] = attrs.field(factory=set[str])
 
     def snapshot(self) -> HistoryView:
         """The history now, as a sequence that will not change."""
@@ -83,7 +88,7 @@ class History:
 
     def apply(self, event: model.RealtimeModelEvent) -> Change:
         """Take one event. Events that do not concern the history change nothing."""
-        step = _STEPS.get(type(event))
+        step = self._STEPS.get(type(event))
         return step(self, event) if step is not None else None
 
     # -- deltas: the hot path ----------------------------------------------------
@@ -97,9 +102,13 @@ class History:
             event.item_id, event.content_index, event.delta, event.response_id, spoken=False
         )
 
-    def _piece(self, item_id: str, index: int, delta: str, response_id: str, *, spoken: bool) -> None:
+    def _piece(
+        self, item_id: str, index: int, delta: str, response_id: str, *, spoken: bool
+    ) -> None:
         pieces = self._pieces.get((item_id, index))
         if pieces is None:
+            if item_id in self._deleted:
+                return
             pieces = self._pieces[item_id, index] = _Pieces(spoken)
             self._open.setdefault(response_id, set()).add(item_id)
         pieces.deltas.append(delta)
@@ -110,6 +119,7 @@ class History:
             item = self._items.get(item_id)
             if item is None:
                 item = AssistantMessageItem(item_id=item_id, status="in_progress")
+                self._unannounced.add(item_id)
             if not isinstance(item, AssistantMessageItem):
                 continue  # a server that puts words into a user's mouth is not followed
             text = "".join(pieces.deltas)
@@ -127,23 +137,33 @@ class History:
     def item_updated(self, event: model.RealtimeModelItemUpdatedEvent) -> Change:
         """An item is new, announced again, or has changed."""
         item = event.item
+        if item.item_id in self._deleted:
+            if not event.announced:
+                return None
+            self._deleted.discard(item.item_id)
         if event.response_id is not None and getattr(item, "status", None) == "in_progress":
             self._open.setdefault(event.response_id, set()).add(item.item_id)
         known = self.get(item.item_id)
+        is_news = known is None or item.item_id in self._unannounced
+        if known is not None and type(known) is not type(item):
+            if not is_news:
+                return None
+            known = None  # the deltas spoke for it in error
+        self._unannounced.discard(item.item_id)
+        merged = self._merged(known, item)
+        self._items.set(merged)
+        if is_news:
+            return Added(merged)
+        return UPDATED if event.announced or merged != known else None
+
+    def _merged(self, known: RealtimeItem | None, item: RealtimeItem) -> RealtimeItem:
         if isinstance(item, RealtimeToolCallItem):
             item = self._merged_call(item, known)
-        elif known is None:
-            pass
-        elif type(known) is not type(item):
-            return None
-        else:
+        elif known is not None:
             item = _merged_message(known, item)
         if known is not None and item.previous_item_id is None:
-            item = attrs.evolve(item, previous_item_id=known.previous_item_id)
-        self._items.set(item)
-        if known is None:
-            return Added(item)
-        return UPDATED if event.announced or item != known else None
+            return attrs.evolve(item, previous_item_id=known.previous_item_id)
+        return item
 
     def _merged_call(
         self, item: RealtimeToolCallItem, known: RealtimeItem | None
@@ -161,6 +181,8 @@ class History:
 
     def item_deleted(self, event: model.RealtimeModelItemDeletedEvent) -> Change:
         """An item left the conversation. Reported even when it was never shown, as the SDK does."""
+        self._deleted.add(event.item_id)
+        self._unannounced.discard(event.item_id)
         self._drop_pieces(event.item_id)
         self._items.hide(event.item_id)
         return UPDATED
@@ -196,7 +218,8 @@ class History:
         self._items.set(changed)
         return UPDATED
 
-    def _tool_output_announced(self, event: model.RealtimeModelToolOutputEvent) -> Change:
+    def tool_output_announced(self, event: model.RealtimeModelToolOutputEvent) -> Change:
+        """The conversation has a place for the output of a call, which history shows with it."""
         self._items.place(event.item_id, event.previous_item_id)
         return self.tool_output(event.call_id, event.output)
 
@@ -205,17 +228,22 @@ class History:
     ) -> Change:
         """What the user said is known. It may come late, even before the item itself."""
         known = self._items.get(event.item_id)
-        if known is not None and not isinstance(known, UserMessageItem):
+        if event.item_id in self._deleted or not isinstance(known, UserMessageItem | None):
             return None
         content = list(known.content) if known is not None else []
         spoken = [i for i, part in enumerate(content) if isinstance(part, InputAudio)]
-        index = event.content_index if event.content_index in spoken else next(iter(spoken), None)
-        if index is None:
-            content.append(InputAudio(transcript=event.transcript))
-        else:
-            content[index] = InputAudio(transcript=event.transcript)
+        index = event.content_index
+        if index not in spoken and spoken:
+            index = spoken[0]
+        elif index not in spoken:
+            # Before the item: as many parts as there must be.
+            content += [InputAudio()] * (index + 1 - len(content))
+            index = len(content) - 1
+        content[index] = InputAudio(transcript=event.transcript)
         if known is None:
-            item = UserMessageItem(item_id=event.item_id, content=tuple(content), status="completed")
+            item = UserMessageItem(
+                item_id=event.item_id, content=tuple(content), status="completed"
+            )
             self._items.set(item)
             return Added(item)
         self._items.set(attrs.evolve(known, content=tuple(content), status="completed"))
@@ -233,46 +261,80 @@ class History:
         for key in [key for key in self._pieces if key[0] == item_id]:
             del self._pieces[key]
 
-
-_STEPS: dict[type[Any], Callable[[History, Any], Change]] = {
-    model.RealtimeModelTranscriptDeltaEvent: History.transcript_delta,
-    model.RealtimeModelOutputTextDeltaEvent: History.text_delta,
-    model.RealtimeModelItemUpdatedEvent: History.item_updated,
-    model.RealtimeModelItemPlacedEvent: History.item_placed,
-    model.RealtimeModelItemDeletedEvent: History.item_deleted,
-    model.RealtimeModelItemTruncatedEvent: History.item_truncated,
-    model.RealtimeModelToolOutputEvent: History._tool_output_announced,
-    model.RealtimeModelInputAudioTranscriptionCompletedEvent: History.transcription_completed,
-    model.RealtimeModelTurnEndedEvent: History.turn_ended,
-}
+    _STEPS: ClassVar[dict[type[Any], Callable[["History", Any], Change]]] = {
+        model.RealtimeModelTranscriptDeltaEvent: transcript_delta,
+        model.RealtimeModelOutputTextDeltaEvent: text_delta,
+        model.RealtimeModelItemUpdatedEvent: item_updated,
+        model.RealtimeModelItemPlacedEvent: item_placed,
+        model.RealtimeModelItemDeletedEvent: item_deleted,
+        model.RealtimeModelItemTruncatedEvent: item_truncated,
+        model.RealtimeModelToolOutputEvent: tool_output_announced,
+        model.RealtimeModelInputAudioTranscriptionCompletedEvent: transcription_completed,
+        model.RealtimeModelTurnEndedEvent: turn_ended,
+    }
 
 
 def _merged_message(known: RealtimeItem, item: RealtimeItem) -> RealtimeItem:
-    """``item`` with what only ``known`` knew."""
-    if isinstance(item, RealtimeToolCallItem) or isinstance(known, RealtimeToolCallItem):
-        return item
+    """``item`` with what only ``known``, an item of the same type, knew."""
     if isinstance(item, AssistantMessageItem) and isinstance(known, AssistantMessageItem):
-        finished = known.status in {"completed", "incomplete"}
-        status = known.status if finished and item.status == "in_progress" else item.status
         return attrs.evolve(
-            item, status=status, content=tuple(_merged_parts(known.content, item.content))
+            item,
+            status=_merged_status(known.status, item.status),
+            content=_merged_parts(known.content, item.content),
         )
-    return attrs.evolve(item, content=tuple(_merged_parts(known.content, item.content)))
+    if isinstance(item, UserMessageItem) and isinstance(known, UserMessageItem):
+        return attrs.evolve(
+            item,
+            status=_merged_status(known.status, item.status),
+            content=_merged_parts(known.content, item.content),
+        )
+    return item
 
 
-def _merged_parts(known: tuple[T, ...], new: tuple[T, ...]) -> Iterator[T]:
-    for index in range(max(len(known), len(new))):
+def _merged_status(known: ItemStatus | None, new: ItemStatus | None) -> ItemStatus | None:
+    """What has ended does not go on because an older state of it is mentioned again."""
+    ended = known in {"completed", "incomplete"}
+    return known if new is None or (ended and new == "in_progress") else new
+
+
+def _merged_parts(known: tuple[T, ...], new: tuple[T, ...]) -> tuple[T, ...]:
+    """Part by part. What has no counterpart is kept where it says something."""
+    parts = list(new)
+    homeless: list[T] = []
+    for index, part in enumerate(known):
         if index >= len(new):
-            yield known[index]  # announced before its content: what deltas brought stays
-        elif index >= len(known):
-            yield new[index]
+            parts.append(part)  # announced before its content: what deltas brought stays
+        elif type(part) is type(new[index]):
+            parts[index] = _merged_part(part, new[index])
+        elif _says_something(part):
+            homeless.append(part)
+    for part in homeless:
+        home = next((i for i, p in enumerate(parts) if _lacks(p, part)), None)
+        if home is None:
+            parts.append(part)
         else:
-            yield _merged_part(known[index], new[index])
+            parts[home] = _merged_part(part, parts[home])
+    return tuple(parts)
+
+
+def _says_something(part: Any) -> bool:
+    return bool(_substance(part))
+
+
+def _lacks(part: Any, known: Any) -> bool:
+    return type(part) is type(known) and not _substance(part)
+
+
+def _substance(part: Any) -> str | None:
+    """What a part is about: its text, its transcript, or where its image is."""
+    if isinstance(part, InputAudio | AssistantAudio):
+        return part.transcript
+    if isinstance(part, InputImage):
+        return part.image_url
+    return cast("str", part.text)
 
 
 def _merged_part(known: Any, new: Any) -> Any:
-    if type(known) is not type(new):
-        return new
     if isinstance(new, AssistantAudio):
         heard_ms = known.heard_ms if new.heard_ms is None else new.heard_ms
         return attrs.evolve(new, transcript=new.transcript or known.transcript, heard_ms=heard_ms)
@@ -282,6 +344,4 @@ def _merged_part(known: Any, new: Any) -> Any:
         return attrs.evolve(
             new, image_url=new.image_url or known.image_url, detail=new.detail or known.detail
         )
-    if isinstance(new, AssistantText):
-        return attrs.evolve(new, text=new.text or known.text)
-    return new
+    return attrs.evolve(new, text=new.text or known.text)

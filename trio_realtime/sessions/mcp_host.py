@@ -19,12 +19,13 @@ from typing import TYPE_CHECKING, Any, Final, Self, cast
 import attrs
 import trio
 
+from .._nurseries import open_quiet_nursery
 from .._version import __version__
 from ..agents.mcp import MCPServer, MCPToolError
 from ..errors import RealtimeConnectionError, RealtimeProtocolError, TrioRealtimeError, UserError
 
 if TYPE_CHECKING:
-    from mcp import Client, MCPError
+    from mcp import Client
     from mcp.client._transport import TransportStreams
     from mcp.types import CallToolResult, Tool
 
@@ -110,6 +111,8 @@ class MCPHost:
                         limit.shield = True
                         limit.deadline = trio.current_time() + _GOODBYE
         except Exception as exc:  # noqa: BLE001 - the boundary to what the client and servers raise
+            # A cancellation can reach tasks of the client first, and then looks like a lost server.
+            await trio.lowlevel.checkpoint_if_cancelled()
             self._failure = _innermost(exc)
             if not is_open:
                 raise RealtimeConnectionError(
@@ -141,11 +144,10 @@ class MCPHost:
             yield _Connection(client, lost)
 
     async def _until_lost(self, connection: _Connection) -> None:
-        async with trio.open_nursery() as nursery:
+        async with open_quiet_nursery() as nursery:
             nursery.start_soon(self._refresh, connection)
             nursery.start_soon(self._listen, connection.client)
             await connection.lost.wait()
-            nursery.cancel_scope.cancel()
 
     def _attempt_over(self) -> None:
         assert self._attempt is not None
@@ -166,11 +168,18 @@ class MCPHost:
         while True:
             await self._stale.wait()
             self._stale = trio.Event()
-            try:
-                self._learn(await _list_tools(connection.client))
-            except Exception as exc:  # noqa: BLE001 - the old listing is better than no session
-                if not connection.lost.is_set():
-                    self._tell_error(self._listing_failed(exc))
+            await self._list_anew(connection)
+
+    async def _list_anew(self, connection: _Connection) -> None:
+        try:
+            self._learn(await _list_tools(connection.client))
+        except Exception as exc:  # noqa: BLE001 - the old listing is better than no session
+            if not connection.lost.is_set():
+                error = RealtimeConnectionError(
+                    f"MCP server {self.server.name!r}: its tools could not be listed anew"
+                )
+                error.__cause__ = exc
+                self._tell_error(error)
 
     async def _listen(self, client: "Client") -> None:
         """Keep a stream of news open, which servers since 2026-07-28 want; others need none.
@@ -186,6 +195,7 @@ class MCPHost:
         while True:
             try:
                 async with client.listen(tools_list_changed=True) as news:
+                    self._stale.set()  # what changed since the last listing was not heard of
                     async for _ in news:
                         pass
             except (ListenNotSupportedError, MCPError, TimeoutError):
@@ -193,19 +203,11 @@ class MCPHost:
             except SubscriptionLost:
                 pass
             await trio.sleep(_LISTEN_AGAIN)
-            self._stale.set()
 
     def _learn(self, tools: "list[Tool]") -> None:
         known, self._tools = self._tools, tools
         if known is not None and tools != known:
             self._changed()
-
-    def _listing_failed(self, exc: Exception) -> RealtimeConnectionError:
-        error = RealtimeConnectionError(
-            f"MCP server {self.server.name!r}: its tools could not be listed anew"
-        )
-        error.__cause__ = exc
-        return error
 
     # -- for other tasks -------------------------------------------------------------
     async def tools(self) -> "list[Tool]":
@@ -215,10 +217,7 @@ class MCPHost:
         """
         connection = self._usable()
         if connection is not None and not self.server.cache_tools_list:
-            try:
-                self._tools = await _list_tools(connection.client)
-            except Exception as exc:  # noqa: BLE001 - the old listing is better than no session
-                self._tell_error(self._listing_failed(exc))
+            await self._list_anew(connection)
         return self._tools or []
 
     async def call(self, tool_name: str, arguments: dict[str, Any]) -> "CallToolResult":
@@ -230,14 +229,12 @@ class MCPHost:
             MCPToolError: there is no answer.
         """
         connection = await self._connected(tool_name)
-        from mcp import MCPError
-
         try:
             return await connection.client.call_tool(tool_name, arguments)
-        except MCPError as exc:
+        except Exception as exc:
+            # As in the host task: what ended the connection may be ending the session.
+            await trio.lowlevel.checkpoint_if_cancelled()
             raise self._error(tool_name, self._explain(connection, exc)) from exc
-        except Exception as exc:  # an answer that the protocol does not allow
-            raise self._error(tool_name, None) from exc
 
     async def _connected(self, tool_name: str) -> _Connection:
         connection = self._usable()
@@ -248,6 +245,7 @@ class MCPHost:
             await self._attempt.wait()
             connection = self._usable()
         if connection is None:
+            await trio.lowlevel.checkpoint_if_cancelled()  # as in `call`
             raise self._error(tool_name, _UNREACHABLE) from self._failure
         return connection
 
@@ -255,10 +253,13 @@ class MCPHost:
         connection = self._connection
         return None if connection is None or connection.lost.is_set() else connection
 
-    def _explain(self, connection: _Connection, exc: "MCPError") -> str | None:
-        """What the model is told, if anything in particular."""
+    def _explain(self, connection: _Connection, exc: Exception) -> str | None:
+        """What the model is told of a call that got no answer, if anything in particular."""
+        from mcp import MCPError
         from mcp.types import INVALID_PARAMS, INVALID_REQUEST, REQUEST_TIMEOUT
 
+        if not isinstance(exc, MCPError):  # an answer that the protocol does not allow
+            return None
         if exc.code == INVALID_REQUEST and exc.message == "Session terminated":
             # What the client makes of a 404: the server has forgotten the session, so it has to be
             # opened again.

@@ -6,14 +6,15 @@ All of them have a place here; only those with an item are seen.
 
 The places form a tree: an item's parent is the one it follows, or none. The order is the tree's
 depth-first walk, where of two children of one parent the later comes first (it was put directly
-behind the parent) and roots keep the order of arrival. `OrderedItems` keeps that walk up to date
-in leaves of bounded size, so that adding, changing and snapshotting do not slow down as the
-conversation grows. `sessions.history` is the only caller.
+behind the parent) and roots, which are the items that follow none or one not heard of (yet), keep
+the order of arrival. `OrderedItems` keeps that walk up to date in leaves of bounded size, so that
+adding, changing and snapshotting do not slow down as the conversation grows. `sessions.history` is
+the only caller.
 """
 
 from collections.abc import Iterator, Sequence
 from itertools import chain
-from typing import overload
+from typing import cast, overload
 
 import attrs
 
@@ -60,9 +61,10 @@ class HistoryView(Sequence[RealtimeItem]):
         raise IndexError("history index out of range")
 
     def __eq__(self, other: object) -> bool:
-        if isinstance(other, HistoryView | list | tuple):
-            return len(self) == len(other) and all(a == b for a, b in zip(self, other, strict=True))
-        return NotImplemented
+        if not isinstance(other, HistoryView | list | tuple):
+            return NotImplemented
+        items = cast("Sequence[object]", other)
+        return len(self) == len(items) and all(a == b for a, b in zip(self, items, strict=True))
 
     __hash__ = None  # type: ignore[assignment]  # equal to lists, which have none either
 
@@ -82,11 +84,11 @@ class _Leaf:
 class OrderedItems:
     """Places in conversation order, some with an item."""
 
-    _items: dict[str, RealtimeItem] = attrs.field(factory=dict)
-    _parents: dict[str, str | None] = attrs.field(factory=dict)
-    _children: dict[str, list[str]] = attrs.field(factory=dict)
+    _items: dict[str, RealtimeItem] = attrs.field(factory=dict[str, RealtimeItem])
+    _parents: dict[str, str | None] = attrs.field(factory=dict[str, str | None])
+    _children: dict[str, list[str]] = attrs.field(factory=dict[str, list[str]])
     _leaves: list[_Leaf] = attrs.field(factory=lambda: [_Leaf([])])
-    _leaf_of: dict[str, _Leaf] = attrs.field(factory=dict)
+    _leaf_of: dict[str, _Leaf] = attrs.field(factory=dict[str, _Leaf])
     _snapshot: HistoryView | None = attrs.field(factory=HistoryView)
 
     def get(self, item_id: str) -> RealtimeItem | None:
@@ -110,10 +112,16 @@ class OrderedItems:
         self._parents[item_id] = parent
         if parent is not None:
             self._children.setdefault(parent, []).append(item_id)
-        if known or item_id in self._children or (parent is not None and parent not in self._parents):
-            self._rebuild()  # rare: moved, or learnt of in the wrong order
-        else:
-            self._insert(item_id, parent)
+        behind = parent if parent in self._parents else None
+        if self._children.get(item_id) or (known and behind is None):
+            self._rebuild()  # rare: what stands behind it moves too, or it becomes a root
+            return
+        if known:
+            assert behind is not None
+            if self._is_right_behind(item_id, behind):
+                return  # as is usual: responses mention an item before the conversation places it
+            self._take_out(item_id)
+        self._insert(item_id, behind)
 
     def set(self, item: RealtimeItem) -> None:
         """Show this item in the place of its id (the end, if it has none yet)."""
@@ -148,7 +156,7 @@ class OrderedItems:
     def _is_below(self, item_id: str, ancestor: str) -> bool:
         """Whether ``item_id`` stands below ``ancestor``. Only a moved ancestor has anything below,
         so this walks for those alone."""
-        if ancestor not in self._children:
+        if not self._children.get(ancestor):
             return False
         parent: str | None = item_id
         while parent is not None and parent != ancestor:
@@ -159,6 +167,20 @@ class OrderedItems:
         parent = self._parents.get(item_id)
         if parent is not None:
             self._children[parent].remove(item_id)
+
+    def _is_right_behind(self, item_id: str, other: str) -> bool:
+        """Only as far as the order's end, where conversations grow; false may be wrong."""
+        leaf = self._leaf_of[item_id]
+        position = leaf.ids.index(item_id)
+        if position > 0:
+            return leaf.ids[position - 1] == other
+        return leaf is self._leaves[-1] and self._leaves[-2].ids[-1:] == [other]
+
+    def _take_out(self, item_id: str) -> None:
+        """A leaf may become empty; the next item at its place fills it again."""
+        leaf = self._leaf_of[item_id]
+        leaf.ids.remove(item_id)
+        leaf.view = None
 
     def _insert(self, item_id: str, parent: str | None) -> None:
         leaf = self._leaves[-1] if parent is None else self._leaf_of[parent]

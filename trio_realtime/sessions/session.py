@@ -159,6 +159,7 @@ class RealtimeSession(Generic[TContext]):
             nursery.start_soon(self._guarded, task)
         nursery.start_soon(self._receive, receiver, tools)
         core.events.put(RealtimeHistoryUpdated(history=HistoryView(), info=core.info))
+        self._events.on_audio_taken = receiver.audio_taken
 
     async def _receive(self, receiver: Receiver, tools: ToolCalls) -> None:
         """The receive task; when the server has closed cleanly, tools may finish within a bound."""

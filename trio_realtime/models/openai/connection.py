@@ -56,6 +56,10 @@ class OpenAIRealtimeConnection(RealtimeConnection):
         if len(self._ready) > news:
             self._wake_reader()
 
+    def audio_delivered(self, item_id: str, content_index: int, nbytes: int) -> None:
+        """See `RealtimeConnection.audio_delivered`."""
+        self._protocol.delivered(item_id, content_index, nbytes, trio.current_time())
+
     def __aiter__(self) -> AsyncIterator[RealtimeModelEvent]:
         return self
 

@@ -67,6 +67,10 @@ class RealtimeProtocol:
         appended to ``out``. Raises `UserError`, and then has changed nothing."""
         self._sender.send(given, now, out)
 
+    def delivered(self, item_id: str, content_index: int, nbytes: int, now: float) -> None:
+        """The application took so much audio of this part: it is played from now on."""
+        self._playback.delivered(item_id, content_index, nbytes, now)
+
     @property
     def pending_bytes(self) -> int:
         """How much `data_to_send` holds."""
@@ -182,7 +186,9 @@ class RealtimeProtocol:
         if self._audio.finished(event):
             out.append(
                 model.RealtimeModelAudioDoneEvent(
-                    item_id=event.item_id, content_index=event.content_index
+                    item_id=event.item_id,
+                    content_index=event.content_index,
+                    response_id=event.response_id,
                 )
             )
 

@@ -38,7 +38,7 @@ class SpokenAudio:
         """Count audio; false when it is stale, and nobody is to hear it."""
         response_id, item_id = event.response_id, event.item_id
         if response_id in self._silenced or not self.playback.received(
-            item_id, event.content_index, len(event.delta), now
+            item_id, event.content_index, len(event.delta), now, delivered=False
         ):
             return False
         response = self._responses.get(response_id)

@@ -1,0 +1,90 @@
+"""`TwilioSettings`, and the settings a telephone call insists on in the session it opens.
+
+Used by ``twilio``. The audio passes through as it is, so both sides of the session have to be µ-law;
+and how much the caller has heard is known from Twilio's marks, so the playback tracker is the call's.
+"""
+
+# pyright: reportPrivateUsage=false
+# The runner's own settings are read, to refuse what a call would overrule in silence.
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Final
+
+import attrs
+
+from .._checks import UNSET, Between
+from .._structuring import Settings, structure
+from ..config import RealtimeModelConfig, RealtimeSessionModelSettings, Seconds, merge_settings
+from ..errors import SettingsError
+from ..models.audio_formats import PCMU
+from ..models.playback_tracker import RealtimePlaybackTracker
+from ..sessions.runner import RealtimeRunner
+
+NEEDED_EVENTS: Final = frozenset({"audio", "audio_end", "audio_interrupted"})
+"""The session events a call cannot do without."""
+
+
+@attrs.frozen(kw_only=True, repr=False)
+class TwilioSettings(Settings):
+    """How a call is conducted."""
+
+    lead_ms: Annotated[int, Between(20)] = 200
+    """How far ahead of what the caller hears audio is sent. More rides out more jitter of the
+    network; it is also how much may sound on, for a round trip, after an interruption."""
+    mark_every_ms: Annotated[int, Between(20)] = 100
+    """How exactly is known what the caller has heard, at a message each way for each mark. An
+    answer that is interrupted is cut at the last mark that came back, which is at most so much,
+    and a round trip, before where the caller stopped hearing it; never after."""
+    dtmf_message: str | None = None
+    """What the model is told when the caller presses a key, with ``{digit}`` for the key, as a
+    message of the user to be answered. None: only the application hears of it."""
+    start_timeout: Seconds = 10.0
+    """Seconds after which a connection that has not begun a call is given up."""
+    play_out_timeout: Seconds = 10.0
+    """Seconds that the caller may go on hearing what the model has said, when the session is over
+    before the call. 0: hang up at once."""
+    close_timeout: Seconds = 5.0
+    """Seconds that closing the WebSocket may take, also when cancelled."""
+
+    def __attrs_post_init__(self) -> None:
+        super().__attrs_post_init__()
+        if self.dtmf_message is not None and "{digit}" not in self.dtmf_message:
+            text = "dtmf_message: it does not say where the key stands, as {digit}"
+            raise SettingsError(text, path="dtmf_message")
+
+
+def phone_config(
+    runner: RealtimeRunner[Any],
+    model_config: RealtimeModelConfig | Mapping[str, Any] | None,
+    tracker: RealtimePlaybackTracker,
+) -> RealtimeModelConfig:
+    """The model config of a call: the given one with µ-law both ways, and the call's tracker.
+
+    Raises:
+        SettingsError: the given one, or the runner's settings, ask for something else.
+    """
+    config = structure(RealtimeModelConfig, {} if model_config is None else model_config)
+    if config.playback_tracker is not None:
+        text = "playback_tracker: a call has its own, which Twilio's marks report to"
+        raise SettingsError(text, path="playback_tracker")
+    unread = sorted(NEEDED_EVENTS - runner._config.event_types)
+    if unread:
+        text = f"events: the runner leaves out {', '.join(unread)}, and a call needs them"
+        raise SettingsError(text, path="events")
+    given = merge_settings(runner._config.model_settings, config.initial_model_settings)
+    _check_formats(given)
+    # Everything the runner's settings say is laid below these again when the session opens.
+    ulaw = {"audio": {"input": {"format": PCMU}, "output": {"format": PCMU}}}
+    settings = merge_settings(config.initial_model_settings, ulaw)
+    return attrs.evolve(config, initial_model_settings=settings, playback_tracker=tracker)
+
+
+def _check_formats(given: RealtimeSessionModelSettings) -> None:
+    sides = {"input": given.audio.input.format, "output": given.audio.output.format}
+    for side, audio_format in sides.items():
+        if audio_format is not UNSET and audio_format != PCMU:
+            raise SettingsError(
+                f"audio.{side}.format: a call is in {PCMU.name}, not {audio_format.name}; leave "
+                "the format out",
+                path=f"audio.{side}.format",
+            )
