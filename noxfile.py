@@ -84,28 +84,16 @@ def lint(session: nox.Session) -> None:
 @nox.session
 def typing(session: nox.Session) -> None:
     """Check types: strictly, by mypy and pyright, and that none of the public API lacks any."""
-    session.install("-e", f".[{EXTRAS},fast]", *groups("test", "typing"), "nox")
+    session.install("-e", f".[{EXTRAS},fast]", *groups("test", "wire", "typing"), "nox")
     session.run("mypy")
-    session.run("pyright", "--pythonpath", python_of(session))
-    session.run(
-        "pyright",
-        "--pythonpath",
-        python_of(session),
-        "--verifytypes",
-        "trio_realtime",
-        "--ignoreexternal",
-    )
-
-
-def python_of(session: nox.Session) -> str:
-    """The interpreter of a session's environment."""
-    return str(Path(session.bin) / "python")
+    session.run("pyright")
+    session.run("pyright", "--verifytypes", "trio_realtime", "--ignoreexternal")
 
 
 @nox.session
 def docs(session: nox.Session) -> None:
     """Build the documentation and run its doctests; warnings are errors."""
-    session.install("-e", ".[talk]", *groups("docs"))
+    session.install("-e", ".[talk,testing]", *groups("docs"))
     for builder in ("html", "doctest"):
         session.run(
             "sphinx-build",

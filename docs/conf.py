@@ -32,7 +32,10 @@ default_role = "py:obj"
 nitpicky = True
 nitpick_ignore_regex = [
     # Other packages: no inventory is fetched, so that the docs build without a network.
-    (r"py:.*", r"(trio|attrs?|ssl|collections|_pytest|typing|types|os|pathlib|pytest|contextlib)\..*"),
+    (
+        r"py:.*",
+        r"(trio|attrs?|ssl|collections|_pytest|typing|types|os|pathlib|pytest|contextlib)\..*",
+    ),
     # The standard library's own, and what type checkers alone see.
     (r"py:.*", r"(abc|enum|functools|httpx|mcp|msgspec|uuid)\..*"),
     (r"py:class", r"(ABC|Any|Callable|Awaitable|Mapping|Sequence|Iterator|Unset|UNSET)"),
@@ -41,7 +44,7 @@ nitpick_ignore_regex = [
     (r"py:class", r"MaybeAwaitable|GuardrailFunction|Tool|ToolErrorFunction|JsonSchema|Prompt"),
     (r"py:class", r"TimeoutBehavior|OnInterrupt|DocstringStyle"),
     # Inside.
-    (r"py:class", r"ArgumentReader|.*\.BoundCall|.*\._FunctionToolDecorator"),
+    (r"py:class", r"ArgumentReader|.*\.(BoundCall|RestAnswer)|.*\._FunctionToolDecorator"),
     (r"py:class", r"WebSocketConnection|Session|Conversation"),
     (r"py:class", r"Between|Json|[0-9.]+|.*\b(Unset|Json|AudioFormat)|Settings"),
 ]

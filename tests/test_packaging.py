@@ -122,6 +122,16 @@ def test_every_name_for_authors_of_models_has_a_docstring(module: ModuleType) ->
     assert [each for name, value in names.items() for each in documented(name, value)] == []
 
 
+@pytest.mark.parametrize(
+    "module", [trio_realtime, trio_realtime.testing], ids=lambda module: module.__name__
+)
+def test_every_public_name_is_in_the_reference(module: ModuleType) -> None:
+    """Somewhere in the documentation there is an autodoc directive for it."""
+    pages = "\n".join(page.read_text(encoding="utf-8") for page in (ROOT / "docs").rglob("*.rst"))
+    listed = set(re.findall(r"^\.\. auto\w+:: (?:[\w.]+\.)?(\w+)$", pages, flags=re.MULTILINE))
+    assert {name for name, _ in public(module) if not name.startswith("_")} - listed == set()
+
+
 def test_every_module_says_what_it_holds() -> None:
     """A docstring at the top of each."""
     silent = [
@@ -217,7 +227,8 @@ ROOMS = {
     "models": {"models"},
     "sessions": {"sessions", "agents", "models"},
     "testing": {"testing", "models"},
-    "cli": {"cli", "agents", "models", "sessions", "testing"},
+    "telephony": {"telephony", "agents", "models", "sessions"},
+    "cli": {"cli", "agents", "models", "sessions", "telephony", "testing"},
     "": {"agents", "models"},  # the shared nouns: `events` speaks of agents, `config` of formats
 }
 """Which rooms of the package the modules of a room may import, apart from the shared nouns."""

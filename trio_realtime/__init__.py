@@ -49,6 +49,7 @@ from .config import RealtimeAudioConfig as RealtimeAudioConfig
 from .config import RealtimeAudioInputConfig as RealtimeAudioInputConfig
 from .config import RealtimeAudioOutputConfig as RealtimeAudioOutputConfig
 from .config import RealtimeGuardrailsSettings as RealtimeGuardrailsSettings
+from .config import RealtimeIdleConfig as RealtimeIdleConfig
 from .config import (
     RealtimeInputAudioNoiseReductionConfig as RealtimeInputAudioNoiseReductionConfig,
 )
@@ -76,6 +77,7 @@ from .errors import RealtimeConnectionError as RealtimeConnectionError
 from .errors import RealtimeHandshakeError as RealtimeHandshakeError
 from .errors import RealtimeProtocolError as RealtimeProtocolError
 from .errors import RealtimeSessionClosed as RealtimeSessionClosed
+from .errors import RealtimeRequestError as RealtimeRequestError
 from .errors import SettingsError as SettingsError
 from .errors import ToolError as ToolError
 from .errors import ToolInputGuardrailTripwireTriggered as ToolInputGuardrailTripwireTriggered
@@ -83,6 +85,8 @@ from .errors import ToolOutputGuardrailTripwireTriggered as ToolOutputGuardrailT
 from .errors import ToolTimeoutError as ToolTimeoutError
 from .errors import TrioRealtimeError as TrioRealtimeError
 from .errors import UserError as UserError
+from .errors import WebhookReplayError as WebhookReplayError
+from .errors import WebhookVerificationError as WebhookVerificationError
 from .events import RealtimeAgentEndEvent as RealtimeAgentEndEvent
 from .events import RealtimeAgentStartEvent as RealtimeAgentStartEvent
 from .events import RealtimeAudio as RealtimeAudio
@@ -130,15 +134,20 @@ from .models.interface import RealtimeModel as RealtimeModel
 from .models.playback_tracker import RealtimePlaybackState as RealtimePlaybackState
 from .models.playback_tracker import RealtimePlaybackTracker as RealtimePlaybackTracker
 from .sessions.approvals import ToolErrorFormatterArgs as ToolErrorFormatterArgs
+from .sessions.responses import RealtimeResponse as RealtimeResponse
 from .sessions.runner import RealtimeRunner as RealtimeRunner
 from .sessions.session import RealtimeSession as RealtimeSession
 
 if TYPE_CHECKING:
+    from .models.openai.azure import AzureOpenAIRealtimeModel as AzureOpenAIRealtimeModel
     from .models.openai.model import OpenAIRealtimeWebSocketModel as OpenAIRealtimeWebSocketModel
+    from .models.openai.sip import OpenAIRealtimeSIPModel as OpenAIRealtimeSIPModel
     from .models.openai.transports import TransportSettings as TransportSettings
 
 # Imported when first used: applications with a model of their own never need them.
 _LAZY = {
+    "AzureOpenAIRealtimeModel": ".models.openai.azure",
+    "OpenAIRealtimeSIPModel": ".models.openai.sip",
     "OpenAIRealtimeWebSocketModel": ".models.openai.model",
     "TransportSettings": ".models.openai.transports",
 }

@@ -48,6 +48,7 @@ __all__ = [
     "RealtimeAudioInputConfig",
     "RealtimeAudioOutputConfig",
     "RealtimeGuardrailsSettings",
+    "RealtimeIdleConfig",
     "RealtimeInputAudioNoiseReductionConfig",
     "RealtimeInputAudioTranscriptionConfig",
     "RealtimeModality",
@@ -137,6 +138,26 @@ class RealtimeToolExecutionConfig(Settings):
     """Seconds an approval may be waited for; the call is then rejected. None: no limit."""
 
 
+@attrs.frozen(kw_only=True, repr=False)
+class RealtimeIdleConfig(Settings):
+    """What to do when the user says nothing for long. Seconds of silence."""
+
+    nudge_after: Annotated[float, Between(0.1)] | None = None
+    """Speak up after this; ``None``: never."""
+    nudge: str = "The user has been silent. Ask briefly whether they are still there."
+    """Instructions for what to say then."""
+    nudges: Annotated[int, Between(0)] = 1
+    """How often before giving up."""
+    end_after: Annotated[float, Between(0.1)] = 60.0
+    """End the session after this much silence, counted anew after each nudge."""
+
+
+def _to_idle(
+    value: RealtimeIdleConfig | Mapping[str, Any] | None,
+) -> RealtimeIdleConfig | None:
+    return None if value is None else structure(RealtimeIdleConfig, value)
+
+
 def _to_model_settings(
     value: RealtimeSessionModelSettings | Mapping[str, Any],
 ) -> RealtimeSessionModelSettings:
@@ -170,6 +191,8 @@ class RealtimeRunConfig(Settings):
     guardrails_settings: RealtimeGuardrailsSettings = attrs.field(
         factory=RealtimeGuardrailsSettings, converter=_to_guardrails_settings
     )
+    idle: RealtimeIdleConfig | None = attrs.field(default=None, converter=_to_idle)
+    """What to do about silence. None: nothing."""
     hooks: Any = None
     """`RealtimeRunHooks`, called for everything in a session."""
     tracing_disabled: bool = False

@@ -7,11 +7,15 @@
     │   └── SettingsError             a setting was: names the setting, and the nearest right one
     ├── RealtimeConnectionError       the outside: the connection could not be made, or broke
     │   ├── RealtimeHandshakeError    the server refused the WebSocket (has its status and body)
+    │   ├── RealtimeRequestError      the server refused a request of the REST API
     │   └── RealtimeConnectionClosed  the server closed it, with a code that is not a clean end
     ├── RealtimeSessionClosed         you used a session (or connection) that is over
     ├── RealtimeProtocolError         the server sent what the protocol does not allow
     ├── EventBufferOverflow           the application stopped reading its events
+    ├── WebhookVerificationError      a request is no webhook of OpenAI's, or too old
+    │   └── WebhookReplayError        it was taken before
     ├── ModelBehaviorError            the model did something nobody can act on
+    │   └── ToolArgumentsError        it called a tool with wrong arguments
     ├── ToolError                     a tool failed, and the tool asked that failures be raised
     │   ├── ToolTimeoutError          it ran out of time
     │   ├── ToolInputGuardrailTripwireTriggered
@@ -71,6 +75,29 @@ class RealtimeHandshakeError(RealtimeConnectionError):
         self.body = body
 
 
+class RealtimeRequestError(RealtimeConnectionError):
+    """The server refused a request of the REST API.
+
+    ``status`` is the HTTP status, ``headers`` the response's with lower-case names (among them
+    ``x-request-id``), ``body`` its first kilobytes, and ``code`` the error code in it, if any.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        status: int,
+        headers: Mapping[str, str],
+        body: bytes,
+        code: str | None,
+    ) -> None:
+        super().__init__(message)
+        self.status = status
+        self.headers: Mapping[str, str] = dict(headers)
+        self.body = body
+        self.code = code
+
+
 class RealtimeConnectionClosed(RealtimeConnectionError):
     """The server closed the connection with a code that is not a clean end.
 
@@ -103,6 +130,15 @@ class EventBufferOverflow(TrioRealtimeError):
 
     The session fails rather than let control wait behind an unread queue.
     """
+
+
+class WebhookVerificationError(TrioRealtimeError):
+    """A request is not a webhook of OpenAI's, or is too old. Answer it with 400."""
+
+
+class WebhookReplayError(WebhookVerificationError):
+    """A webhook that was taken before came again. Answer it with 200: OpenAI may have missed the
+    first answer."""
 
 
 class ModelBehaviorError(TrioRealtimeError):

@@ -72,7 +72,7 @@ async def azure(**options: Any) -> AsyncGenerator[Azure]:
         yield Azure(simulator, dial)
 
 
-# -- where ------------------------------------------------------------------------------------------
+# -- where ---------------------------------------------------------------------------------------
 @pytest.mark.parametrize(
     ("endpoint", "base_url"),
     [
@@ -130,15 +130,26 @@ async def test_a_token_may_come_without_waiting(autojump_clock: trio.testing.Moc
 
 
 async def test_a_failing_token_is_the_callers_own_error() -> None:
-    class NoToken(Exception):
+    class NoTokenError(Exception):
         pass
 
     async def token() -> str:
-        raise NoToken
+        raise NoTokenError
 
     async with azure() as stage:
-        with pytest.raises(NoToken):
+        with pytest.raises(NoTokenError):
             async with stage.model(auth=token).connect(RealtimeModelConfig()):
+                pass
+    assert stage.simulator.connections == []
+
+
+@pytest.mark.parametrize("nothing", ["", None])
+async def test_no_token_is_not_made_up_for(nothing: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """OpenAI's key, which the environment may have, is not for Azure to see."""
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-of-openai")
+    async with azure() as stage:
+        with pytest.raises(UserError, match="auth returned no token"):
+            async with stage.model(auth=lambda: nothing).connect(RealtimeModelConfig()):
                 pass
     assert stage.simulator.connections == []
 
@@ -187,7 +198,7 @@ async def test_a_wrong_key_is_the_servers_refusal() -> None:
     assert caught.value.status == 401
 
 
-# -- which model ----------------------------------------------------------------------------------
+# -- which model ---------------------------------------------------------------------------------
 async def test_every_update_names_the_deployment(autojump_clock: trio.testing.MockClock) -> None:
     """The first, and those of agents that take over, who would name OpenAI's default."""
 
@@ -242,7 +253,7 @@ async def test_a_url_of_the_callers_own(autojump_clock: trio.testing.MockClock) 
     assert connection.handshake.query == {"model": "other"}
 
 
-# -- the beta ---------------------------------------------------------------------------------------
+# -- the beta ------------------------------------------------------------------------------------
 BETA_URLS = [
     ENDPOINT + "/openai/realtime?api-version=2025-04-01-preview&deployment=d",
     ENDPOINT + "/openai/realtime",
@@ -285,7 +296,7 @@ async def test_two_ways_to_show_who_asks_are_refused() -> None:
             pass
 
 
-# -- the door ----------------------------------------------------------------------------------------
+# -- the door ------------------------------------------------------------------------------------
 @pytest.mark.parametrize(
     ("arguments", "complaint"),
     [
@@ -309,7 +320,7 @@ def test_the_key_is_not_shown() -> None:
     assert model == AzureOpenAIRealtimeModel(endpoint=ENDPOINT, deployment="d", auth="hush")
 
 
-# -- its REST API ---------------------------------------------------------------------------------------
+# -- its REST API --------------------------------------------------------------------------------
 @pytest.mark.parametrize(
     ("auth", "name", "value"),
     [("k", "api-key", "k"), (lambda: "token", "authorization", "Bearer token")],
@@ -337,7 +348,7 @@ async def test_the_rest_client_shows_the_same(auth: Any, name: str, value: str) 
     assert (config.headers == {"api-key": "k"}) is (name == "api-key")
 
 
-# -- as any other model ---------------------------------------------------------------------------
+# -- as any other model --------------------------------------------------------------------------
 @attrs.frozen
 class SimulatedRemote(Remote):
     """The server's end of a connection."""

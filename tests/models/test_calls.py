@@ -52,7 +52,7 @@ REQUESTS: list[Any] = [
 ]
 
 
-# -- what is asked -----------------------------------------------------------------------------
+# -- what is asked -------------------------------------------------------------------------------
 @pytest.mark.parametrize(("ours", "theirs"), REQUESTS)
 async def test_requests_are_those_of_the_openai_package(
     ours: Callable[[Call], Any], theirs: Callable[[Any], object]
@@ -103,7 +103,7 @@ async def test_a_call_id_cannot_lead_elsewhere() -> None:
     assert path == "/v1/realtime/calls/..%2F..%2Ffiles%3Fx%3D1/hangup"
 
 
-# -- the door -----------------------------------------------------------------------------------
+# -- the door ------------------------------------------------------------------------------------
 @pytest.mark.parametrize(
     ("wrong", "complaint"),
     [
@@ -182,7 +182,7 @@ async def test_without_httpx_the_extra_is_named(monkeypatch: pytest.MonkeyPatch)
             pass
 
 
-# -- keys -----------------------------------------------------------------------------------------
+# -- keys ----------------------------------------------------------------------------------------
 async def test_the_key_may_come_from_a_function_at_each_request() -> None:
     keys = iter(["first", "second"])
 
@@ -241,7 +241,7 @@ async def test_nothing_secret_is_shown() -> None:
             assert "hush" not in shown
 
 
-# -- answers ---------------------------------------------------------------------------------------
+# -- answers -------------------------------------------------------------------------------------
 REFUSAL = b'{"error": {"message": "Bad key sk-t*", "type": "invalid_request_error", "code": "%s"}}'
 
 

@@ -55,7 +55,7 @@ def names(payload: dict[str, Any]) -> list[str]:
     return [tool["name"] for tool in payload["tools"]]
 
 
-# -- attaching --------------------------------------------------------------------------------------
+# -- attaching -----------------------------------------------------------------------------------
 @pytest.mark.parametrize("call_id", [None, ""])
 async def test_without_a_call_it_is_refused_before_dialling(call_id: str | None) -> None:
     async def dial(_host: str, _port: int) -> trio.abc.Stream:
@@ -97,7 +97,7 @@ async def test_naming_a_model_for_a_call_is_refused() -> None:
         await runner.run(model_config={"call_id": "rtc_1", "initial_model_settings": settings})
 
 
-# -- the payload --------------------------------------------------------------------------------------
+# -- the payload ---------------------------------------------------------------------------------
 async def test_the_payload_is_what_a_session_would_begin_with(
     autojump_clock: trio.testing.MockClock,
 ) -> None:
@@ -218,7 +218,7 @@ async def test_the_payload_is_the_sdks() -> None:
     assert ours == expected
 
 
-# -- from the webhook to hanging up --------------------------------------------------------------------
+# -- from the webhook to hanging up --------------------------------------------------------------
 async def test_the_example(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -193,7 +193,7 @@ def test_signatures_are_compared_in_constant_time(monkeypatch: pytest.MonkeyPatc
         compared.append((expected, offered))
         return expected == offered
 
-    monkeypatch.setattr(webhooks.hmac, "compare_digest", compare)
+    monkeypatch.setattr(hmac, "compare_digest", compare)
     headers = signed()
     headers["webhook-signature"] += " v1,AAAA"
     verify(BODY, headers, secret=[SECRET, "other"])
@@ -219,7 +219,7 @@ def test_the_secret_comes_from_the_environment(monkeypatch: pytest.MonkeyPatch) 
         verify(BODY, signed(), secret=None)
 
 
-# -- against the openai package -------------------------------------------------------------------
+# -- against the openai package ------------------------------------------------------------------
 def openai_accepts(body: bytes, headers: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> bool:
     openai: Any = pytest.importorskip("openai")
     checker: Any = pytest.importorskip("openai.lib._webhooks")
@@ -250,7 +250,7 @@ def accepts(body: bytes, headers: dict[str, str]) -> bool:
 )
 @settings(max_examples=60, deadline=None)
 def test_both_judge_alike(
-    body: str, webhook_id: str, age: int, secret: str, spoilt: str, more: list[str]
+    *, body: str, webhook_id: str, age: int, secret: str, spoilt: str, more: list[str]
 ) -> None:
     """Genuine, spoilt, old and early ones: what we take the ``openai`` package takes."""
     headers = signed(body, webhook_id=webhook_id, timestamp=NOW - age, secret=secret)
@@ -267,7 +267,7 @@ def test_both_judge_alike(
     assert theirs == (spoilt == "nothing" and secret == SECRET and abs(age) <= 300)
 
 
-# -- each once ------------------------------------------------------------------------------------
+# -- each once -----------------------------------------------------------------------------------
 class Clock:
     """Unix time, by hand."""
 
@@ -329,7 +329,7 @@ def test_ids_are_forgotten_when_they_could_not_pass_again() -> None:
     assert "secret of" not in repr(verifier)
 
 
-# -- what they say ---------------------------------------------------------------------------------
+# -- what they say -------------------------------------------------------------------------------
 def test_an_incoming_call() -> None:
     call = WebhookVerifier(SECRET, clock=Clock()).incoming_call(BODY, signed())
     assert call == IncomingCall(
@@ -392,8 +392,7 @@ def test_little_is_needed_of_a_call() -> None:
         b'{"type": "realtime.call.incoming", "data": {"call_id": "a", "sip_media_security": 1}}',
         b'{"type": "realtime.call.incoming", "created_at": "x", "data": {"call_id": "a"}}',
         b'{"type": "realtime.call.incoming", "id": 1, "data": {"call_id": "a"}}',
-        b'{"type": "realtime.call.incoming", "data": {"call_id": "a", "sip_headers":'
-        b' [{"name": "From", "value": null}]}}',
+        b'{"type": "realtime.call.incoming", "data": {"call_id": "a", "sip_headers": [{}, 1]}}',
     ],
 )
 def test_a_malformed_webhook_is_one_error(body: bytes) -> None:

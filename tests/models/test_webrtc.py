@@ -31,7 +31,7 @@ def openai_server(**changes: Any) -> RestServer:
     return RestServer(**given)
 
 
-# -- offers ---------------------------------------------------------------------------------------
+# -- offers --------------------------------------------------------------------------------------
 async def test_the_relayed_offer_is_the_openai_packages() -> None:
     """The same form, part by part."""
     server = openai_server()
@@ -112,7 +112,7 @@ async def test_a_refused_offer() -> None:
             await relay_offer(client, OFFER, session=SESSION)
 
 
-# -- the sideband -----------------------------------------------------------------------------------
+# -- the sideband --------------------------------------------------------------------------------
 async def test_a_session_attaches_to_the_relayed_call(
     autojump_clock: trio.testing.MockClock,
 ) -> None:
@@ -136,7 +136,7 @@ async def test_a_session_attaches_to_the_relayed_call(
     assert "model" not in update["session"]
 
 
-# -- client secrets -----------------------------------------------------------------------------------
+# -- client secrets ------------------------------------------------------------------------------
 SECRET = {"value": "ek_1234", "expires_at": 1_750_287_678, "session": SESSION}
 
 

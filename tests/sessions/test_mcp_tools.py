@@ -30,7 +30,7 @@ from support_mcp import MODERN, Desk, InMemory, Scripted, call, desk, text, told
 from trio_realtime import (
     RealtimeAgent,
     RealtimeConnectionError,
-    RealtimeSessionModelSettings,
+    RealtimeRunConfig,
     RunContext,
     ToolGuardrailFunctionOutput,
     UserError,
@@ -373,10 +373,14 @@ async def test_a_server_of_before_2026_says_that_its_tools_changed() -> None:
         assert [*await d.open(server)] == ["look_up", "new"]
 
 
-async def test_a_server_since_2026_says_that_its_tools_changed() -> None:
+@pytest.mark.parametrize("at_once", [True, False])
+async def test_a_server_since_2026_says_that_its_tools_changed(at_once: bool) -> None:
+    """Also when it happens before the client has asked to be told."""
     async with desk() as d:
         server = InMemory(name="Shop", peer=peer_server())
         tools = await d.open(server)
+        if not at_once:
+            await trio.testing.wait_all_tasks_blocked()
         assert await call(tools["restock"]) == "done"
         await changes(d)
         tools = await d.open(server)
@@ -515,8 +519,7 @@ async def test_a_binding_is_renewed_with_the_tools_of_now() -> None:
     )
     async with desk() as d:
         more = [*(await d.tools(agent)).values()]
-        base = RealtimeSessionModelSettings()
-        bound = await bind_agent(agent, d.context, base=base, more_tools=more)
+        bound = await bind_agent(agent, d.context, run=RealtimeRunConfig(), more_tools=more)
         assert [*bound.tools] == ["own", "look_up"]
         await server.change(tool("new"), tool("newer"))
         await changes(d)

@@ -1,5 +1,6 @@
 """MCP servers where they really are: in a process of their own, or behind HTTP on loopback."""
 
+import json
 import os
 import sys
 from collections.abc import AsyncGenerator
@@ -7,6 +8,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+import attrs
 import hypercorn.config
 import hypercorn.trio
 import pytest
@@ -134,7 +136,7 @@ async def test_a_program_that_is_no_server() -> None:
 # -- HTTP ------------------------------------------------------------------------------------------
 
 
-def peer_server(headers: list[str]) -> PeerServer:
+def shop(headers: list[str]) -> Any:
     server = PeerServer("Shop", log_level="CRITICAL")
 
     @server.tool()
@@ -148,18 +150,18 @@ def peer_server(headers: list[str]) -> PeerServer:
         """Never answer."""
         await trio.sleep_forever()
 
-    return server
+    return server.streamable_http_app()
 
 
 @asynccontextmanager
-async def served(server: PeerServer, port: int = 0) -> AsyncGenerator[int]:
+async def served(app: Any, port: int = 0) -> AsyncGenerator[int]:
     """Serve over HTTP on loopback; yields the port."""
     config = hypercorn.config.Config()
     config.bind = [f"127.0.0.1:{port}"]
     config.accesslog = config.errorlog = None
     config.graceful_timeout = 0
     async with trio.open_nursery() as nursery:
-        [address] = await nursery.start(hypercorn.trio.serve, server.streamable_http_app(), config)
+        [address] = await nursery.start(hypercorn.trio.serve, app, config)
         yield int(address.rpartition(":")[2])
         nursery.cancel_scope.cancel()
 
@@ -172,7 +174,7 @@ def over_http(port: int) -> MCPServerStreamableHttp:
 
 async def test_a_server_over_http() -> None:
     heard: list[str] = []
-    async with assert_nothing_survives(), served(peer_server(heard)) as port:
+    async with assert_nothing_survives(), served(shop(heard)) as port:
         async with desk() as d:
             tools = await d.open(over_http(port))
             assert await call(tools["price"], '{"item": "tea"}') == "tea: 4.5"
@@ -186,13 +188,84 @@ async def test_a_server_over_http() -> None:
 async def test_a_server_over_http_that_goes_away_and_comes_back() -> None:
     heard: list[str] = []
     async with assert_nothing_survives(), desk() as d:
-        async with served(peer_server(heard)) as port:
+        async with served(shop(heard)) as port:
             tools = await d.open(over_http(port))
             assert await call(tools["price"], '{"item": "tea"}') == "tea: 4.5"
         assert "server of this tool" in await told(tools["price"], '{"item": "tea"}')
         assert "cannot be reached" in await told(tools["price"], '{"item": "tea"}')
-        async with served(peer_server(heard), port):
+        async with served(shop(heard), port):
             assert await call(tools["price"], '{"item": "milk"}') == "milk: 4.5"
+
+
+@attrs.define
+class OldShop:
+    """An ASGI application: a server of before 2026, with sessions of its own."""
+
+    sessions: set[str] = attrs.field(factory=set)
+    begun: int = 0
+    ended: list[str] = attrs.field(factory=list)
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] == "lifespan":
+            for phase in ("startup", "shutdown"):
+                await receive()
+                await send({"type": f"lifespan.{phase}.complete"})
+            return
+        session = dict(scope["headers"]).get(b"mcp-session-id", b"").decode()
+        body = b""
+        while (event := await receive())["type"] == "http.request":
+            body += event["body"]
+            if not event["more_body"]:
+                break
+        if scope["method"] == "DELETE":
+            self.sessions.discard(session)
+            self.ended.append(session)
+            status, answer = 200, None
+        elif scope["method"] == "GET":
+            status, answer = 405, None
+        else:
+            status, answer, session = self._post(json.loads(body), session)
+        headers = [(b"content-type", b"application/json"), (b"mcp-session-id", session.encode())]
+        await send({"type": "http.response.start", "status": status, "headers": headers})
+        content = b"" if answer is None else json.dumps(answer).encode()
+        await send({"type": "http.response.body", "body": content})
+
+    def _post(self, message: Any, session: str) -> tuple[int, Any, str]:
+        method = message["method"]
+        answer = {"jsonrpc": "2.0", "id": message.get("id")}
+        if method == "server/discover":
+            return 400, {**answer, "error": {"code": -32601, "message": "no"}}, ""
+        if method == "initialize":
+            self.begun += 1
+            session = f"session {self.begun}"
+            self.sessions.add(session)
+            introduction = {
+                "protocolVersion": "2025-06-18",
+                "capabilities": {"tools": {}},
+                "serverInfo": {"name": "old", "version": "1"},
+            }
+            return 200, {**answer, "result": introduction}, session
+        if session not in self.sessions:
+            return 404, None, session
+        if "id" not in message:
+            return 202, None, session
+        if method == "tools/list":
+            tools = [{"name": "session", "inputSchema": {"type": "object"}}]
+            return 200, {**answer, "result": {"tools": tools}}, session
+        content = [{"type": "text", "text": session}]
+        return 200, {**answer, "result": {"content": content}}, session
+
+
+async def test_a_server_with_sessions_is_told_that_one_is_over_and_may_forget_one() -> None:
+    old = OldShop()
+    async with assert_nothing_survives(), served(old) as port:
+        async with desk() as d:
+            tools = await d.open(over_http(port))
+            assert await call(tools["session"]) == "session 1"
+            old.sessions.clear()
+            assert "was lost" in await told(tools["session"])
+            assert await call(tools["session"]) == "session 2"
+        assert old.ended == ["session 1", "session 2"]
 
 
 async def test_nobody_there() -> None:

@@ -10,7 +10,7 @@ from typing import Any, ClassVar, Literal, TypeAlias
 import attrs
 
 from ..context import Usage
-from ..items import AssistantMessageItem, RealtimeItem
+from ..items import RealtimeItem
 
 ResponseStatus: TypeAlias = Literal["completed", "cancelled", "failed", "incomplete"]
 
@@ -62,6 +62,8 @@ class RealtimeModelErrorEvent:
     """The server reported an error, or sent something that could not be understood."""
 
     error: RealtimeServerError | Exception
+    event_id: str | None = None
+    """The request that failed, where it is known."""
     type: ClassVar[Literal["error"]] = "error"
 
 
@@ -278,8 +280,8 @@ class RealtimeModelTurnEndedEvent:
     usage: Usage | None = None
     out_of_band: bool = False
     metadata: Mapping[str, str] | None = None
-    output: tuple[AssistantMessageItem, ...] = ()
-    """The messages of an out-of-band response, which no history holds."""
+    output: tuple[RealtimeItem, ...] = ()
+    """The items of an out-of-band response, which no history holds."""
     type: ClassVar[Literal["turn_ended"]] = "turn_ended"
 
 

@@ -47,6 +47,8 @@ class RealtimeModelCreateResponse:
     """The ``response`` object of ``response.create``, in wire form."""
     automatic: bool = False
     """It answers what was said, and may share its response with other automatic requests."""
+    event_id: str | None = None
+    """An id by which errors about it can be told; made up where none is given."""
     out_of_band: bool = False
     """Beside the conversation: does not wait for, or count as, the active response."""
 

@@ -48,6 +48,13 @@ class RealtimeConnection(ABC):
         what is heard does nothing.
         """
 
+    def audio_remaining_ms(self, response_id: str) -> float:
+        """How many ms of audio the user has yet to hear until this response is played to its end.
+
+        0.0 when all of it was heard or cut off, and from a connection that keeps no account.
+        """
+        return 0.0
+
     @abstractmethod
     def __aiter__(self) -> AsyncIterator[RealtimeModelEvent]:
         """Iterate over what the model sends, in order, until the connection ends.

@@ -46,10 +46,10 @@ async def rejection_text(
 class Approvals(Generic[TCall]):
     """The approvals of one session."""
 
-    _waiting: dict[str, tuple[str, TCall]] = attrs.field(factory=dict)
+    _waiting: dict[str, tuple[str, TCall]] = attrs.field(factory=dict[str, tuple[str, TCall]])
     """Call id to the tool's name and the call."""
-    _always_approved: set[str] = attrs.field(factory=set)
-    _always_rejected: dict[str, str | None] = attrs.field(factory=dict)
+    _always_approved: set[str] = attrs.field(factory=set[str])
+    _always_rejected: dict[str, str | None] = attrs.field(factory=dict[str, str | None])
 
     def decided(self, tool_name: str) -> bool | None:
         """What was decided for every call of this tool; ``None``: ask."""

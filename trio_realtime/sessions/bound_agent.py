@@ -13,7 +13,14 @@ from ..agents.agent import RealtimeAgent, Tool, check_names
 from ..agents.handoffs import Handoff, realtime_handoff
 from ..agents.hosted_mcp import HostedMCPTool
 from ..agents.tools import FunctionTool
-from ..config import UNSET, RealtimeSessionModelSettings, merge_settings
+from ..config import (
+    DEFAULT_TURN_DETECTION,
+    UNSET,
+    RealtimeRunConfig,
+    RealtimeSessionModelSettings,
+    merge_settings,
+    nested_form,
+)
 from ..context import RunContext
 from ..errors import UserError
 
@@ -33,18 +40,21 @@ async def bind_agent(
     agent: RealtimeAgent[Any],
     context: RunContext[Any],
     *,
-    base: RealtimeSessionModelSettings,
+    run: RealtimeRunConfig | None = None,
+    base: RealtimeSessionModelSettings | None = None,
     initial: RealtimeSessionModelSettings | None = None,
     more_tools: Sequence[FunctionTool[Any]] = (),
 ) -> BoundAgent:
     """Ask the agent for what depends on the context, and put its settings together.
 
-    From the weakest: ``base`` (of the run), the agent, ``initial`` (of the first agent only).
-    ``more_tools`` are those its MCP servers offer.
+    From the weakest: ``base`` (the run's model settings, where none is given), the agent,
+    ``initial`` (of the first agent only). ``more_tools`` are those its MCP servers offer.
 
     Raises:
-        UserError: two tools or handoffs have one name, or a setting holds what is no tool.
+        UserError: two tools or handoffs have one name, a setting holds what is no tool, or the
+            settings cannot do what the guardrails promise.
     """
+    run = RealtimeRunConfig() if run is None else run
     given = initial if initial is not None else RealtimeSessionModelSettings()
     tools = [*await _tools(agent, context, given), *more_tools]
     handoffs = await _handoffs(agent, context, given)
@@ -53,12 +63,39 @@ async def bind_agent(
         instructions=_or_unset(await agent.get_system_prompt(context)),
         prompt=_or_unset(await agent.get_prompt(context)),
     )
+    settings = merge_settings(run.model_settings if base is None else base, own, given)
+    if run.tracing_disabled:
+        settings = attrs.evolve(settings, tracing=None)
+    if run.guardrails_settings.input_guardrail_mode == "strict" and (
+        agent.input_guardrails or run.input_guardrails
+    ):
+        settings = without_automatic_responses(settings)
     return BoundAgent(
         agent=agent,
-        settings=attrs.evolve(merge_settings(base, own, given), tools=tools, handoffs=handoffs),
+        settings=attrs.evolve(settings, tools=tools, handoffs=handoffs),
         tools={tool.name: tool for tool in tools if isinstance(tool, FunctionTool)},
         handoffs={handoff.tool_name: handoff for handoff in handoffs},
     )
+
+
+def without_automatic_responses(
+    settings: RealtimeSessionModelSettings,
+) -> RealtimeSessionModelSettings:
+    """Settings by which the server detects turns and leaves responding to the session.
+
+    Raises:
+        UserError: nothing is transcribed, so there is nothing to check.
+    """
+    audio = nested_form(settings).audio.input
+    if audio.transcription is None:
+        raise UserError("strict input guardrails need a transcription, which the settings turn off")
+    detection = DEFAULT_TURN_DETECTION if audio.turn_detection is UNSET else audio.turn_detection
+    if detection is None:
+        return settings
+    asked = RealtimeSessionModelSettings(
+        turn_detection=attrs.evolve(detection, create_response=False)
+    )
+    return merge_settings(settings, asked)
 
 
 async def _tools(

@@ -21,7 +21,6 @@ from ..config import (
 from ..context import RunContext
 from ..models.openai.protocol import session_object
 from .bound_agent import bind_agent
-from .input_checks import without_automatic_responses
 
 
 async def initial_session_payload(
@@ -48,10 +47,5 @@ async def initial_session_payload(
     run = structure(RealtimeRunConfig, {} if run_config is None else run_config)
     reach = structure(RealtimeModelConfig, {} if model_config is None else model_config)
     initial = merge_settings(reach.initial_model_settings, overrides)
-    bound = await bind_agent(agent, RunContext(context), base=run.model_settings, initial=initial)
-    settings = bound.settings
-    if run.guardrails_settings.input_guardrail_mode == "strict" and (
-        agent.input_guardrails or run.input_guardrails
-    ):
-        settings = without_automatic_responses(settings)
-    return session_object(settings, tracing=False)
+    bound = await bind_agent(agent, RunContext(context), run=run, initial=initial)
+    return session_object(bound.settings, tracing=False)

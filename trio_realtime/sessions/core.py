@@ -37,9 +37,27 @@ class SessionCore:
     """Makes a later agent ready to take over."""
     history: History = attrs.field(factory=History)
     info: RealtimeEventInfo = attrs.field(init=False)
+    _active: bool = attrs.field(default=False, init=False)
+    _last_response_id: str | None = attrs.field(default=None, init=False)
 
     def __attrs_post_init__(self) -> None:
         self.info = RealtimeEventInfo(context=self.context)
+
+    def response_started(self, response_id: str | None) -> None:
+        """The model begins to answer."""
+        self._active = True
+        self._last_response_id = response_id
+
+    def response_ended(self) -> None:
+        """The model has answered; the user may still be hearing it."""
+        self._active = False
+
+    def is_speaking(self) -> bool:
+        """Whether the model answers, or the user is still hearing what it said last."""
+        if self._active:
+            return True
+        last = self._last_response_id
+        return last is not None and self.connection.audio_remaining_ms(last) > 0
 
     def tell_history(self, change: Change) -> None:
         """Tell the application what an event did to the history."""

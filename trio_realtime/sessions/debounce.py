@@ -13,7 +13,7 @@ class GrowingText:
     """The text of one item as it arrives."""
 
     debounce: int
-    _pieces: list[str] = attrs.field(factory=list)
+    _pieces: list[str] = attrs.field(factory=list[str])
     _length: int = 0
     _checked: int = 0
     """Length up to which the text was handed out for checking."""

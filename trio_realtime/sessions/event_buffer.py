@@ -28,7 +28,7 @@ class EventBuffer:
     _on_overflow: Callable[[EventBufferOverflow], None]
     on_audio_taken: Callable[[RealtimeAudio], None] | None = None
     """Told of each piece of audio when a reader takes it."""
-    _events: deque[RealtimeSessionEvent] = attrs.field(factory=deque)
+    _events: deque[RealtimeSessionEvent] = attrs.field(factory=deque[RealtimeSessionEvent])
     _readers: trio.lowlevel.ParkingLot = attrs.field(factory=trio.lowlevel.ParkingLot)
     _open: bool = True
     _failure: BaseException | None = None
@@ -55,20 +55,15 @@ class EventBuffer:
         if not self._open or event.type not in self._wanted:
             return
         self._events.append(event)
-        if self._readers:
-            self._readers.unpark()
-        if len(self._events) > self._size:
-            overflow = EventBufferOverflow(
-                f"more than {self._size} events are unread; read them (`async for event in "
-                f"session`), ask for fewer (`events`), or raise `event_buffer_size`"
-            )
-            self.close(overflow)
-            self._on_overflow(overflow)
+        self._arrived()
 
     def interrupt(
         self, event: RealtimeSessionEvent, is_stale: Callable[[RealtimeSessionEvent], bool]
     ) -> None:
-        """Throw away what is stale, and put this event where it is taken next."""
+        """Throw away what is stale, and put this event where it is taken next.
+
+        Looks at every event that waits, so it costs more the further the application is behind.
+        """
         if not self._open:
             return
         if event.type not in self._wanted:
@@ -81,8 +76,18 @@ class EventBuffer:
             place += 1
         kept.insert(place, event)
         self._events = deque(kept)
+        self._arrived()
+
+    def _arrived(self) -> None:
         if self._readers:
             self._readers.unpark()
+        if len(self._events) > self._size:
+            overflow = EventBufferOverflow(
+                f"more than {self._size} events are unread; read them (`async for event in "
+                f"session`), ask for fewer (`events`), or raise `event_buffer_size`"
+            )
+            self.close(overflow)
+            self._on_overflow(overflow)
 
     def close(self, failure: BaseException | None = None) -> None:
         """No more events. Readers get what is buffered, then the failure (one of them), then the

@@ -33,6 +33,10 @@ from .ordered_items import HistoryView, OrderedItems
 
 T = TypeVar("T")
 
+MAX_PARTS = 256
+"""Content parts an item may have by what events say of them. Servers know of one or two; a wrong
+index must not cost memory."""
+
 
 @attrs.frozen
 class Added:
@@ -107,10 +111,11 @@ class History:
     ) -> None:
         pieces = self._pieces.get((item_id, index))
         if pieces is None:
-            if item_id in self._deleted:
+            if item_id in self._deleted or not 0 <= index < MAX_PARTS:
                 return
             pieces = self._pieces[item_id, index] = _Pieces(spoken)
             self._open.setdefault(response_id, set()).add(item_id)
+            self._items.place(item_id, None)
         pieces.deltas.append(delta)
 
     def _put_pieces_together(self) -> None:
@@ -195,7 +200,7 @@ class History:
     def heard(self, item_id: str, content_index: int, heard_ms: int) -> None:
         """Note where the user's hearing of a spoken part ended."""
         item = self.get(item_id)
-        if not isinstance(item, AssistantMessageItem) or content_index >= len(item.content):
+        if not isinstance(item, AssistantMessageItem) or not 0 <= content_index < len(item.content):
             return
         part = item.content[content_index]
         if isinstance(part, AssistantAudio):
@@ -231,14 +236,13 @@ class History:
         if event.item_id in self._deleted or not isinstance(known, UserMessageItem | None):
             return None
         content = list(known.content) if known is not None else []
-        spoken = [i for i, part in enumerate(content) if isinstance(part, InputAudio)]
-        index = event.content_index
-        if index not in spoken and spoken:
-            index = spoken[0]
-        elif index not in spoken:
-            # Before the item: as many parts as there must be.
-            content += [InputAudio()] * (index + 1 - len(content))
-            index = len(content) - 1
+        index = event.content_index if 0 <= event.content_index < MAX_PARTS else 0
+        if index < len(content) and not isinstance(content[index], InputAudio):
+            index = next(
+                (i for i, part in enumerate(content) if _lacks_transcript(part)), len(content)
+            )
+        # Before the item: as many parts as there must be.
+        content += [InputAudio()] * (index + 1 - len(content))
         content[index] = InputAudio(transcript=event.transcript)
         if known is None:
             item = UserMessageItem(
@@ -306,19 +310,19 @@ def _merged_parts(known: tuple[T, ...], new: tuple[T, ...]) -> tuple[T, ...]:
             parts.append(part)  # announced before its content: what deltas brought stays
         elif type(part) is type(new[index]):
             parts[index] = _merged_part(part, new[index])
-        elif _says_something(part):
+        elif _substance(part):
             homeless.append(part)
     for part in homeless:
         home = next((i for i, p in enumerate(parts) if _lacks(p, part)), None)
-        if home is None:
-            parts.append(part)
-        else:
+        if home is not None:
             parts[home] = _merged_part(part, parts[home])
+        elif part not in parts:
+            parts.append(part)
     return tuple(parts)
 
 
-def _says_something(part: Any) -> bool:
-    return bool(_substance(part))
+def _lacks_transcript(part: Any) -> bool:
+    return isinstance(part, InputAudio) and not part.transcript
 
 
 def _lacks(part: Any, known: Any) -> bool:

@@ -14,15 +14,8 @@ import attrs
 import trio
 
 from ..agents.guardrails import GuardrailFunctionOutput, InputGuardrail, InputGuardrailResult
-from ..config import (
-    DEFAULT_TURN_DETECTION,
-    UNSET,
-    RealtimeGuardrailsSettings,
-    RealtimeSessionModelSettings,
-    merge_settings,
-    nested_form,
-)
-from ..errors import RealtimeConnectionError, RealtimeSessionClosed, UserError
+from ..config import RealtimeGuardrailsSettings
+from ..errors import RealtimeConnectionError, RealtimeSessionClosed
 from ..events import RealtimeGuardrailFailed, RealtimeInputGuardrailTripped
 from ..models.inputs import (
     RealtimeModelCreateResponse,
@@ -30,26 +23,6 @@ from ..models.inputs import (
     RealtimeModelSendRawMessage,
 )
 from .core import SessionCore
-
-
-def without_automatic_responses(
-    settings: RealtimeSessionModelSettings,
-) -> RealtimeSessionModelSettings:
-    """Settings by which the server detects turns and leaves responding to the session.
-
-    Raises:
-        UserError: nothing is transcribed, so there is nothing to check.
-    """
-    audio = nested_form(settings).audio.input
-    if audio.transcription is None:
-        raise UserError("strict input guardrails need a transcription, which the settings turn off")
-    detection = DEFAULT_TURN_DETECTION if audio.turn_detection is UNSET else audio.turn_detection
-    if detection is None:
-        return settings
-    asked = RealtimeSessionModelSettings(
-        turn_detection=attrs.evolve(detection, create_response=False)
-    )
-    return merge_settings(settings, asked)
 
 
 @attrs.frozen

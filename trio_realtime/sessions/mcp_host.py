@@ -1,9 +1,9 @@
 """One MCP server in one session: opened, called, opened again after it died, and closed.
 
-Cancel scopes belong to the task that entered them, and the official client has some, so one task
-does all the opening and closing: `MCPHost.run`, in the nursery of the session. Calls come from tool
-tasks and only wait for answers there. A call that is cancelled is taken back with the server, which
-stays usable.
+Cancel scopes belong to the task that entered them, and the official client has some, so each
+connection is opened and closed in one task, below that of `MCPHost.run` in the session's nursery.
+Calls come from tool tasks and only wait for answers there. A call that is cancelled is taken back
+with the server, which stays usable.
 
 A connection that is lost fails the calls that are on their way; whether they had an effect, nobody
 can know, so none is repeated. The next call asks the host task for one new attempt.
@@ -47,9 +47,22 @@ _LOST = (
 
 @attrs.define(eq=False)
 class _Connection:
-    client: "Client"
-    lost: trio.Event
-    """Set once the server will say no more."""
+    """One connection, from the attempt to its end."""
+
+    limit: trio.CancelScope
+    """Around all of it. It bounds the time of opening and that of closing, and keeps cancellations
+    out, since they would end the client's tasks before the server is told goodbye."""
+    is_open: bool = False
+    lost: trio.Event = attrs.field(factory=trio.Event)
+    """Set once the server will say no more, or is no longer wanted."""
+    over: trio.Event = attrs.field(factory=trio.Event)
+    failure: Exception | None = None
+
+    def leave(self) -> None:
+        """Close what is open, or give up what is not yet."""
+        self.lost.set()
+        if not self.is_open:
+            self.limit.cancel()
 
 
 @attrs.define(eq=False)
@@ -64,7 +77,8 @@ class MCPHost:
     _tools: "list[Tool] | None" = attrs.field(default=None, init=False)
     _stale: trio.Event = attrs.field(factory=trio.Event, init=False)
     """Set when the server says that its tools changed."""
-    _connection: _Connection | None = attrs.field(default=None, init=False)
+    _current: "tuple[Client, trio.Event] | None" = attrs.field(default=None, init=False)
+    """The last client that was open, and the event of its loss."""
     _attempt: trio.Event | None = attrs.field(default=None, init=False)
     """Set when the attempt to connect that was asked for is over."""
     _wanted: trio.Event = attrs.field(factory=trio.Event, init=False)
@@ -90,49 +104,50 @@ class MCPHost:
                 self._attempt_over()
 
     async def _serve(self, opened: Callable[[], None]) -> None:
-        """One connection, from the attempt to its loss. Raises only if it never came to be."""
+        """One connection; returns when it is lost. Raises if it never came to be.
+
+        Cancelled, this closes the connection and waits for that, which is bounded.
+        """
         await _import_mcp()
-        is_open = False
         deadline = trio.current_time() + self.server.connect_timeout
+        connection = _Connection(trio.CancelScope(deadline=deadline, shield=True))
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self._connect, connection, opened)
+            try:
+                await connection.over.wait()
+            finally:
+                connection.leave()
+        self._failure = connection.failure
+        if not connection.is_open:
+            name, limit = self.server.name, self.server.connect_timeout
+            why = "could not be opened" if self._failure else f"was not open within {limit:g} s"
+            raise RealtimeConnectionError(f"MCP server {name!r} {why}") from self._failure
+
+    async def _connect(self, connection: _Connection, opened: Callable[[], None]) -> None:
+        """The task that opens and closes the client."""
         try:
-            # One scope for the time of opening and for that of closing: it surrounds what the
-            # client enters on opening and leaves on closing, and scopes have to nest.
-            with trio.CancelScope(deadline=deadline) as limit:
-                async with self._client() as connection:
-                    self._learn(await _list_tools(connection.client))
+            with connection.limit as limit:
+                async with self._client(connection.lost) as client:
+                    self._learn(await _list_tools(client))
                     limit.deadline = math.inf
-                    is_open = True
-                    self._connection = connection
+                    connection.is_open = True
+                    self._current = client, connection.lost
                     opened()
                     try:
-                        await self._until_lost(connection)
+                        await self._until_lost(client, connection.lost)
                     finally:
                         connection.lost.set()
-                        limit.shield = True
                         limit.deadline = trio.current_time() + _GOODBYE
         except Exception as exc:  # noqa: BLE001 - the boundary to what the client and servers raise
-            # A cancellation can reach tasks of the client first, and then looks like a lost server.
-            await trio.lowlevel.checkpoint_if_cancelled()
-            self._failure = _innermost(exc)
-            if not is_open:
-                raise RealtimeConnectionError(
-                    f"MCP server {self.server.name!r} could not be opened"
-                ) from self._failure
-        except BaseExceptionGroup as group:
-            # Cancelled, and something broke on the way out: the cancellation is what counts.
-            raise group.split(Exception)[1] from None  # type: ignore[misc]
-        if not is_open:
-            raise RealtimeConnectionError(
-                f"MCP server {self.server.name!r} was not open within "
-                f"{self.server.connect_timeout:g} s"
-            )
+            connection.failure = _innermost(exc)
+        finally:
+            connection.over.set()
 
     @asynccontextmanager
-    async def _client(self) -> "AsyncGenerator[_Connection]":
+    async def _client(self, lost: trio.Event) -> "AsyncGenerator[Client]":
         from mcp import Client
         from mcp.types import Implementation
 
-        lost = trio.Event()
         client = Client(
             _watched(self.server.open_streams(), lost),
             client_info=Implementation(name="trio-realtime", version=__version__),
@@ -141,13 +156,13 @@ class MCPHost:
             cache=None,
         )
         async with client:
-            yield _Connection(client, lost)
+            yield client
 
-    async def _until_lost(self, connection: _Connection) -> None:
+    async def _until_lost(self, client: "Client", lost: trio.Event) -> None:
         async with open_quiet_nursery() as nursery:
-            nursery.start_soon(self._refresh, connection)
-            nursery.start_soon(self._listen, connection.client)
-            await connection.lost.wait()
+            nursery.start_soon(self._refresh, client, lost)
+            nursery.start_soon(self._listen, client)
+            await lost.wait()
 
     def _attempt_over(self) -> None:
         assert self._attempt is not None
@@ -163,18 +178,18 @@ class MCPHost:
             self._stale.set()
         await trio.lowlevel.checkpoint()
 
-    async def _refresh(self, connection: _Connection) -> None:
+    async def _refresh(self, client: "Client", lost: trio.Event) -> None:
         """List the tools anew each time that the server says so."""
         while True:
             await self._stale.wait()
             self._stale = trio.Event()
-            await self._list_anew(connection)
+            await self._list_anew(client, lost)
 
-    async def _list_anew(self, connection: _Connection) -> None:
+    async def _list_anew(self, client: "Client", lost: trio.Event) -> None:
         try:
-            self._learn(await _list_tools(connection.client))
+            self._learn(await _list_tools(client))
         except Exception as exc:  # noqa: BLE001 - the old listing is better than no session
-            if not connection.lost.is_set():
+            if not lost.is_set():
                 error = RealtimeConnectionError(
                     f"MCP server {self.server.name!r}: its tools could not be listed anew"
                 )
@@ -215,9 +230,9 @@ class MCPHost:
 
         A server that died keeps its tools: the call of one is what has it opened again.
         """
-        connection = self._usable()
-        if connection is not None and not self.server.cache_tools_list:
-            await self._list_anew(connection)
+        usable = self._usable()
+        if usable is not None and not self.server.cache_tools_list:
+            await self._list_anew(*usable)
         return self._tools or []
 
     async def call(self, tool_name: str, arguments: dict[str, Any]) -> "CallToolResult":
@@ -228,32 +243,32 @@ class MCPHost:
         Raises:
             MCPToolError: there is no answer.
         """
-        connection = await self._connected(tool_name)
+        client, lost = await self._connected(tool_name)
         try:
-            return await connection.client.call_tool(tool_name, arguments)
+            return await client.call_tool(tool_name, arguments)
         except Exception as exc:
-            # As in the host task: what ended the connection may be ending the session.
+            # What ended the connection may be ending the session, and so this call.
             await trio.lowlevel.checkpoint_if_cancelled()
-            raise self._error(tool_name, self._explain(connection, exc)) from exc
+            raise self._error(tool_name, self._explain(lost, exc)) from exc
 
-    async def _connected(self, tool_name: str) -> _Connection:
-        connection = self._usable()
-        if connection is None:
+    async def _connected(self, tool_name: str) -> "tuple[Client, trio.Event]":
+        usable = self._usable()
+        if usable is None:
             if self._attempt is None:
                 self._attempt = trio.Event()
                 self._wanted.set()
             await self._attempt.wait()
-            connection = self._usable()
-        if connection is None:
+            usable = self._usable()
+        if usable is None:
             await trio.lowlevel.checkpoint_if_cancelled()  # as in `call`
             raise self._error(tool_name, _UNREACHABLE) from self._failure
-        return connection
+        return usable
 
-    def _usable(self) -> _Connection | None:
-        connection = self._connection
-        return None if connection is None or connection.lost.is_set() else connection
+    def _usable(self) -> "tuple[Client, trio.Event] | None":
+        current = self._current
+        return None if current is None or current[1].is_set() else current
 
-    def _explain(self, connection: _Connection, exc: Exception) -> str | None:
+    def _explain(self, lost: trio.Event, exc: Exception) -> str | None:
         """What the model is told of a call that got no answer, if anything in particular."""
         from mcp import MCPError
         from mcp.types import INVALID_PARAMS, INVALID_REQUEST, REQUEST_TIMEOUT
@@ -263,8 +278,8 @@ class MCPHost:
         if exc.code == INVALID_REQUEST and exc.message == "Session terminated":
             # What the client makes of a 404: the server has forgotten the session, so it has to be
             # opened again.
-            connection.lost.set()
-        if connection.lost.is_set():
+            lost.set()
+        if lost.is_set():
             return _LOST
         if exc.code == REQUEST_TIMEOUT:
             limit = self.server.client_session_timeout_seconds or 0

@@ -174,7 +174,8 @@ class OrderedItems:
         position = leaf.ids.index(item_id)
         if position > 0:
             return leaf.ids[position - 1] == other
-        return leaf is self._leaves[-1] and self._leaves[-2].ids[-1:] == [other]
+        before = self._leaves[-2].ids if len(self._leaves) > 1 else []
+        return leaf is self._leaves[-1] and before[-1:] == [other]
 
     def _take_out(self, item_id: str) -> None:
         """A leaf may become empty; the next item at its place fills it again."""

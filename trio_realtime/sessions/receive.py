@@ -18,7 +18,9 @@ from .bound_agent import BoundAgent
 from .core import SessionCore
 from .hook_calls import HookCalls
 from .input_checks import InputChecks
+from .idle import IdleWatch
 from .output_checks import OutputChecks
+from .responses import Responses
 from .tool_calls import ToolCalls
 
 
@@ -31,6 +33,8 @@ class Receiver:
     _checks: OutputChecks
     _inputs: InputChecks
     _hooks: HookCalls
+    _responses: Responses
+    _idle: IdleWatch | None
     _speaking: BoundAgent | None = None
     """The agent that gives the active response; a handoff does not change it."""
     _active_response_id: str | None = None
@@ -135,9 +139,11 @@ class Receiver:
 
     # -- turns -----------------------------------------------------------------------
     def _turn_started(self, event: model.RealtimeModelTurnStartedEvent) -> None:
+        self._responses.started(event)
         if event.out_of_band:
             return
         core = self._core
+        core.response_started(event.response_id)
         self._speaking = core.bound
         self._spoken.clear()
         self._active_response_id = event.response_id
@@ -157,18 +163,19 @@ class Receiver:
             if event.response_id in {None, self._active_response_id}:
                 agent = (self._speaking or core.bound).agent
                 self._speaking = self._active_response_id = None
+                core.response_ended()
                 self._hooks.agent_ended(agent, self._said())
                 core.events.put(app.RealtimeAgentEndEvent(agent=agent, info=core.info))
-        core.events.put(
-            app.RealtimeResponseDone(
-                response_id=event.response_id,
-                status=event.status,
-                reason=event.reason,
-                error=event.error,
-                usage=event.usage,
-                info=core.info,
-            )
+        done = app.RealtimeResponseDone(
+            response_id=event.response_id,
+            status=event.status,
+            reason=event.reason,
+            error=event.error,
+            usage=event.usage,
+            info=core.info,
         )
+        self._responses.ended(done, event.output)
+        core.events.put(done)
 
     def _said(self) -> str:
         """What the response that is ending said or wrote."""
@@ -185,6 +192,8 @@ class Receiver:
     # -- the user --------------------------------------------------------------------
     def _speech_started(self, event: model.RealtimeModelSpeechStartedEvent) -> None:
         self._tools.interrupted()
+        if self._idle is not None:
+            self._idle.user_active()
         self._core.events.put(
             app.RealtimeUserSpeechStarted(
                 item_id=event.item_id, audio_start_ms=event.audio_start_ms, info=self._core.info
@@ -238,10 +247,13 @@ class Receiver:
         self._core.events.put(app.RealtimeInputAudioTimeoutTriggered(info=self._core.info))
 
     def _dtmf(self, event: model.RealtimeModelDtmfEvent) -> None:
+        if self._idle is not None:
+            self._idle.user_active()
         self._core.events.put(app.RealtimeDtmfReceived(key=event.key, info=self._core.info))
 
     # -- the service -----------------------------------------------------------------
     def _error(self, event: model.RealtimeModelErrorEvent) -> None:
+        self._responses.refused(event)
         self._core.events.put(app.RealtimeError(error=event.error, info=self._core.info))
 
     def _rate_limits(self, event: model.RealtimeModelRateLimitsEvent) -> None:

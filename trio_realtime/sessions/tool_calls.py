@@ -140,11 +140,16 @@ class ToolCalls:
 
     async def wait_idle(self) -> None:
         """Wait until no tool runs. Calls that wait for an approval do not count."""
-        while any(
+        while self.busy:
+            await self._idle.park()
+
+    @property
+    def busy(self) -> bool:
+        """Whether a tool runs. Calls that wait for an approval do not count."""
+        return any(
             self._ledger.state(call_id) is CallState.RUNNING
             for call_id in self._ledger.unanswered()
-        ):
-            await self._idle.park()
+        )
 
     async def _follow_up(self) -> None:
         with contextlib.suppress(RealtimeConnectionError, RealtimeSessionClosed):

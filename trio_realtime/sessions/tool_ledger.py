@@ -52,9 +52,9 @@ class Verdict(enum.Enum):
 class _Call:
     name: str
     arguments: str
-    response_id: str | None
+    response_id: str
     state: CallState = CallState.RUNNING
-    grouped: bool = True
+    grouped: bool = attrs.field(kw_only=True)
 
 
 @attrs.define(eq=False)
@@ -70,8 +70,10 @@ class _Group:
 class ToolLedger:
     """All tool calls of one session."""
 
-    _calls: dict[str, _Call] = attrs.field(factory=dict)
-    _groups: dict[str, _Group] = attrs.field(factory=dict)
+    _calls: dict[str, _Call] = attrs.field(factory=dict[str, _Call])
+    _groups: dict[str, _Group] = attrs.field(factory=dict[str, _Group])
+    _ended: set[str] = attrs.field(factory=set[str])
+    """Responses that are over. A call of theirs that comes late has no group to wait for."""
 
     def called(self, call: RealtimeModelToolCallEvent) -> Verdict:
         """Enter a call."""
@@ -81,9 +83,13 @@ class ToolLedger:
         if known is not None:
             same = (known.name, known.arguments) == (call.name, call.arguments)
             return Verdict.DUPLICATE if same else Verdict.REUSED
-        self._calls[call.call_id] = _Call(call.name, call.arguments, call.response_id)
-        if call.response_id is not None:
-            self._groups.setdefault(call.response_id, _Group()).unanswered += 1
+        response_id = call.response_id or ""
+        grouped = bool(response_id) and (
+            response_id in self._groups or response_id not in self._ended
+        )
+        self._calls[call.call_id] = _Call(call.name, call.arguments, response_id, grouped=grouped)
+        if grouped:
+            self._groups.setdefault(response_id, _Group()).unanswered += 1
         return Verdict.NEW
 
     def state(self, call_id: str) -> CallState | None:
@@ -96,12 +102,11 @@ class ToolLedger:
         call = self._calls[call_id]
         assert call.state is CallState.RUNNING
         call.state = CallState.WAITING
-        group = self._groups.get(call.response_id or "")
-        if not call.grouped or group is None:
+        if not call.grouped:
             return False
         call.grouped = False
-        group.unanswered -= 1
-        return self._is_due(call.response_id or "")
+        self._groups[call.response_id].unanswered -= 1
+        return self._is_due(call.response_id)
 
     def approved(self, call_id: str) -> None:
         """A waiting call goes on."""
@@ -119,20 +124,23 @@ class ToolLedger:
         if call.state is CallState.ANSWERED:
             return None
         call.state = CallState.ANSWERED
-        group = self._groups.get(call.response_id or "") if call.grouped else None
-        if group is None:
+        if not call.grouped:
             return wants_response
+        group = self._groups[call.response_id]
         group.wants_response |= wants_response
         group.unanswered -= 1
-        return self._is_due(call.response_id or "")
+        return self._is_due(call.response_id)
 
     def response_ended(self, response_id: str | None) -> bool:
         """A response is over and will make no more calls. True: ask for the follow-up now."""
-        group = self._groups.get(response_id or "")
+        if not response_id:
+            return False
+        self._ended.add(response_id)
+        group = self._groups.get(response_id)
         if group is None:
             return False
         group.open = False
-        return self._is_due(response_id or "")
+        return self._is_due(response_id)
 
     def unanswered(self) -> list[str]:
         """The ids of calls without an answer, in order."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, cast
 
 from ..errors import UserError
 from ..items import InputImage, InputText
@@ -28,7 +28,7 @@ def content_parts(message: UserInput) -> tuple[Part, ...]:
     if isinstance(message, Mapping):
         _check_envelope(message)
         message = message.get("content", ())
-    if isinstance(message, str) or not isinstance(message, Sequence):
+    if isinstance(message, str | bytes | bytearray) or not isinstance(message, Sequence):
         raise UserError(
             "a message must be text, a sequence of parts, or a mapping with a list of parts under "
             f"'content', not {type(message).__name__}"
@@ -39,9 +39,9 @@ def content_parts(message: UserInput) -> tuple[Part, ...]:
 
 
 def _check_envelope(message: Mapping[str, Any]) -> None:
-    unknown = sorted(set(message) - {"type", "role", "content"})
-    if unknown:
-        raise UserError(f"a message has type, role and content, but not {unknown[0]!r}")
+    for name in message:
+        if name not in {"type", "role", "content"}:
+            raise UserError(f"a message has type, role and content, but not {name!r}")
     if message.get("type", "message") != "message":
         raise UserError(f"the type of a message is 'message', not {message['type']!r}")
     if message.get("role", "user") != "user":
@@ -57,11 +57,12 @@ def _part(part: object, path: str) -> Part:
         raise UserError(
             f"{path} must be an InputText, an InputImage or a mapping, not {type(part).__name__}"
         )
-    kind = part.get("type")
+    fields = cast("Mapping[str, object]", part)
+    kind = fields.get("type")
     if kind == "input_text":
-        return _text(part.get("text"), path)
+        return _text(fields.get("text"), path)
     if kind == "input_image":
-        return _image(part.get("image_url"), part.get("detail"), path)
+        return _image(fields.get("image_url"), fields.get("detail"), path)
     near = get_close_matches(str(kind), ["input_text", "input_image"], n=1, cutoff=0.4)
     hint = f"; did you mean {near[0]!r}?" if near else ""
     raise UserError(f"{path}: a part is 'input_text' or 'input_image', not {kind!r}{hint}")

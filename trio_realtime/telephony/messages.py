@@ -2,8 +2,8 @@
 
 Used by ``twilio`` and, from the other side, by ``stand_in``. The formats are those of Twilio's page
 "Media Streams - WebSocket Messages": JSON text, told apart by ``event``; audio is µ-law at 8 kHz,
-mono, in base64 without a header. Numbers such as ``sequenceNumber`` and ``media.timestamp`` are
-strings there and nobody here needs them.
+mono, in base64 without a header. Numbers such as ``media.timestamp`` are strings there; nobody here
+needs ``sequenceNumber`` and ``media.chunk``, since a WebSocket keeps the order.
 """
 
 from collections.abc import Mapping, Sequence
@@ -40,6 +40,8 @@ class MediaBody(_Body, frozen=True):
 
     payload: bytes
     track: str = "inbound"
+    timestamp: str = ""
+    """Milliseconds since the stream began, in digits: where the audio begins."""
 
 
 class DtmfBody(_Body, frozen=True):

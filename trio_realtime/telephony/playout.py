@@ -54,7 +54,7 @@ class HeardAudio:
         return len(self.audio) / BYTES_PER_MS
 
 
-@attrs.frozen
+@attrs.frozen(repr=False)
 class _Frame:
     part: _Part
     audio: bytes
@@ -64,7 +64,7 @@ class _Frame:
         return len(self.audio) / BYTES_PER_MS / 1000
 
 
-@attrs.define(eq=False, kw_only=True)
+@attrs.define(eq=False, kw_only=True, repr=False)
 class Playout:
     """The outgoing audio of one call; see the rules above."""
 

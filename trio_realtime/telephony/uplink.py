@@ -10,7 +10,7 @@ import attrs
 from .playout import BYTES_PER_MS
 
 
-@attrs.define(eq=False)
+@attrs.define(eq=False, repr=False)
 class Uplink:
     """Audio of the caller, µ-law at 8 kHz, in order. Beyond its limit the oldest is dropped."""
 

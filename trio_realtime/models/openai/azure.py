@@ -140,7 +140,7 @@ class AzureOpenAIRealtimeModel(OpenAIRealtimeWebSocketModel):
             )
         if isinstance(auth, str):
             return {"headers": {"api-key": auth}, "api_key": None}
-        return {"headers": None, "api_key": auth}
+        return {"headers": None, "api_key": _token_of(auth)}
 
     def _named(self, settings: RealtimeSessionModelSettings | None) -> RealtimeSessionModelSettings:
         """The settings with the deployment for a model."""
@@ -151,6 +151,20 @@ class AzureOpenAIRealtimeModel(OpenAIRealtimeWebSocketModel):
                 path="model_name",
             )
         return attrs.evolve(settings, model_name=self.deployment)
+
+
+def _token_of(ask: Callable[[], str | Awaitable[str]]) -> Callable[[], Awaitable[str]]:
+    """Ask for a token, and take no for an answer: without a key of its own, the base class would
+    show Azure the one in ``OPENAI_API_KEY``."""
+
+    async def token() -> str:
+        given = ask()
+        told = await given if isinstance(given, Awaitable) else given
+        if not told:
+            raise UserError("auth returned no token")
+        return told
+
+    return token
 
 
 def _refuse_two_auths(headers: Mapping[str, str] | None) -> None:

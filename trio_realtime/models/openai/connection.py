@@ -13,7 +13,11 @@ from collections.abc import AsyncIterator
 import attrs
 import trio
 
-from ...errors import RealtimeConnectionError, RealtimeSessionClosed
+from ...errors import (
+    RealtimeConnectionClosed,
+    RealtimeConnectionError,
+    RealtimeSessionClosed,
+)
 from ..events import RealtimeModelEvent
 from ..inputs import RealtimeModelInput
 from ..interface import RealtimeConnection
@@ -60,6 +64,10 @@ class OpenAIRealtimeConnection(RealtimeConnection):
         """See `RealtimeConnection.audio_delivered`."""
         self._protocol.delivered(item_id, content_index, nbytes, trio.current_time())
 
+    def audio_remaining_ms(self, response_id: str) -> float:
+        """See `RealtimeConnection.audio_remaining_ms`."""
+        return self._protocol.remaining_ms(response_id, trio.current_time())
+
     def __aiter__(self) -> AsyncIterator[RealtimeModelEvent]:
         return self
 
@@ -103,7 +111,9 @@ class OpenAIRealtimeConnection(RealtimeConnection):
                     await self._transport.send(self._protocol.data_to_send())
                     self._room.unpark_all()
             except RealtimeConnectionError as exc:
-                await self._break(exc)
+                # A clean close may be noticed here first; the reader then ends without an error.
+                if not (isinstance(exc, RealtimeConnectionClosed) and exc.code in {1000, 1001}):
+                    await self._break(exc)
             except RealtimeSessionClosed:
                 pass  # closed under the writer, because the connection broke: the reader says so
             finally:

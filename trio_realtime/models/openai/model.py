@@ -137,6 +137,8 @@ async def get_api_key(config: RealtimeModelConfig) -> str:
         key = key()
         if isinstance(key, Awaitable):
             key = await key
+        if not key:
+            raise UserError("the function given as api_key returned none")
     key = key or os.environ.get(API_KEY_VARIABLE)
     if not key:
         raise UserError(

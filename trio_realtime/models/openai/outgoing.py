@@ -16,7 +16,7 @@ from .. import events as model
 from . import frames
 from .playback import Cut, Truncation
 from .spoken_audio import SpokenAudio
-from .turns import ResponseTurns, SendCancel, SendCreate, TurnCommand
+from .turns import ReportLost, ResponseTurns, SendCancel, SendCreate, TurnCommand
 from .wire_values import WireError
 
 Events: TypeAlias = deque[model.RealtimeModelEvent]
@@ -69,11 +69,13 @@ class Outgoing:
                 case SendCancel(response_id=response_id, event_id=event_id):
                     self.audio.silence(self.turns.active_response_id)
                     self.put(frames.cancel_response(response_id, event_id))
-                case _:
+                case ReportLost(request=request):
                     lost = RealtimeProtocolError(
                         f"the server did not answer response.create within {self.turns.timeout} s"
                     )
-                    out.append(model.RealtimeModelErrorEvent(error=lost))
+                    out.append(
+                        model.RealtimeModelErrorEvent(error=lost, event_id=request.event_id)
+                    )
 
     def refused(self, error: WireError, now: float, out: Events) -> bool:
         """An error arrived. True when it concerns only what was sent of our own accord.

@@ -17,7 +17,6 @@ import attrs
 
 from ...config import RealtimeSessionModelSettings
 from ...errors import RealtimeProtocolError
-from ...items import AssistantMessageItem
 from .. import events as model
 from .. import inputs
 from . import translate, wire
@@ -28,7 +27,7 @@ from .playback import PlaybackLedger
 from .sending import InputSender, session_object
 from .session_facts import SessionFacts
 from .spoken_audio import SpokenAudio
-from .translate_events import TRANSLATIONS, asked_of_us
+from .translate_events import TRANSLATIONS
 from .turns import ResponseTurns
 from .wire_values import WireResponse
 
@@ -66,6 +65,10 @@ class RealtimeProtocol:
         """Turn one input into frames; what it makes known at once (an interruption does) is
         appended to ``out``. Raises `UserError`, and then has changed nothing."""
         self._sender.send(given, now, out)
+
+    def remaining_ms(self, response_id: str, now: float) -> float:
+        """How much audio of this response has yet to be heard, and of what comes before it."""
+        return self._audio.remaining_ms(response_id, now)
 
     def delivered(self, item_id: str, content_index: int, nbytes: int, now: float) -> None:
         """The application took so much audio of this part: it is played from now on."""
@@ -123,7 +126,11 @@ class RealtimeProtocol:
     def _error(self, event: wire.Error, now: float, out: Events) -> None:
         self._out_of_band.refused(event.error.event_id)
         if not self._outgoing.refused(event.error, now, out):
-            out.append(model.RealtimeModelErrorEvent(error=translate.error(event.error)))
+            out.append(
+                model.RealtimeModelErrorEvent(
+                    error=translate.error(event.error), event_id=event.error.event_id
+                )
+            )
 
     def _session(
         self, event: wire.SessionCreated | wire.SessionUpdated, _now: float, _out: Events
@@ -154,7 +161,7 @@ class RealtimeProtocol:
             out.append(model.RealtimeModelUsageEvent(usage=usage, response_id=response.id))
         details = response.status_details
         error = details.error if details is not None else None
-        messages = (translate.item(i) for i in response.output or ()) if out_of_band else ()
+        items = (translate.item(i) for i in response.output or ()) if out_of_band else ()
         out.append(
             model.RealtimeModelTurnEndedEvent(
                 response_id=response.id,
@@ -164,7 +171,7 @@ class RealtimeProtocol:
                 usage=usage,
                 out_of_band=out_of_band,
                 metadata=public_metadata(response.metadata),
-                output=tuple(m for m in messages if isinstance(m, AssistantMessageItem)),
+                output=tuple(item for item in items if item is not None),
             )
         )
         if not out_of_band:
@@ -192,7 +199,8 @@ class RealtimeProtocol:
                 )
             )
 
-    # What a response beside the conversation says is no item of the history
+    # What a response beside the conversation says is no item of the history, and what it calls
+    # could not be answered there: its end brings both.
 
     def _output_item(
         self,
@@ -202,8 +210,6 @@ class RealtimeProtocol:
     ) -> None:
         if event.response_id not in self._out_of_band:
             out.extend(TRANSLATIONS[type(event)](event))
-        elif isinstance(event, wire.ResponseOutputItemDone):
-            out.extend(asked_of_us(event))
 
     def _delta(
         self,

@@ -16,7 +16,7 @@ import trio
 
 from ..._checks import Between, check
 from ...config import ApiKey, RealtimeModelConfig
-from ...errors import RealtimeConnectionError, UserError
+from ...errors import RealtimeConnectionError, RealtimeRequestError, UserError
 from .model import USER_AGENT, get_api_key
 from .transports.target import parse_target
 
@@ -35,29 +35,6 @@ CLOSE_SECONDS: Final = 1.0
 _SCHEMES: Final = {"https": "wss", "wss": "wss", "http": "ws", "ws": "ws"}
 _CODE: Final = re.compile(r"[a-z0-9_.]{1,64}")
 """What an error code looks like. OpenAI's messages are not shown: some repeat part of the key."""
-
-
-class RealtimeRequestError(RealtimeConnectionError):
-    """The server refused a request of the REST API.
-
-    ``status`` is the HTTP status, ``headers`` the response's with lower-case names (among them
-    ``x-request-id``), ``body`` its first kilobytes, and ``code`` the error code in it, if any.
-    """
-
-    def __init__(
-        self,
-        message: str,
-        *,
-        status: int,
-        headers: Mapping[str, str],
-        body: bytes,
-        code: str | None,
-    ) -> None:
-        super().__init__(message)
-        self.status = status
-        self.headers: Mapping[str, str] = dict(headers)
-        self.body = body
-        self.code = code
 
 
 @attrs.frozen(kw_only=True, repr=False)

@@ -91,13 +91,13 @@ class InputSender:
     ) -> None:
         if given.out_of_band:
             frames.create_response(given.params)
-            event_id = self._outgoing.new_event_id()
+            event_id = given.event_id or self._outgoing.new_event_id()
             params = self._out_of_band.request(given.params, event_id)
             self._outgoing.put(frames.create_response(params, event_id))
         elif given.automatic:
             self._outgoing.act(self._outgoing.turns.request(now=now), out)
         else:
-            self._request(given.params, None, now, out)
+            self._request(given.params, given.event_id, now, out)
 
     def _request(
         self, params: Mapping[str, Any] | None, event_id: str | None, now: float, out: Events
@@ -113,6 +113,9 @@ class InputSender:
         response_id = given.response_id
         beside = response_id in self._out_of_band
         self._outgoing.interrupt(now, out, response_id=response_id, cancel=not beside)
+        if self._call_id is not None:
+            # The audio of a call is played at the server, which has more of it than was heard.
+            self._outgoing.put_own("output_audio_buffer.clear")
         if beside:
             self._outgoing.audio.silence(response_id)
             self._outgoing.put_own("response.cancel", response_id=response_id)

@@ -76,6 +76,11 @@ class SpokenAudio:
         items = None if response_id is None else self._items_of(response_id)
         return self.playback.interrupt(now, items)
 
+    def remaining_ms(self, response_id: str, now: float) -> float:
+        """How long it takes at least until all audio of this response was heard, in ms."""
+        items = self._items_of(response_id)
+        return max((self.playback.remaining_ms(now, item_id) for item_id in items), default=0.0)
+
     def response_of(self, item_id: str) -> tuple[str | None, bool]:
         """The response this item belongs to, and whether the conversation has the item."""
         for response_id, response in self._responses.items():

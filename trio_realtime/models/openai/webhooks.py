@@ -21,7 +21,12 @@ from typing import Any, Final, TypeAlias, cast
 import attrs
 
 from ..._checks import check
-from ...errors import RealtimeProtocolError, TrioRealtimeError, UserError
+from ...errors import (
+    RealtimeProtocolError,
+    UserError,
+    WebhookReplayError,
+    WebhookVerificationError,
+)
 
 SECRET_VARIABLE: Final = "OPENAI_WEBHOOK_SECRET"
 TOLERANCE: Final = 300.0
@@ -36,15 +41,6 @@ _NEEDED: Final = ("webhook-id", "webhook-timestamp", "webhook-signature")
 
 Headers: TypeAlias = Mapping[str, str] | Iterable[tuple[str | bytes, str | bytes]]
 """A request's headers, as a mapping or as pairs (h11, ASGI); names in any case."""
-
-
-class WebhookVerificationError(TrioRealtimeError):
-    """A request is not a webhook of OpenAI's, or is too old. Answer it with 400."""
-
-
-class WebhookReplayError(WebhookVerificationError):
-    """A webhook that was taken before came again. Answer it with 200: OpenAI may have missed the
-    first answer."""
 
 
 def verify_webhook(

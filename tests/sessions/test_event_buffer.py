@@ -1,0 +1,348 @@
+"""The application's stream: bounded, interruptible, shared by readers, and fair to other tasks."""
+
+from collections.abc import Callable
+
+import pytest
+import trio
+import trio.testing
+
+from trio_realtime.context import RunContext
+from trio_realtime.errors import EventBufferOverflow, RealtimeConnectionError
+from trio_realtime.events import (
+    RealtimeAudio,
+    RealtimeAudioInterrupted,
+    RealtimeDtmfReceived,
+    RealtimeEventInfo,
+    RealtimeInputAudioTimeoutTriggered,
+    RealtimeSessionEvent,
+)
+from trio_realtime.models.events import RealtimeModelAudioEvent
+from trio_realtime.sessions.event_buffer import BATCH, EventBuffer
+
+INFO = RealtimeEventInfo(context=RunContext(context=None))
+TYPES = frozenset({"audio", "audio_interrupted", "dtmf_received"})
+
+
+def key(number: int) -> RealtimeDtmfReceived:
+    return RealtimeDtmfReceived(key=str(number), info=INFO)
+
+
+def audio(item_id: str) -> RealtimeAudio:
+    sound = RealtimeModelAudioEvent(data=b"", response_id="r", item_id=item_id, content_index=0)
+    return RealtimeAudio(audio=sound, item_id=item_id, content_index=0, info=INFO)
+
+
+def interrupted(item_id: str) -> RealtimeAudioInterrupted:
+    return RealtimeAudioInterrupted(item_id=item_id, content_index=0, heard_ms=0, info=INFO)
+
+
+def audio_of(item_id: str) -> Callable[[RealtimeSessionEvent], bool]:
+    return lambda event: isinstance(event, RealtimeAudio) and event.item_id == item_id
+
+
+def make(
+    size: int = 1000,
+    wanted: frozenset[str] = TYPES,
+    on_overflow: Callable[[EventBufferOverflow], None] = lambda _: None,
+) -> EventBuffer:
+    return EventBuffer(size, wanted, on_overflow)
+
+
+def filled(count: int, size: int = 1000) -> EventBuffer:
+    buffer = make(size)
+    for number in range(count):
+        buffer.put(key(number))
+    return buffer
+
+
+async def rest_of(buffer: EventBuffer) -> list[RealtimeSessionEvent]:
+    return [event async for event in buffer]
+
+
+def keys(events: list[RealtimeSessionEvent]) -> list[int]:
+    return [int(event.key) for event in events if isinstance(event, RealtimeDtmfReceived)]
+
+
+# Putting and taking
+
+
+async def test_events_come_in_their_order_and_the_end_after_them() -> None:
+    buffer = filled(3)
+    assert len(buffer) == 3
+    buffer.close()
+    assert keys(await rest_of(buffer)) == [0, 1, 2]
+    assert await rest_of(buffer) == []
+
+
+async def test_events_the_application_does_not_want_are_not_kept() -> None:
+    buffer = make()
+    assert buffer.wants("audio")
+    assert not buffer.wants("input_audio_timeout_triggered")
+    buffer.put(RealtimeInputAudioTimeoutTriggered(info=INFO))
+    assert len(buffer) == 0
+
+
+async def test_after_the_end_nothing_is_taken_on() -> None:
+    buffer = filled(1)
+    buffer.close()
+    buffer.close(ValueError("too late to matter"))
+    buffer.put(key(1))
+    buffer.interrupt(interrupted("a"), lambda _: True)
+    assert keys(await rest_of(buffer)) == [0]
+
+
+async def test_a_reader_waits_for_an_event() -> None:
+    buffer = make()
+    async with trio.open_nursery() as nursery:
+
+        @nursery.start_soon
+        async def read() -> None:
+            assert await anext(buffer) == key(7)
+
+        await trio.testing.wait_all_tasks_blocked()
+        assert buffer.tasks_waiting == 1
+        buffer.put(key(7))
+    assert buffer.tasks_waiting == 0
+
+
+# Overflow
+
+
+async def test_one_event_too_many_fails_the_session_after_all_was_delivered() -> None:
+    overflows: list[EventBufferOverflow] = []
+    buffer = make(3, on_overflow=overflows.append)
+    for number in range(3):
+        buffer.put(key(number))
+    assert not overflows
+    buffer.put(key(3))
+    buffer.put(key(4))
+    (overflow,) = overflows
+    assert "more than 3 events are unread" in str(overflow)
+    assert "event_buffer_size" in str(overflow)
+    assert [await anext(buffer) for _ in range(4)] == [key(number) for number in range(4)]
+    with pytest.raises(EventBufferOverflow) as caught:
+        await anext(buffer)
+    assert caught.value is overflow
+
+
+async def test_interruptions_count_too() -> None:
+    overflows: list[EventBufferOverflow] = []
+    buffer = make(2, on_overflow=overflows.append)
+    for name in "abc":
+        buffer.interrupt(interrupted(name), audio_of(name))
+    assert len(overflows) == 1
+
+
+# Interruption
+
+
+async def test_an_interruption_goes_first_and_takes_the_stale_audio_away() -> None:
+    buffer = make()
+    for event in (key(1), audio("a"), audio("b"), audio("a"), key(2)):
+        buffer.put(event)
+    buffer.interrupt(interrupted("a"), audio_of("a"))
+    buffer.close()
+    assert await rest_of(buffer) == [interrupted("a"), key(1), audio("b"), key(2)]
+
+
+async def test_interruptions_in_a_row_keep_their_order() -> None:
+    buffer = make()
+    buffer.put(key(1))
+    for name in "abc":
+        buffer.put(audio(name))
+        buffer.interrupt(interrupted(name), audio_of(name))
+    buffer.close()
+    expected = [interrupted("a"), interrupted("b"), interrupted("c"), key(1)]
+    assert await rest_of(buffer) == expected
+
+
+async def test_an_interruption_wakes_a_reader() -> None:
+    buffer = make()
+    async with trio.open_nursery() as nursery:
+
+        @nursery.start_soon
+        async def read() -> None:
+            assert await anext(buffer) == interrupted("a")
+
+        await trio.testing.wait_all_tasks_blocked()
+        buffer.interrupt(interrupted("a"), audio_of("a"))
+
+
+async def test_stale_audio_goes_even_if_nobody_wants_to_hear_of_interruptions() -> None:
+    buffer = make(wanted=frozenset({"audio"}))
+    for name in "abab":
+        buffer.put(audio(name))
+    buffer.interrupt(interrupted("a"), audio_of("a"))
+    buffer.close()
+    assert await rest_of(buffer) == [audio("b"), audio("b")]
+
+
+# Readers
+
+
+async def test_readers_share_the_events_and_all_end(autojump_clock: trio.abc.Clock) -> None:
+    buffer, taken = make(), dict[str, list[RealtimeSessionEvent]]()
+
+    async def read(name: str) -> None:
+        taken[name] = await rest_of(buffer)
+
+    async with trio.open_nursery() as nursery:
+        for name in ("one", "two", "three"):
+            nursery.start_soon(read, name)
+        for number in range(300):
+            buffer.put(key(number))
+            if number % 3 == 0:
+                await trio.sleep(1)
+        buffer.close()
+    assert sorted(number for events in taken.values() for number in keys(events)) == list(
+        range(300)
+    )
+    assert all(keys(events) == sorted(keys(events)) for events in taken.values())
+    assert all(taken.values())
+
+
+async def test_a_failure_is_raised_once_to_one_reader_after_the_events() -> None:
+    buffer, failure = filled(2), RealtimeConnectionError("lost")
+    endings: list[object] = []
+    seen: list[RealtimeSessionEvent] = []
+
+    async def read() -> None:
+        try:
+            async for event in buffer:
+                seen.append(event)
+        except RealtimeConnectionError as exc:
+            endings.append(exc)
+        else:
+            endings.append(None)
+
+    async with trio.open_nursery() as nursery:
+        for _ in range(3):
+            nursery.start_soon(read)
+        await trio.testing.wait_all_tasks_blocked()
+        assert buffer.tasks_waiting == 3
+        buffer.put(key(2))
+        buffer.close(failure)
+    assert keys(seen) == [0, 1, 2]
+    assert sorted(endings, key=repr) == [None, None, failure]
+    assert await rest_of(buffer) == []
+    assert buffer.take_failure() is None
+
+
+async def test_a_failure_nobody_was_given_can_be_taken_once() -> None:
+    buffer, failure = make(), RealtimeConnectionError("lost")
+    assert buffer.take_failure() is None
+    buffer.close(failure)
+    assert buffer.take_failure() is failure
+    assert buffer.take_failure() is None
+    assert await rest_of(buffer) == []
+
+
+# Cancellation
+
+
+async def test_cancelling_a_reader_that_waits_loses_no_event() -> None:
+    buffer = make()
+    with trio.CancelScope() as scope:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(rest_of, buffer)
+            await trio.testing.wait_all_tasks_blocked()
+            scope.cancel()
+    assert buffer.tasks_waiting == 0
+    buffer.put(key(1))
+    assert await anext(buffer) == key(1)
+
+
+async def test_cancelling_a_reader_that_was_woken_loses_no_event() -> None:
+    """The event and the cancellation arrive in the same moment, in either order."""
+    for event_first in (True, False):
+        buffer, taken = make(), list[RealtimeSessionEvent]()
+        scope = trio.CancelScope()
+
+        async def read(
+            buffer: EventBuffer, scope: trio.CancelScope, taken: list[RealtimeSessionEvent]
+        ) -> None:
+            with scope:
+                taken.append(await anext(buffer))
+
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(read, buffer, scope, taken)
+            await trio.testing.wait_all_tasks_blocked()
+            if event_first:
+                buffer.put(key(1))
+                scope.cancel()
+            else:
+                scope.cancel()
+                buffer.put(key(1))
+        assert len(taken) + len(buffer) == 1
+        assert len(taken) == event_first
+
+
+@pytest.mark.parametrize("already_taken", [0, BATCH - 1])
+async def test_a_cancelled_reader_takes_nothing_from_a_full_buffer(already_taken: int) -> None:
+    buffer = filled(2 * BATCH)
+    for _ in range(already_taken):
+        await anext(buffer)
+    left = len(buffer)
+    with trio.CancelScope() as scope:
+        scope.cancel()
+        await anext(buffer)
+    assert scope.cancelled_caught
+    assert len(buffer) == left
+
+
+async def test_a_cancelled_reader_leaves_the_failure_to_others() -> None:
+    buffer, failure = make(), RealtimeConnectionError("lost")
+    buffer.close(failure)
+    with trio.CancelScope() as scope:
+        scope.cancel()
+        await anext(buffer)
+    assert scope.cancelled_caught
+    assert buffer.take_failure() is failure
+
+
+async def test_every_take_is_a_checkpoint_for_cancellation() -> None:
+    buffer = filled(10)
+    taken = 0
+    with trio.CancelScope() as scope:
+        async for _ in buffer:
+            taken += 1
+            if taken == 3:
+                scope.cancel()
+    assert taken == 3
+
+
+# Fairness
+
+
+async def test_a_reader_of_a_full_buffer_lets_others_run_every_few_events() -> None:
+    buffer, turns = filled(10 * BATCH), list[int]()
+
+    async def other() -> None:
+        while True:
+            turns.append(len(buffer))
+            await trio.lowlevel.cancel_shielded_checkpoint()
+            await trio.lowlevel.checkpoint_if_cancelled()
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(other)
+        for _ in range(10 * BATCH):
+            await anext(buffer)
+        nursery.cancel_scope.cancel()
+    left = [10 * BATCH, *turns]
+    assert max(before - after for before, after in zip(left, left[1:], strict=False)) <= BATCH
+    # Batches, and not a switch of tasks for each event.
+    assert len(turns) <= 12
+
+
+async def test_readers_take_turns_too() -> None:
+    buffer, taken = filled(10 * BATCH), dict[str, int]()
+    buffer.close()
+
+    async def read(name: str) -> None:
+        taken[name] = len(await rest_of(buffer))
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(read, "one")
+        nursery.start_soon(read, "two")
+    assert sum(taken.values()) == 10 * BATCH
+    assert min(taken.values()) >= 4 * BATCH

@@ -1,0 +1,307 @@
+"""One call: the tasks between Twilio's WebSocket and the session. `bridge_twilio` runs it.
+
+One nursery per call holds five tasks: one reads from Twilio and never waits for anything else; one
+passes the caller's audio to the model; one follows the session's events; one sends to Twilio, at the
+pace of speech; and one calls the application back. When either side hangs up, all of them end, and
+with them the session. What they decide by is pure and in the modules beside this one.
+"""
+
+import inspect
+from collections.abc import Awaitable, Callable, Mapping
+from typing import TYPE_CHECKING, Any, Generic, Literal, TypeAlias
+
+import attrs
+import trio
+
+from .._nurseries import open_quiet_nursery
+from ..context import RunContext, TContext
+from ..errors import EventBufferOverflow, RealtimeConnectionError, RealtimeSessionClosed
+from ..events import (
+    RealtimeAudio,
+    RealtimeAudioEnd,
+    RealtimeAudioInterrupted,
+    RealtimeDtmfReceived,
+    RealtimeEventInfo,
+    RealtimeSessionEvent,
+)
+from ..models.playback_tracker import RealtimePlaybackTracker
+from ..sessions.session import RealtimeSession
+from . import messages
+from .playout import HeardAudio, Playout
+from .settings import TwilioSettings
+from .sockets import TwilioSocket
+from .uplink import Uplink
+
+if TYPE_CHECKING:
+    from ..recording import SessionRecorder
+
+CALLBACKS_WAITING = 20_000
+"""Events that ``on_event`` may be behind; as many as a session's event buffer holds by default."""
+
+_GONE = (trio.EndOfChannel, trio.BrokenResourceError, trio.ClosedResourceError)
+
+
+@attrs.frozen(kw_only=True)
+class TwilioStart:
+    """Which call it is: what Twilio's ``start`` message says."""
+
+    stream_sid: str
+    call_sid: str
+    account_sid: str
+    custom_parameters: Mapping[str, str] = attrs.field(repr=False)
+    """The ``<Parameter>`` elements inside ``<Stream>``. Anyone who knows the URL can send any."""
+
+
+@attrs.define(eq=False)
+class TwilioCall(Generic[TContext]):
+    """A call: what callbacks are given and, when it is over, what `bridge_twilio` returns."""
+
+    start: TwilioStart
+    _playout: Playout = attrs.field(repr=False)
+    _uplink: Uplink = attrs.field(repr=False)
+    _session: RealtimeSession[TContext] | None = attrs.field(default=None, init=False, repr=False)
+    ended_by: Literal["caller", "session"] | None = attrs.field(default=None, init=False)
+    """Who ended it; None while it lasts, and where an exception did."""
+    heard_ms: float = attrs.field(default=0.0, init=False)
+    """How much of the model the caller has heard."""
+    skipped_messages: int = attrs.field(default=0, init=False)
+    """Messages of Twilio that are unknown, or not of their published form."""
+
+    @property
+    def session(self) -> RealtimeSession[TContext]:
+        """Use it as any other; ``session.aclose()`` hangs up when the caller has heard the rest.
+
+        Raises:
+            RealtimeSessionClosed: the caller hung up before there was a session.
+        """
+        if self._session is None:
+            raise RealtimeSessionClosed("the call ended before it had a session")
+        return self._session
+
+    @property
+    def stale_marks(self) -> int:
+        """Marks that came back for audio thrown away by interruptions. They count for nothing."""
+        return self._playout.stale_marks
+
+    @property
+    def dropped_ms(self) -> float:
+        """Audio of the caller that was lost: the model's connection did not take it in time."""
+        return self._uplink.dropped_ms
+
+
+OnStart: TypeAlias = Callable[[TwilioCall[Any]], Awaitable[None] | None]
+OnEvent: TypeAlias = Callable[[TwilioCall[Any], RealtimeSessionEvent], Awaitable[None] | None]
+
+
+async def maybe_await(value: Any) -> Any:
+    """The result of a function of the application, which may be plain or async."""
+    return await value if inspect.isawaitable(value) else value
+
+
+@attrs.define(eq=False, kw_only=True)
+class Bridge(Generic[TContext]):
+    """The tasks of one call and what they share."""
+
+    call: TwilioCall[TContext]
+    socket: TwilioSocket
+    settings: TwilioSettings
+    tracker: RealtimePlaybackTracker
+    make_session: Callable[[TwilioStart], Awaitable[RealtimeSession[TContext]]]
+    on_start: OnStart | None
+    on_event: OnEvent | None
+    recorder: "SessionRecorder | None"
+    _scope: trio.CancelScope = attrs.field(factory=trio.CancelScope, init=False)
+    _failure: Exception | None = attrs.field(default=None, init=False)
+    _over: trio.Event = attrs.field(factory=trio.Event, init=False)
+    _spoken: trio.lowlevel.ParkingLot = attrs.field(factory=trio.lowlevel.ParkingLot, init=False)
+    """Woken when the caller has said something."""
+    _due: trio.lowlevel.ParkingLot = attrs.field(factory=trio.lowlevel.ParkingLot, init=False)
+    """Woken when something may be due sooner than it was."""
+    _heard: trio.lowlevel.ParkingLot = attrs.field(factory=trio.lowlevel.ParkingLot, init=False)
+    """Woken when there may be nothing left to hear."""
+    _news: trio.MemorySendChannel[RealtimeSessionEvent | str] = attrs.field(init=False)
+    """For the application: events, and keys as strings."""
+    _news_taken: trio.MemoryReceiveChannel[RealtimeSessionEvent | str] = attrs.field(init=False)
+    _told: trio.Event = attrs.field(factory=trio.Event, init=False)
+    """Set when the application has been told everything."""
+
+    def __attrs_post_init__(self) -> None:
+        self._news, self._news_taken = trio.open_memory_channel[RealtimeSessionEvent | str](
+            CALLBACKS_WAITING
+        )
+
+    async def run(self) -> None:
+        """Conduct the call. The first failure of any part of it is raised, as it is."""
+        with self._scope:
+            async with open_quiet_nursery() as nursery:
+                nursery.start_soon(self._guarded, self._listen)
+                await self._guarded(self._converse, nursery)
+        if self._failure is not None:
+            raise self._failure
+
+    async def _guarded(self, task: Callable[..., Awaitable[None]], *args: Any) -> None:
+        """Run a part of the call; the first failure ends the call, the others are notes on it."""
+        try:
+            await task(*args)
+        except Exception as exc:  # noqa: BLE001 - the application's code runs in there
+            if self._failure is None:
+                self._failure = exc
+                self._scope.cancel()
+            elif exc is not self._failure:
+                self._failure.add_note(f"also: {exc!r}")
+
+    async def _converse(self, nursery: trio.Nursery) -> None:
+        """Open the session, and keep it until the call is over."""
+        session = await self.make_session(self.call.start)
+        self.call._session = session
+        async with session:
+            for task in (self._pass_on, self._follow, self._speak, self._tell):
+                nursery.start_soon(self._guarded, task, session)
+            await self._over.wait()
+
+    def _ended_by(self, side: Literal["caller", "session"]) -> None:
+        if self.call.ended_by is None:
+            self.call.ended_by = side
+
+    def _hung_up(self) -> None:
+        self._ended_by("caller")
+        self._scope.cancel()
+
+    # -- from the caller -----------------------------------------------------------------
+    async def _listen(self) -> None:
+        """Read what Twilio sends, to the end of the call. Waits for nothing else."""
+        try:
+            while True:
+                message = messages.decode(await self.socket.receive())
+                if isinstance(message, messages.Stop):
+                    break
+                self._received(message)
+        except _GONE:
+            pass
+        self._hung_up()
+
+    def _received(self, message: messages.TwilioMessage | None) -> None:
+        match message:
+            case messages.Media(media=media):
+                if media.track == "inbound":
+                    self.call._uplink.put(media.payload)
+                    self._spoken.unpark()
+                    if self.recorder is not None:
+                        self.recorder.user(media.payload)
+            case messages.Mark(mark=mark):
+                for audio in self.call._playout.acknowledge(mark.name):
+                    self._was_heard(audio)
+                self._heard.unpark_all()
+            case messages.Dtmf(dtmf=dtmf):
+                self._put_news(dtmf.digit)
+            case _:
+                self.call.skipped_messages += 1
+
+    def _was_heard(self, audio: HeardAudio) -> None:
+        self.tracker.on_play_ms(audio.item_id, audio.content_index, audio.ms)
+        self.call.heard_ms += audio.ms
+        if self.recorder is not None:
+            self.recorder.heard(audio.audio)
+
+    async def _pass_on(self, session: RealtimeSession[TContext]) -> None:
+        """Pass the caller's audio to the model, as fast as its connection takes it."""
+        try:
+            while True:
+                audio = self.call._uplink.take()
+                if audio:
+                    await session.send_audio(audio)
+                else:
+                    await self._spoken.park()
+        except (RealtimeSessionClosed, RealtimeConnectionError):
+            return  # the session's own events say why it is over
+
+    # -- from the model ------------------------------------------------------------------
+    async def _follow(self, session: RealtimeSession[TContext]) -> None:
+        """Follow the session's events to their end, and let the caller hear what was said."""
+        failure: Exception | None = None
+        try:
+            async for event in session:
+                self._happened(event)
+        except EventBufferOverflow:
+            raise  # somebody has long stopped taking part
+        except Exception as exc:  # noqa: BLE001 - raised below
+            failure = exc
+        else:
+            self._ended_by("session")
+        self.call._playout.flush()
+        self._due.unpark()
+        with trio.move_on_after(self.settings.play_out_timeout):
+            while not self.call._playout.is_idle:
+                await self._heard.park()
+        self._news.close()
+        await self._told.wait()
+        if failure is not None:
+            raise failure
+        self._over.set()
+
+    def _happened(self, event: RealtimeSessionEvent) -> None:
+        match event:
+            case RealtimeAudio():
+                self.call._playout.feed(event.item_id, event.content_index, event.audio.data)
+            case RealtimeAudioEnd():
+                self.call._playout.flush()
+            case RealtimeAudioInterrupted():
+                self.call._playout.interrupt(event.item_id)
+            case _:
+                pass
+        self._due.unpark()
+        self._put_news(event)
+
+    async def _speak(self, _session: RealtimeSession[TContext]) -> None:
+        """Send audio to Twilio when it is due, and clears at once."""
+        playout = self.call._playout
+        try:
+            while True:
+                due_at = playout.due_at()
+                if due_at > trio.current_time():
+                    with trio.move_on_at(due_at):
+                        await self._due.park()
+                    continue
+                for message in playout.take(trio.current_time()):
+                    await self.socket.send(message)
+                self._heard.unpark_all()
+        except _GONE:
+            self._hung_up()
+
+    # -- to the application --------------------------------------------------------------
+    def _put_news(self, news: RealtimeSessionEvent | str) -> None:
+        if self.on_event is None and not isinstance(news, str):
+            return
+        try:
+            self._news.send_nowait(news)
+        except trio.ClosedResourceError:
+            return  # a key after the session was over
+        except trio.WouldBlock:
+            raise EventBufferOverflow(
+                f"on_event (or on_start) is more than {CALLBACKS_WAITING} events behind"
+            ) from None
+
+    async def _tell(self, session: RealtimeSession[TContext]) -> None:
+        """Call the application back, one call at a time, in order."""
+        if self.on_start is not None:
+            await maybe_await(self.on_start(self.call))
+        async for news in self._news_taken:
+            if isinstance(news, str):
+                await self._tell_key(session, news)
+            else:
+                await self._tell_event(news)
+        self._told.set()
+
+    async def _tell_event(self, event: RealtimeSessionEvent) -> None:
+        if self.on_event is not None:
+            await maybe_await(self.on_event(self.call, event))
+
+    async def _tell_key(self, session: RealtimeSession[TContext], key: str) -> None:
+        context = RunContext(session.context, session.usage)
+        info = RealtimeEventInfo(context=context)
+        await self._tell_event(RealtimeDtmfReceived(key=key, info=info))
+        if self.settings.dtmf_message is not None:
+            try:
+                await session.send_message(self.settings.dtmf_message.replace("{digit}", key))
+            except (RealtimeSessionClosed, RealtimeConnectionError):
+                return  # as for audio
