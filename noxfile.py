@@ -8,6 +8,7 @@ import os
 import re
 import shutil
 import sys
+import tempfile
 from pathlib import Path
 
 import nox
@@ -114,30 +115,29 @@ def build(session: nox.Session) -> None:
     shutil.rmtree("dist", ignore_errors=True)
     session.run("python", "-m", "build", "--outdir", "dist")
     (wheel,) = Path("dist").resolve().glob("*.whl")
-    clean = Path(session.create_tmp()).resolve() / "clean"
-    shutil.rmtree(clean, ignore_errors=True)
-    session.run(sys.executable, "-m", "venv", str(clean), external=True)
-    scripts = clean / ("Scripts" if sys.platform == "win32" else "bin")
+    with tempfile.TemporaryDirectory() as folder:
+        test_wheel(session, wheel, Path(folder).resolve())
+
+
+def test_wheel(session: nox.Session, wheel: Path, folder: Path) -> None:
+    """Install a wheel, and run it and the tests, in a folder from where no source can be seen."""
+    session.run(sys.executable, "-m", "venv", str(folder), external=True)
+    scripts = folder / ("Scripts" if sys.platform == "win32" else "bin")
+    question = Path("examples/question.wav").resolve()
+    suite = Path("tests").resolve()
 
     def run(program: str, *arguments: str) -> None:
         session.run(str(scripts / program), *arguments, external=True)
 
-    question = Path("examples/question.wav").resolve()
-    suite = Path("tests").resolve()
-    run("python", "-m", "pip", "install", "-q", f"{wheel}[talk]")
-    with session.chdir(clean):
-        # The package alone: nothing of the tests' environment is there yet.
+    def install(extras: str, *others: str) -> None:
+        run("python", "-m", "pip", "install", "-q", f"{wheel}[{extras}]", *others)
+
+    with session.chdir(folder):
+        # First the package alone: what the tests need might hide that something is missing.
+        install("talk")
         run("trio-realtime", "talk", "--wav", str(question), "--save", "answer.wav")
-        run(
-            "python",
-            "-m",
-            "pip",
-            "install",
-            "-q",
-            f"{wheel}[talk,testing]",
-            *groups("test", "wire"),
-        )
-        run("python", "-c", f"import trio_realtime as t; assert {str(clean)!r} in t.__file__")
+        install(f"{EXTRAS},fast", *groups("test", "wire"))
+        run("python", "-c", f"import trio_realtime as t; assert {str(folder)!r} in t.__file__")
         run("pytest", "-c", str(suite.parent / "pyproject.toml"), *session.posargs, str(suite))
 
 

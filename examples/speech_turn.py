@@ -28,10 +28,9 @@ async def speak(model_config: dict[str, Any], question: Path, answer: Path) -> N
     runner = RealtimeRunner(RealtimeAgent("Assistant"), config=CONFIG)
     said = bytearray()
     async with await runner.run(model_config=model_config) as session:
-        for chunk in chunks(pcm, 100):
-            await session.send_audio(chunk)
-        await session.commit_audio()
-        await session.create_response()
+        async with session.user_turn() as turn:  # its end asks for the answer
+            for chunk in chunks(pcm, 100):
+                await turn.send(chunk)
         async for event in session:
             if event.type == "audio":
                 said += event.audio.data

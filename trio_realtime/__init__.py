@@ -32,6 +32,10 @@ from .agents.handoffs import realtime_handoff as realtime_handoff
 from .agents.hooks import RealtimeAgentHooks as RealtimeAgentHooks
 from .agents.hooks import RealtimeRunHooks as RealtimeRunHooks
 from .agents.hosted_mcp import HostedMCPTool as HostedMCPTool
+from .agents.mcp import MCPServer as MCPServer
+from .agents.mcp import MCPServerStdio as MCPServerStdio
+from .agents.mcp import MCPServerStreamableHttp as MCPServerStreamableHttp
+from .agents.mcp import MCPToolError as MCPToolError
 from .agents.tool_guardrails import ToolGuardrailFunctionOutput as ToolGuardrailFunctionOutput
 from .agents.tool_guardrails import ToolInputGuardrail as ToolInputGuardrail
 from .agents.tool_guardrails import ToolInputGuardrailData as ToolInputGuardrailData

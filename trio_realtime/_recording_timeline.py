@@ -1,7 +1,7 @@
 """What a recording holds, sample by sample. Pure; `recording` tells it the time and what happened.
 
 Positions are frames of the recording (one sample of each side) since it began. The user is on the
-left, the model on the right. Times are floats of seconds of the clock that ``began`` was taken from.
+left, the model on the right. Times are floats of seconds, of the clock that ``began`` comes from.
 
 Rules
 -----

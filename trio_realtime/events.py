@@ -23,6 +23,10 @@ from .models.events import (
 )
 
 
+# Freezing doubles the price of making an object, so what is made for each frame is not frozen. It
+# is a value all the same: nothing in the library changes one.
+
+
 @attrs.frozen(kw_only=True)
 class RealtimeEventInfo:
     """What all events of a session have in common."""
@@ -98,7 +102,7 @@ class RealtimeToolApprovalRequired:
     type: ClassVar[Literal["tool_approval_required"]] = "tool_approval_required"
 
 
-@attrs.frozen(kw_only=True)
+@attrs.define(kw_only=True, unsafe_hash=True)
 class RealtimeRawModelEvent:
     """An event of the model layer, as it came."""
 
@@ -107,7 +111,7 @@ class RealtimeRawModelEvent:
     type: ClassVar[Literal["raw_model_event"]] = "raw_model_event"
 
 
-@attrs.frozen(kw_only=True)
+@attrs.define(kw_only=True, unsafe_hash=True)
 class RealtimeAudio:
     """Audio to play, in order."""
 
@@ -247,7 +251,7 @@ class RealtimeUserTranscriptFailed:
     type: ClassVar[Literal["user_transcript_failed"]] = "user_transcript_failed"
 
 
-@attrs.frozen(kw_only=True)
+@attrs.define(kw_only=True, unsafe_hash=True)
 class RealtimeTranscriptDelta:
     """A piece of what the model says (``spoken``) or writes."""
 

@@ -1,8 +1,8 @@
 """`SessionRecorder`: both sides of a conversation in a stereo WAV file, as they were heard.
 
 For applications. What is where is decided in `_recording_timeline`, the bytes are written in
-`_recording_file`; here is the task between the two. Feeding never waits: what the disk does not take
-in time is left out, with silence in its place, and counted.
+`_recording_file`; here is the task between the two. Feeding never waits: what the disk does not
+take in time is left out, with silence in its place, and counted.
 """
 
 import os
@@ -10,7 +10,7 @@ from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from functools import partial
 from types import TracebackType
-from typing import Final
+from typing import Final, Self
 
 import attrs
 import trio
@@ -115,7 +115,7 @@ class SessionRecorder:
         self.dropped_ms += sum(slab.end - slab.start for slab in slabs) / self.rate * 1000
 
     # -- writing -------------------------------------------------------------------------
-    async def __aenter__(self) -> "SessionRecorder":
+    async def __aenter__(self) -> Self:
         """Make the file. Raises OSError as the file system does."""
         manager = self._opened()
         await manager.__aenter__()

@@ -1,6 +1,6 @@
 """A call between the stand-in for Twilio and a session with the simulator, all in memory."""
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -16,7 +16,7 @@ from trio_realtime.telephony.twilio import TwilioCall, bridge_twilio
 from trio_realtime.testing.simulator import RealtimeSimulator
 
 SERVER_VAD = {"turn_detection": {"type": "server_vad", "interrupt_response": True}}
-"""The simulator hears speech by its energy, 500 ms after it ended."""
+"""The simulator hears speech by its energy, and its end after 500 ms of silence."""
 
 
 def speech(ms: int) -> bytes:
@@ -31,9 +31,21 @@ class Line:
 
     stage: Stage
     caller: StandInCall
-    nursery: trio.Nursery
     result: TwilioCall[Any] | None = None
+    failure: BaseException | None = None
     over: trio.Event = attrs.field(factory=trio.Event)
+    """Set when the bridge has returned."""
+
+    @property
+    def call(self) -> TwilioCall[Any]:
+        """What the bridge returned."""
+        assert self.result is not None
+        return self.result
+
+    @property
+    def heard_ms(self) -> float:
+        """What the caller has heard."""
+        return len(self.caller.heard) / 8
 
     def truncations(self) -> list[int]:
         """Where the server was told that items were cut, in ms."""
@@ -47,28 +59,59 @@ async def phone_call(
     *,
     agent: RealtimeAgent[Any] | None = None,
     config: Mapping[str, Any] | None = None,
-    near: TwilioSocket | None = None,
     sockets: tuple[TwilioSocket, TwilioSocket] | None = None,
     parameters: Mapping[str, str] | None = None,
     reach: Mapping[str, Any] = REACH,
     **options: Any,
-) -> AsyncIterator[Line]:
-    """A call; the end of the block waits until the bridge has returned, and raises what it does."""
-    far, mine = sockets or memory_sockets()
+) -> AsyncGenerator[Line]:
+    """A call. When the block has ended, and the caller has hung up, the bridge has 10 s to return;
+    what it raised is raised."""
+    far, near = sockets or memory_sockets()
     run_config = {"model_settings": SERVER_VAD, **(config or {})}
-    async with stage(simulator) as st:
+    async with stage(simulator) as st, trio.open_nursery() as nursery:
         runner = st.runner(agent, run_config)
-        async with trio.open_nursery(strict_exception_groups=False) as nursery:
-            async with stand_in_call(far, custom_parameters=parameters) as caller:
-                line = Line(st, caller, nursery)
+        async with stand_in_call(far, custom_parameters=parameters) as caller:
+            line = Line(st, caller)
 
-                async def serve() -> None:
-                    try:
-                        line.result = await bridge_twilio(
-                            near or mine, runner, model_config=reach, **options
-                        )
-                    finally:
-                        line.over.set()
+            async def serve() -> None:
+                try:
+                    line.result = await bridge_twilio(near, runner, model_config=reach, **options)
+                except Exception as failure:
+                    line.failure = failure
+                line.over.set()
 
-                nursery.start_soon(serve)
-                yield line
+            nursery.start_soon(serve)
+            yield line
+        with trio.fail_after(10):
+            await line.over.wait()
+        nursery.cancel_scope.cancel()
+    if line.failure is not None:
+        raise line.failure
+
+
+@attrs.define(eq=False)
+class _Delayed:
+    _to_peer: "trio.MemorySendChannel[tuple[float, str]]"
+    _from_peer: "trio.MemoryReceiveChannel[tuple[float, str]]"
+    _delay: float
+    """Seconds that every message is under way."""
+
+    async def receive(self) -> str:
+        arrives, message = await self._from_peer.receive()
+        await trio.sleep_until(arrives)
+        return message
+
+    async def send(self, message: str) -> None:
+        await self._to_peer.send((trio.current_time() + self._delay, message))
+
+    async def aclose(self) -> None:
+        self._to_peer.close()
+        self._from_peer.close()
+        await trio.lowlevel.checkpoint()
+
+
+def distant_sockets(delay: float) -> tuple[TwilioSocket, TwilioSocket]:
+    """Two ends of a WebSocket over a network that takes its time."""
+    near_send, far_receive = trio.open_memory_channel[tuple[float, str]](1000)
+    far_send, near_receive = trio.open_memory_channel[tuple[float, str]](1000)
+    return _Delayed(near_send, near_receive, delay), _Delayed(far_send, far_receive, delay)

@@ -21,6 +21,7 @@ from .guardrails import InputGuardrail, OutputGuardrail
 from .handoffs import Handoff, realtime_handoff
 from .hooks import RealtimeAgentHooks
 from .hosted_mcp import HostedMCPTool
+from .mcp import MCPServer
 from .tools import FunctionTool
 
 Prompt: TypeAlias = Mapping[str, Any]
@@ -69,7 +70,7 @@ class RealtimeAgent(Generic[TContext]):
         factory=list[InputGuardrail[TContext]], repr=False
     )
     hooks: RealtimeAgentHooks[TContext] | None = attrs.field(default=None, repr=False)
-    mcp_servers: list[Any] = attrs.field(factory=list[Any], repr=False)
+    mcp_servers: list[MCPServer] = attrs.field(factory=list[Any], repr=False)
     """MCP servers that this process talks to; their tools are added to ``tools``."""
     mcp_config: Mapping[str, Any] = attrs.field(factory=dict[str, Any], repr=False)
 
@@ -103,7 +104,7 @@ class RealtimeAgent(Generic[TContext]):
             ("handoffs", (RealtimeAgent, Handoff), "a RealtimeAgent or a Handoff"),
             ("output_guardrails", (OutputGuardrail,), "an OutputGuardrail"),
             ("input_guardrails", (InputGuardrail,), "an InputGuardrail"),
-            ("mcp_servers", (object,), "an MCP server"),
+            ("mcp_servers", (MCPServer,), "an MCPServer"),
         )
         for name, types, expected in lists:
             setattr(self, name, check_list(f"{what}: {name}", getattr(self, name), types, expected))

@@ -15,6 +15,10 @@ from ..items import RealtimeItem
 ResponseStatus: TypeAlias = Literal["completed", "cancelled", "failed", "incomplete"]
 
 
+# Freezing doubles the price of making an object, so what is made for each frame is not frozen. It
+# is a value all the same: nothing in the library changes one.
+
+
 class RealtimeModelRawServerEvent:
     """A server event as it came, decoded only when looked at.
 
@@ -82,7 +86,7 @@ class RealtimeModelToolCallEvent:
     type: ClassVar[Literal["function_call"]] = "function_call"
 
 
-@attrs.frozen(kw_only=True)
+@attrs.define(kw_only=True, unsafe_hash=True)
 class RealtimeModelAudioEvent:
     """Audio from the model, in the session's output format (PCM16 mono 24 kHz little-endian,
     unless set otherwise)."""
@@ -116,7 +120,7 @@ class RealtimeModelAudioDoneEvent:
     type: ClassVar[Literal["audio_done"]] = "audio_done"
 
 
-@attrs.frozen(kw_only=True)
+@attrs.define(kw_only=True, unsafe_hash=True)
 class RealtimeModelTranscriptDeltaEvent:
     """A piece of the transcript of what the model says."""
 
@@ -127,7 +131,7 @@ class RealtimeModelTranscriptDeltaEvent:
     type: ClassVar[Literal["transcript_delta"]] = "transcript_delta"
 
 
-@attrs.frozen(kw_only=True)
+@attrs.define(kw_only=True, unsafe_hash=True)
 class RealtimeModelOutputTextDeltaEvent:
     """A piece of the text the model writes."""
 

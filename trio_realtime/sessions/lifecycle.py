@@ -25,8 +25,12 @@ from ..config import (
 )
 from ..context import RunContext, TContext
 from ..errors import RealtimeSessionClosed, UserError
-from ..events import RealtimeHistoryUpdated
-from ..models.inputs import RealtimeModelCreateResponse, RealtimeModelSendAudio
+from ..events import RealtimeError, RealtimeEventInfo, RealtimeHistoryUpdated
+from ..models.inputs import (
+    RealtimeModelCreateResponse,
+    RealtimeModelSendAudio,
+    RealtimeModelSendSessionUpdate,
+)
 from ..models.interface import RealtimeConnection, RealtimeModel
 from .bound_agent import BoundAgent, bind_agent
 from .core import SessionCore
@@ -34,6 +38,7 @@ from .event_buffer import EventBuffer
 from .hook_calls import HookCalls
 from .idle import IdleWatch
 from .input_checks import InputChecks
+from .mcp_tools import MCPTools
 from .ordered_items import HistoryView
 from .output_checks import OutputChecks
 from .receive import Receiver
@@ -65,6 +70,7 @@ class SessionLifecycle(Generic[TContext]):
     _model_config: RealtimeModelConfig = attrs.field(alias="model_config")
     _context: RunContext[TContext] = attrs.field(alias="context")
     _events: EventBuffer = attrs.field(init=False)
+    _mcp: MCPTools = attrs.field(init=False)
     _parts: Parts | None = attrs.field(default=None, init=False)
     _early_audio: deque[RealtimeModelSendAudio] = attrs.field(factory=deque, init=False)
     _ready: trio.Event = attrs.field(factory=trio.Event, init=False)
@@ -130,13 +136,9 @@ class SessionLifecycle(Generic[TContext]):
             raise UserError("a session runs once; get another from runner.run()")
         self._started = True
         try:
-            bound = await self._bind(self._agent, initial=self._model_config.initial_model_settings)
-            config = attrs.evolve(self._model_config, initial_model_settings=bound.settings)
-            async with self._model.connect(config) as connection, open_quiet_nursery() as nursery:
-                self._parts = self._start_tasks(nursery, connection, bound)
-                await self._send_early_audio(connection)
-                task_status.started(self)
-                await self._over.wait()
+            async with open_quiet_nursery() as servers:  # outlives the tool calls, which need them
+                self._mcp = MCPTools(servers, self._tell_error)
+                await self._talk(task_status)
         finally:
             self._over.set()
             self._ready.set()
@@ -144,6 +146,30 @@ class SessionLifecycle(Generic[TContext]):
             if self._parts is not None:
                 self._parts.responses.close(self._failure)
             self._closed.set()
+
+    async def _talk(self, task_status: trio.TaskStatus[Self]) -> None:
+        bound = await self._bind(self._agent, initial=self._model_config.initial_model_settings)
+        config = attrs.evolve(self._model_config, initial_model_settings=bound.settings)
+        async with self._model.connect(config) as connection, open_quiet_nursery() as nursery:
+            self._parts = self._start_tasks(nursery, connection, bound)
+            await self._send_early_audio(connection)
+            task_status.started(self)
+            await self._over.wait()
+
+    def _tell_error(self, error: Exception) -> None:
+        """As `SessionCore.tell_error`, also while there is no core yet."""
+        self._events.put(RealtimeError(error=error, info=RealtimeEventInfo(context=self._context)))
+
+    async def _renew_tools(self) -> None:
+        """Tools of an MCP server changed: the model is told what the agent has now."""
+        core = self._open().core
+        bound = core.bound
+        renewed = await self._mcp.renewed(bound, self._context)
+        if core.bound is bound:  # else another agent took over meanwhile, with the tools of now
+            core.bound = renewed
+            await core.connection.send(
+                RealtimeModelSendSessionUpdate(session_settings=renewed.settings)
+            )
 
     def _start_tasks(
         self, nursery: trio.Nursery, connection: RealtimeConnection, bound: BoundAgent
@@ -167,6 +193,7 @@ class SessionLifecycle(Generic[TContext]):
             nursery.start_soon(self._guarded, task)
         if idle is not None:
             nursery.start_soon(self._guarded, idle.run)
+        nursery.start_soon(self._mcp.run, self._renew_tools)
         nursery.start_soon(self._receive, receiver, tools)
         core.events.put(RealtimeHistoryUpdated(history=HistoryView(), info=core.info))
         self._events.on_audio_taken = receiver.audio_taken
@@ -252,8 +279,14 @@ class SessionLifecycle(Generic[TContext]):
         base: RealtimeSessionModelSettings | None = None,
         initial: RealtimeSessionModelSettings | None = None,
     ) -> BoundAgent:
+        await self._mcp.start(agent.mcp_servers)
         return await bind_agent(
-            agent, self._context, run=self._config, base=base, initial=initial
+            agent,
+            self._context,
+            run=self._config,
+            base=base,
+            initial=initial,
+            more_tools=await self._mcp.tools(agent, self._context),
         )
 
     async def _bind_later(self, agent: RealtimeAgent[Any]) -> BoundAgent:

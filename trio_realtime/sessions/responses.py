@@ -22,12 +22,16 @@ RESPONSE_KEY: Final = "trio_realtime_response"
 SHORTEST_WAIT: Final = 0.02
 """Seconds between two looks at a playback that does not get on: one frame of telephony."""
 
+LONGEST_WAIT: Final = 0.1
+"""Seconds in which an interruption is noticed; much less than a person would."""
+
 
 @attrs.define(eq=False)
 class RealtimeResponse:
     """One response that was asked for. Any task may wait for it, and waiting can be cancelled."""
 
     _core: SessionCore
+    _session_over: trio.Event
     response_id: str | None = None
     """The server's id; ``None`` until it began."""
     output: tuple[RealtimeItem, ...] = ()
@@ -52,12 +56,15 @@ class RealtimeResponse:
         """Wait until the user has heard it to its end, or will not, because it was interrupted.
 
         By the clock, audio is heard in real time from when the application took it; a playback
-        tracker of the application knows better. Raises as `wait_done`.
+        tracker of the application knows better. Raises as `wait_done`, and when the session ends
+        while there is something left to hear.
         """
         done = await self.wait_done()
         connection = self._core.connection
         while (ms := connection.audio_remaining_ms(self.response_id or "")) > 0:
-            await trio.sleep(max(ms / 1000, SHORTEST_WAIT))
+            with trio.move_on_after(min(max(ms / 1000, SHORTEST_WAIT), LONGEST_WAIT)):
+                await self._session_over.wait()
+                raise RealtimeSessionClosed("the session ended before it was heard")
         return done
 
     @property
@@ -92,14 +99,19 @@ class Responses:
     _core: SessionCore
     _asked: dict[str, RealtimeResponse] = attrs.field(factory=dict)
     _active: dict[str, RealtimeResponse] = attrs.field(factory=dict)
+    _over: trio.Event = attrs.field(factory=trio.Event)
     _count: int = 0
 
     def ask(self) -> tuple[str, RealtimeResponse]:
         """A new response, and the value of `RESPONSE_KEY` to ask for it with."""
         self._count += 1
         key = f"response_{self._count}"
-        self._asked[key] = response = RealtimeResponse(self._core)
+        self._asked[key] = response = RealtimeResponse(self._core, self._over)
         return key, response
+
+    def forget(self, key: str) -> None:
+        """The request with this key was not sent after all."""
+        self._asked.pop(key, None)
 
     def started(self, event: model.RealtimeModelTurnStartedEvent) -> None:
         """A response began."""
@@ -130,3 +142,4 @@ class Responses:
             response.fail(failure)
         self._asked.clear()
         self._active.clear()
+        self._over.set()

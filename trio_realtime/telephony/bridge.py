@@ -1,14 +1,15 @@
 """One call: the tasks between Twilio's WebSocket and the session. `bridge_twilio` runs it.
 
 One nursery per call holds five tasks: one reads from Twilio and never waits for anything else; one
-passes the caller's audio to the model; one follows the session's events; one sends to Twilio, at the
-pace of speech; and one calls the application back. When either side hangs up, all of them end, and
-with them the session. What they decide by is pure and in the modules beside this one.
+passes the caller's audio to the model; one follows the session's events; one sends to Twilio, at
+the pace of speech; and one calls the application back. When either side hangs up, all of them end,
+and with them the session. What they decide by is pure and in the modules beside this one.
 """
 
 import inspect
+import math
 from collections.abc import Awaitable, Callable, Mapping
-from typing import TYPE_CHECKING, Any, Generic, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, Generic, Literal, TypeAlias
 
 import attrs
 import trio
@@ -27,7 +28,7 @@ from ..events import (
 from ..models.playback_tracker import RealtimePlaybackTracker
 from ..sessions.session import RealtimeSession
 from . import messages
-from .playout import HeardAudio, Playout
+from .playout import BYTES_PER_MS, HeardAudio, Playout
 from .settings import TwilioSettings
 from .sockets import TwilioSocket
 from .uplink import Uplink
@@ -35,10 +36,14 @@ from .uplink import Uplink
 if TYPE_CHECKING:
     from ..recording import SessionRecorder
 
-CALLBACKS_WAITING = 20_000
+UPLINK_MS: Final = 5_000
+"""Audio of the caller that may wait for a slow connection to the model. Later than that it would
+answer what nobody is talking about any more."""
+
+CALLBACKS_WAITING: Final = 20_000
 """Events that ``on_event`` may be behind; as many as a session's event buffer holds by default."""
 
-_GONE = (trio.EndOfChannel, trio.BrokenResourceError, trio.ClosedResourceError)
+_GONE: Final = (trio.EndOfChannel, trio.BrokenResourceError, trio.ClosedResourceError)
 
 
 @attrs.frozen(kw_only=True)
@@ -102,7 +107,7 @@ async def maybe_await(value: Any) -> Any:
 class Bridge(Generic[TContext]):
     """The tasks of one call and what they share."""
 
-    call: TwilioCall[TContext]
+    start: TwilioStart
     socket: TwilioSocket
     settings: TwilioSettings
     tracker: RealtimePlaybackTracker
@@ -110,9 +115,14 @@ class Bridge(Generic[TContext]):
     on_start: OnStart | None
     on_event: OnEvent | None
     recorder: "SessionRecorder | None"
+    call: TwilioCall[TContext] = attrs.field(init=False)
+    _playout: Playout = attrs.field(init=False)
+    _uplink: Uplink = attrs.field(factory=lambda: Uplink(UPLINK_MS), init=False)
     _scope: trio.CancelScope = attrs.field(factory=trio.CancelScope, init=False)
     _failure: Exception | None = attrs.field(default=None, init=False)
     _over: trio.Event = attrs.field(factory=trio.Event, init=False)
+    _line_began: float = attrs.field(default=math.inf, init=False)
+    """By Trio's clock, the moment Twilio's timestamps count from."""
     _spoken: trio.lowlevel.ParkingLot = attrs.field(factory=trio.lowlevel.ParkingLot, init=False)
     """Woken when the caller has said something."""
     _due: trio.lowlevel.ParkingLot = attrs.field(factory=trio.lowlevel.ParkingLot, init=False)
@@ -126,6 +136,12 @@ class Bridge(Generic[TContext]):
     """Set when the application has been told everything."""
 
     def __attrs_post_init__(self) -> None:
+        self._playout = Playout(
+            stream_sid=self.start.stream_sid,
+            lead_ms=self.settings.lead_ms,
+            mark_every_ms=self.settings.mark_every_ms,
+        )
+        self.call = TwilioCall(self.start, self._playout, self._uplink)
         self._news, self._news_taken = trio.open_memory_channel[RealtimeSessionEvent | str](
             CALLBACKS_WAITING
         )
@@ -152,8 +168,8 @@ class Bridge(Generic[TContext]):
 
     async def _converse(self, nursery: trio.Nursery) -> None:
         """Open the session, and keep it until the call is over."""
-        session = await self.make_session(self.call.start)
-        self.call._session = session
+        session = await self.make_session(self.start)
+        self.call._session = session  # pyright: ignore[reportPrivateUsage] - the call is made here
         async with session:
             for task in (self._pass_on, self._follow, self._speak, self._tell):
                 nursery.start_soon(self._guarded, task, session)
@@ -184,18 +200,29 @@ class Bridge(Generic[TContext]):
         match message:
             case messages.Media(media=media):
                 if media.track == "inbound":
-                    self.call._uplink.put(media.payload)
+                    self._uplink.put(media.payload)
                     self._spoken.unpark()
-                    if self.recorder is not None:
-                        self.recorder.user(media.payload)
+                    self._record(media)
             case messages.Mark(mark=mark):
-                for audio in self.call._playout.acknowledge(mark.name):
+                for audio in self._playout.acknowledge(mark.name):
                     self._was_heard(audio)
                 self._heard.unpark_all()
             case messages.Dtmf(dtmf=dtmf):
                 self._put_news(dtmf.digit)
             case _:
                 self.call.skipped_messages += 1
+
+    def _record(self, media: messages.MediaBody) -> None:
+        """Record what the caller said where Twilio's own clock says it was, free of jitter."""
+        if self.recorder is None:
+            return
+        if not media.timestamp.isdecimal():
+            self.recorder.user(media.payload)
+            return
+        began = trio.current_time() - len(media.payload) / BYTES_PER_MS / 1000
+        # The message that was under way for the shortest time says when Twilio's clock began.
+        self._line_began = min(self._line_began, began - int(media.timestamp) / 1000)
+        self.recorder.user(media.payload, at=self._line_began + int(media.timestamp) / 1000)
 
     def _was_heard(self, audio: HeardAudio) -> None:
         self.tracker.on_play_ms(audio.item_id, audio.content_index, audio.ms)
@@ -207,7 +234,7 @@ class Bridge(Generic[TContext]):
         """Pass the caller's audio to the model, as fast as its connection takes it."""
         try:
             while True:
-                audio = self.call._uplink.take()
+                audio = self._uplink.take()
                 if audio:
                     await session.send_audio(audio)
                 else:
@@ -228,10 +255,10 @@ class Bridge(Generic[TContext]):
             failure = exc
         else:
             self._ended_by("session")
-        self.call._playout.flush()
+        self._playout.flush()
         self._due.unpark()
         with trio.move_on_after(self.settings.play_out_timeout):
-            while not self.call._playout.is_idle:
+            while not self._playout.is_idle:
                 await self._heard.park()
         self._news.close()
         await self._told.wait()
@@ -242,11 +269,11 @@ class Bridge(Generic[TContext]):
     def _happened(self, event: RealtimeSessionEvent) -> None:
         match event:
             case RealtimeAudio():
-                self.call._playout.feed(event.item_id, event.content_index, event.audio.data)
+                self._playout.feed(event.item_id, event.content_index, event.audio.data)
             case RealtimeAudioEnd():
-                self.call._playout.flush()
+                self._playout.flush()
             case RealtimeAudioInterrupted():
-                self.call._playout.interrupt(event.item_id)
+                self._playout.interrupt(event.item_id)
             case _:
                 pass
         self._due.unpark()
@@ -254,15 +281,14 @@ class Bridge(Generic[TContext]):
 
     async def _speak(self, _session: RealtimeSession[TContext]) -> None:
         """Send audio to Twilio when it is due, and clears at once."""
-        playout = self.call._playout
         try:
             while True:
-                due_at = playout.due_at()
+                due_at = self._playout.due_at()
                 if due_at > trio.current_time():
                     with trio.move_on_at(due_at):
                         await self._due.park()
                     continue
-                for message in playout.take(trio.current_time()):
+                for message in self._playout.take(trio.current_time()):
                     await self.socket.send(message)
                 self._heard.unpark_all()
         except _GONE:

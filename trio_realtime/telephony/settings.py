@@ -1,7 +1,8 @@
 """`TwilioSettings`, and the settings a telephone call insists on in the session it opens.
 
-Used by ``twilio``. The audio passes through as it is, so both sides of the session have to be µ-law;
-and how much the caller has heard is known from Twilio's marks, so the playback tracker is the call's.
+Used by ``twilio``. The audio passes through as it is, so both sides of the session have to be
+µ-law; and how much the caller has heard is known from Twilio's marks, so the playback tracker is
+the call's.
 """
 
 # pyright: reportPrivateUsage=false

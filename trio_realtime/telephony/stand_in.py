@@ -2,9 +2,9 @@
 
 It speaks Twilio's published message formats over any WebSocket, or over `memory_sockets` without a
 network, and keeps time by Trio's clock, so that tests run under a virtual one. What it models: the
-line, which carries 20 ms of audio every 20 ms, silence included; the play-out buffer, which plays in
-real time, returns each mark when all before it has been played, and on ``clear`` drops its audio and
-returns its marks at once.
+line, which carries 20 ms of audio every 20 ms, silence included; the play-out buffer, which plays
+in real time, returns each mark when all before it has been played, and on ``clear`` drops its audio
+and returns its marks at once.
 """
 
 import contextlib
@@ -144,7 +144,7 @@ class StandInCall:
             media = {
                 "track": "inbound",
                 "chunk": str(chunk),
-                "timestamp": str(chunk * FRAME_MS),
+                "timestamp": str((chunk - 1) * FRAME_MS),
                 "payload": frame + _SILENCE[len(frame) :],
             }
             self._post("media", media=media)

@@ -7,7 +7,7 @@ directions as it is, µ-law at 8 kHz. This is what applications import; the task
 """
 
 from collections.abc import Awaitable, Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import trio
 
@@ -20,24 +20,25 @@ from ..models.playback_tracker import RealtimePlaybackTracker
 from ..sessions.runner import RealtimeRunner
 from ..sessions.session import RealtimeSession
 from . import messages
-from .bridge import Bridge, OnEvent, OnStart, maybe_await
-from .bridge import TwilioCall as TwilioCall
-from .bridge import TwilioStart as TwilioStart
-from .playout import Playout
-from .settings import TwilioSettings as TwilioSettings
-from .settings import phone_config
-from .sockets import TwilioSocket as TwilioSocket
-from .sockets import as_twilio_socket as as_twilio_socket
-from .uplink import Uplink
+from .bridge import Bridge, OnEvent, OnStart, TwilioCall, TwilioStart, maybe_await
+from .settings import TwilioSettings, phone_config
+from .sockets import TwilioSocket, as_twilio_socket
 
 if TYPE_CHECKING:
     from ..recording import SessionRecorder
 
-UPLINK_MS = 5_000
-"""Audio of the caller that may wait for a slow connection to the model. Later than that it would
-answer what nobody is talking about any more."""
+__all__ = [
+    "OnEvent",
+    "OnStart",
+    "TwilioCall",
+    "TwilioSettings",
+    "TwilioSocket",
+    "TwilioStart",
+    "as_twilio_socket",
+    "bridge_twilio",
+]
 
-_GONE = (trio.EndOfChannel, trio.BrokenResourceError, trio.ClosedResourceError)
+_GONE: Final = (trio.EndOfChannel, trio.BrokenResourceError, trio.ClosedResourceError)
 
 
 async def bridge_twilio(
@@ -92,11 +93,11 @@ async def bridge_twilio(
         return await runner.run(context=own, model_config=config)
 
     try:
-        start = await _receive_start(socket, chosen.start_timeout)
+        start = await _receive_start(socket, chosen)
         if start is None:
             return None
         bridge = Bridge(
-            call=TwilioCall(start, _playout(start, chosen), Uplink(UPLINK_MS)),
+            start=start,
             socket=socket,
             settings=chosen,
             tracker=tracker,
@@ -112,9 +113,9 @@ async def bridge_twilio(
             await socket.aclose()
 
 
-async def _receive_start(socket: TwilioSocket, timeout: float) -> TwilioStart | None:
+async def _receive_start(socket: TwilioSocket, settings: TwilioSettings) -> TwilioStart | None:
     """Wait for a call to begin; None when the other side closes before."""
-    with trio.move_on_after(timeout):
+    with trio.move_on_after(settings.start_timeout):
         while True:
             try:
                 message = messages.decode(await socket.receive())
@@ -124,7 +125,9 @@ async def _receive_start(socket: TwilioSocket, timeout: float) -> TwilioStart | 
                 return None
             if isinstance(message, messages.Start):
                 return _checked(message.start)
-    raise RealtimeProtocolError(f"no call began on this WebSocket within {timeout:g} s")
+    raise RealtimeProtocolError(
+        f"no call began on this WebSocket within {settings.start_timeout:g} s"
+    )
 
 
 def _checked(start: messages.StartBody) -> TwilioStart:
@@ -136,12 +139,4 @@ def _checked(start: messages.StartBody) -> TwilioStart:
         call_sid=start.call_sid,
         account_sid=start.account_sid,
         custom_parameters=start.custom_parameters,
-    )
-
-
-def _playout(start: TwilioStart, settings: TwilioSettings) -> Playout:
-    return Playout(
-        stream_sid=start.stream_sid,
-        lead_ms=settings.lead_ms,
-        mark_every_ms=settings.mark_every_ms,
     )

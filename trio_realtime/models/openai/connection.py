@@ -7,6 +7,7 @@ cancel, a truncation, the next ``response.create``) therefore never wait for a r
 never waits for a write.
 """
 
+import math
 from collections import deque
 from collections.abc import AsyncIterator
 
@@ -43,6 +44,10 @@ class OpenAIRealtimeConnection(RealtimeConnection):
         factory=lambda: trio.CancelScope(shield=True), init=False
     )
     _written: trio.Event = attrs.field(factory=trio.Event, init=False)
+    _idle: bool = attrs.field(default=False, init=False)
+    """Whether the writer waits and has not been woken."""
+    _armed: float | None = attrs.field(default=None, init=False)
+    """The time limit that the waiting writer keeps."""
     _closing: bool = attrs.field(default=False, init=False)
     _failure: RealtimeConnectionError | None = attrs.field(default=None, init=False)
 
@@ -50,13 +55,14 @@ class OpenAIRealtimeConnection(RealtimeConnection):
     async def send(self, input: RealtimeModelInput) -> None:
         """See `RealtimeConnection.send`."""
         await trio.lowlevel.checkpoint_if_cancelled()
-        while self._protocol.pending_bytes > HIGH_WATER and not self._closing:
+        protocol = self._protocol
+        while protocol.pending_bytes > HIGH_WATER and not self._closing:
             await self._room.park()
         if self._closing:
             raise RealtimeSessionClosed("the connection is closed") from self._failure
         news = len(self._ready)
-        self._protocol.send(input, trio.current_time(), self._ready)
-        self._writer.unpark()
+        protocol.send(input, trio.current_time(), self._ready)
+        self._wake_writer()
         if len(self._ready) > news:
             self._wake_reader()
 
@@ -95,8 +101,7 @@ class OpenAIRealtimeConnection(RealtimeConnection):
         now = trio.current_time()
         for frame in frames:
             protocol.receive(frame, now, self._ready)
-        if protocol.pending_bytes:
-            self._writer.unpark()
+        self._wake_writer()
 
     # -- the writer --------------------------------------------------------------
     async def write(self) -> None:
@@ -109,7 +114,8 @@ class OpenAIRealtimeConnection(RealtimeConnection):
             try:
                 while await self._wait_for_work():
                     await self._transport.send(self._protocol.data_to_send())
-                    self._room.unpark_all()
+                    if self._room:
+                        self._room.unpark_all()
             except RealtimeConnectionError as exc:
                 # A clean close may be noticed here first; the reader then ends without an error.
                 if not (isinstance(exc, RealtimeConnectionClosed) and exc.code in {1000, 1001}):
@@ -125,16 +131,22 @@ class OpenAIRealtimeConnection(RealtimeConnection):
         while not protocol.pending_bytes:
             if self._closing:
                 return False
-            deadline = protocol.deadline
-            if deadline is None:
+            self._armed = deadline = protocol.deadline
+            self._idle = True
+            with trio.CancelScope(deadline=math.inf if deadline is None else deadline) as scope:
                 await self._writer.park()
-                continue
-            with trio.move_on_at(deadline) as scope:
-                await self._writer.park()
+            self._idle = False
             if scope.cancelled_caught:
                 protocol.expire(trio.current_time(), self._ready)
                 self._wake_reader()
         return True
+
+    def _wake_writer(self) -> None:
+        """If it waits, and there is something to write or another time limit to keep."""
+        protocol = self._protocol
+        if self._idle and (protocol.pending_bytes or protocol.deadline != self._armed):
+            self._idle = False
+            self._writer.unpark()
 
     def _wake_reader(self) -> None:
         """There are events that no frame will bring."""
@@ -172,6 +184,7 @@ class OpenAIRealtimeConnection(RealtimeConnection):
         self._failure = self._failure or failure
         self._closing = True
         self._room.unpark_all()
+        self._idle = False
         self._writer.unpark_all()
 
     async def flush(self) -> None:

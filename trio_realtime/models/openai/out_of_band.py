@@ -24,13 +24,14 @@ MAX_METADATA: Final = 16
 class OutOfBand:
     """The responses of one connection that are beside its conversation."""
 
-    _active: set[str] = attrs.field(factory=set[str])
+    active: set[str] = attrs.field(factory=set[str])
+    """The ids of those that have begun and are not over."""
     _unkeyed: dict[str, None] = attrs.field(factory=dict[str, None])
     """Event ids of creates that carry no key and have not begun, in order."""
 
     def __contains__(self, response_id: object) -> bool:
         """Whether this response is beside the conversation, and not over."""
-        return response_id in self._active
+        return response_id in self.active
 
     def request(self, params: Mapping[str, Any] | None, event_id: str) -> dict[str, Any]:
         """The ``response`` object to ask for one with, from that of the caller."""
@@ -59,14 +60,14 @@ class OutOfBand:
             del self._unkeyed[next(iter(self._unkeyed))]
         else:
             return False
-        self._active.add(response.id or "")
+        self.active.add(response.id or "")
         return True
 
     def ended(self, response_id: str | None) -> bool:
         """Whether the response that ends was beside the conversation."""
-        if (response_id or "") not in self._active:
+        if (response_id or "") not in self.active:
             return False
-        self._active.discard(response_id or "")
+        self.active.discard(response_id or "")
         return True
 
 

@@ -178,7 +178,7 @@ class RealtimeProtocol:
             self._outgoing.act(self._turns.done(response.id, now=now), out)
 
     def _audio_delta(self, event: wire.ResponseOutputAudioDelta, now: float, out: Events) -> None:
-        out_of_band = event.response_id in self._out_of_band
+        out_of_band = event.response_id in self._out_of_band.active
         if self._audio.received(event, now, out_of_band=out_of_band):
             out.append(
                 model.RealtimeModelAudioEvent(
@@ -208,17 +208,32 @@ class RealtimeProtocol:
         _now: float,
         out: Events,
     ) -> None:
-        if event.response_id not in self._out_of_band:
+        if event.response_id not in self._out_of_band.active:
             out.extend(TRANSLATIONS[type(event)](event))
 
-    def _delta(
-        self,
-        event: wire.ResponseOutputAudioTranscriptDelta | wire.ResponseOutputTextDelta,
-        _now: float,
-        out: Events,
+    def _transcript_delta(
+        self, event: wire.ResponseOutputAudioTranscriptDelta, _now: float, out: Events
     ) -> None:
-        if event.response_id not in self._out_of_band:
-            out.extend(TRANSLATIONS[type(event)](event))
+        if event.response_id not in self._out_of_band.active:
+            out.append(
+                model.RealtimeModelTranscriptDeltaEvent(
+                    item_id=event.item_id,
+                    delta=event.delta,
+                    response_id=event.response_id,
+                    content_index=event.content_index,
+                )
+            )
+
+    def _text_delta(self, event: wire.ResponseOutputTextDelta, _now: float, out: Events) -> None:
+        if event.response_id not in self._out_of_band.active:
+            out.append(
+                model.RealtimeModelOutputTextDeltaEvent(
+                    item_id=event.item_id,
+                    delta=event.delta,
+                    response_id=event.response_id,
+                    content_index=event.content_index,
+                )
+            )
 
     # Conversation
 
@@ -256,8 +271,8 @@ class RealtimeProtocol:
         dict[type[Any], Callable[["RealtimeProtocol", Any, float, Events], None]]
     ] = {
         wire.ResponseOutputAudioDelta: _audio_delta,
-        wire.ResponseOutputAudioTranscriptDelta: _delta,
-        wire.ResponseOutputTextDelta: _delta,
+        wire.ResponseOutputAudioTranscriptDelta: _transcript_delta,
+        wire.ResponseOutputTextDelta: _text_delta,
         wire.ResponseOutputAudioDone: _audio_done,
         wire.ResponseOutputItemAdded: _output_item,
         wire.ResponseOutputItemDone: _output_item,

@@ -103,30 +103,6 @@ def _mentioned(event: wire.ResponseOutputItemAdded | wire.ResponseOutputItemDone
     return (model.RealtimeModelItemUpdatedEvent(item=item, response_id=event.response_id),)
 
 
-def transcript_delta(event: wire.ResponseOutputAudioTranscriptDelta) -> Events:
-    """A piece of what the model says."""
-    return (
-        model.RealtimeModelTranscriptDeltaEvent(
-            item_id=event.item_id,
-            delta=event.delta,
-            response_id=event.response_id,
-            content_index=event.content_index,
-        ),
-    )
-
-
-def text_delta(event: wire.ResponseOutputTextDelta) -> Events:
-    """A piece of what the model writes."""
-    return (
-        model.RealtimeModelOutputTextDeltaEvent(
-            item_id=event.item_id,
-            delta=event.delta,
-            response_id=event.response_id,
-            content_index=event.content_index,
-        ),
-    )
-
-
 # What the user says
 
 
@@ -225,8 +201,6 @@ TRANSLATIONS: Final[MappingProxyType[type[Any], Callable[[Any], Events]]] = Mapp
         wire.ConversationItemRetrieved: item_retrieved,
         wire.ResponseOutputItemAdded: output_item_added,
         wire.ResponseOutputItemDone: output_item_done,
-        wire.ResponseOutputAudioTranscriptDelta: transcript_delta,
-        wire.ResponseOutputTextDelta: text_delta,
         wire.InputAudioBufferCommitted: committed,
         wire.InputAudioBufferSpeechStopped: speech_stopped,
         wire.InputAudioBufferTimeoutTriggered: idle_timeout,
