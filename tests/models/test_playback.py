@@ -175,10 +175,23 @@ def test_an_item_that_is_not_finished_is_cut_at_what_came() -> None:
 
 def test_an_item_of_which_nothing_was_heard_has_to_be_forgotten() -> None:
     ledger = PlaybackLedger()
-    ledger.received("item", 0, SECOND, 1.0)
-    ledger.received("item", 1, SECOND, 1.0)
-    assert ledger.interrupt(1.0005) == (Unheard(item_id="item", content_index=0, received_ms=2000),)
+    ledger.received("item", 0, SECOND, 1.0, delivered=False)
+    ledger.received("item", 1, SECOND, 1.0, delivered=False)
+    assert ledger.interrupt(1.5) == (Unheard(item_id="item", content_index=0, received_ms=2000),)
     assert ledger.is_cut("item")
+
+
+def test_what_has_begun_to_play_was_heard_for_a_millisecond() -> None:
+    """There is no smaller cut; a tracker that says nothing was played is believed all the same."""
+    ledger = PlaybackLedger()
+    ledger.received("item", 0, SECOND, 1.0)
+    assert ends(ledger.interrupt(1.0005)) == [("item", 1)]
+    tracked = PlaybackLedger(tracker=RealtimePlaybackTracker())
+    tracked.received("item", 0, SECOND, 1.0)
+    assert ends(tracked.interrupt(1.0005)) == [("item", 0)]
+    short = PlaybackLedger()
+    short.received("item", 0, 40, 1.0)
+    assert ends(short.interrupt(1.0)) == [("item", 0)]
 
 
 def test_every_item_with_unheard_audio_is_cut_in_order() -> None:
@@ -570,7 +583,7 @@ class Clocked(RuleBasedStateMachine):
                 received = self.sent[cut.item_id, cut.content_index] / 48
                 assert cut.received_ms == received
                 assert 0 < cut.audio_end_ms <= received
-                assert cut.audio_end_ms == math.floor(cut.heard_ms + 1e-3)
+                assert cut.audio_end_ms == max(1, math.floor(cut.heard_ms + 1e-3))
             else:
                 assert all(
                     self.ledger.heard_ms(cut.item_id, index, self.now) < 1 for index in (0, 1)

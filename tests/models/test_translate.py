@@ -279,7 +279,7 @@ def test_a_hosted_tool_that_wants_approval_is_asked_for() -> None:
     assert told("response.output_item.done", item=support.items()["mcp_call"]) == []
 
 
-OF_ITEM = {"item_id": "item_1", "content_index": 2}
+OF_ITEM: dict[str, Any] = {"item_id": "item_1", "content_index": 2}
 
 
 @pytest.mark.parametrize(

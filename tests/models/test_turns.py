@@ -541,5 +541,5 @@ class AnySequence(RuleBasedStateMachine):
 
 def test_no_sequence_of_events_breaks_the_rules() -> None:
     case: Any = AnySequence.TestCase
-    case.settings = settings(max_examples=30, stateful_step_count=40, deadline=None)
+    case.settings = settings(max_examples=20, stateful_step_count=40, deadline=None)
     case("runTest").runTest()

@@ -256,5 +256,5 @@ class Attack(RuleBasedStateMachine):
 
 def test_no_order_of_things_breaks_the_rules() -> None:
     case: Any = Attack.TestCase
-    case.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
+    case.settings = settings(max_examples=30, stateful_step_count=40, deadline=None)
     case("runTest").runTest()

@@ -6,15 +6,17 @@ from typing import Any
 
 import pytest
 import trio
-import trio.testing
 from support_sessions import REACH, settle
 from support_twilio import Line, distant_sockets, phone_call, speech
+
+from trio.testing import MockClock
 
 from trio_realtime import (
     EventBufferOverflow,
     RealtimeAgent,
     RealtimeDtmfReceived,
     RealtimeProtocolError,
+    RealtimeSession,
     RealtimeSessionClosed,
     RealtimeSessionEvent,
     SettingsError,
@@ -26,9 +28,6 @@ from trio_realtime.telephony.sockets import TwilioSocket
 from trio_realtime.telephony.stand_in import memory_sockets
 from trio_realtime.telephony.twilio import TwilioCall, TwilioStart, bridge_twilio
 from trio_realtime.testing.simulator import RealtimeSimulator, Say, Turn
-
-pytestmark = pytest.mark.usefixtures("autojump_clock")
-
 
 def answering(ms: int, **options: Any) -> RealtimeSimulator:
     """A simulator whose every answer takes so long."""
@@ -49,7 +48,7 @@ async def answer_audio(line: Line, item: int = -1) -> bytes:
     return bytes(part.audio)
 
 
-async def test_a_question_and_its_answer_pass_through_untouched() -> None:
+async def test_a_question_and_its_answer_pass_through_untouched(autojump_clock: MockClock) -> None:
     """Both sides speak µ-law, and not a byte of it changes on the way."""
     question = speech(800)
     async with phone_call(answering(1_230), parameters={"name": "Ada"}) as line:
@@ -74,7 +73,7 @@ async def test_a_question_and_its_answer_pass_through_untouched() -> None:
     assert line.stage.server.close_code == 1000
 
 
-async def test_twilio_is_never_far_ahead_of_the_caller() -> None:
+async def test_twilio_is_never_far_ahead_of_the_caller(autojump_clock: MockClock) -> None:
     """The model is ten times faster than speech; no more than the lead is sent early."""
     async with phone_call(answering(3_000), settings={"lead_ms": 120}) as line:
         await line.caller.say(speech(500))
@@ -85,7 +84,7 @@ async def test_twilio_is_never_far_ahead_of_the_caller() -> None:
 @pytest.mark.parametrize("mark_every_ms", [20, 100])
 @pytest.mark.parametrize("after_ms", [30, 440, 1_010, 1_975])
 async def test_barge_in_cuts_the_answer_where_the_caller_stopped_hearing_it(
-    after_ms: int, mark_every_ms: int
+    autojump_clock: MockClock, after_ms: int, mark_every_ms: int
 ) -> None:
     """To the mark before: a frame, or what the settings say. Never after it."""
     heard_at_clear: list[float] = []
@@ -113,7 +112,7 @@ async def test_barge_in_cuts_the_answer_where_the_caller_stopped_hearing_it(
 
 
 @pytest.mark.parametrize("delay", [0.03, 0.25])
-async def test_over_a_slow_network_nothing_counts_as_heard_that_was_not(delay: float) -> None:
+async def test_over_a_slow_network_nothing_counts_as_heard_that_was_not(autojump_clock: MockClock, delay: float) -> None:
     """Marks are under way for a while; so the cut is earlier than the truth by a round trip."""
     sockets = distant_sockets(delay)
     async with phone_call(
@@ -129,7 +128,7 @@ async def test_over_a_slow_network_nothing_counts_as_heard_that_was_not(delay: f
         await line.caller.wait_heard(heard + 1_000)
 
 
-async def test_keys_reach_the_application_and_the_model_if_it_shall() -> None:
+async def test_keys_reach_the_application_and_the_model_if_it_shall(autojump_clock: MockClock) -> None:
     """As events, whatever events the runner asks for; and as messages that are answered."""
     keys: list[str] = []
     turns: list[Turn] = []
@@ -158,7 +157,7 @@ async def test_keys_reach_the_application_and_the_model_if_it_shall() -> None:
     assert [turn.user_text for turn in turns] == ["The caller pressed 4.", "The caller pressed #."]
 
 
-async def test_keys_alone_say_nothing_to_the_model() -> None:
+async def test_keys_alone_say_nothing_to_the_model(autojump_clock: MockClock) -> None:
     """By default only the application hears of them, and here it does not care."""
     async with phone_call(answering(200)) as line:
         line.caller.press("4")
@@ -166,7 +165,7 @@ async def test_keys_alone_say_nothing_to_the_model() -> None:
         assert line.stage.server.received_of("conversation.item.create") == []
 
 
-async def test_on_start_lets_the_model_speak_first() -> None:
+async def test_on_start_lets_the_model_speak_first(autojump_clock: MockClock) -> None:
     """It has the call, and through it the session, whose context was made for this call."""
 
     async def on_start(call: TwilioCall[Any]) -> None:
@@ -181,7 +180,7 @@ async def test_on_start_lets_the_model_speak_first() -> None:
         await line.caller.wait_heard(300)
 
 
-async def test_a_slow_callback_delays_no_audio() -> None:
+async def test_a_slow_callback_delays_no_audio(autojump_clock: MockClock) -> None:
     """The answer is heard in real time while ``on_event`` is still at its first event."""
 
     async def on_event(call: TwilioCall[Any], event: RealtimeSessionEvent) -> None:
@@ -195,7 +194,7 @@ async def test_a_slow_callback_delays_no_audio() -> None:
 
 
 async def test_callbacks_that_are_hopelessly_behind_end_the_call(
-    monkeypatch: pytest.MonkeyPatch,
+    autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Loudly, instead of filling the memory."""
     monkeypatch.setattr(bridge_module, "CALLBACKS_WAITING", 5)
@@ -210,7 +209,7 @@ async def test_callbacks_that_are_hopelessly_behind_end_the_call(
 
 
 @pytest.mark.parametrize("asynchronous", [False, True])
-async def test_what_a_callback_raises_ends_the_call_unchanged(asynchronous: bool) -> None:
+async def test_what_a_callback_raises_ends_the_call_unchanged(autojump_clock: MockClock, asynchronous: bool) -> None:
     """Not wrapped, whatever nurseries are in between; and the caller is hung up on."""
     boom = ExceptionGroup("the application's own", [ValueError("boom")])
 
@@ -228,7 +227,7 @@ async def test_what_a_callback_raises_ends_the_call_unchanged(asynchronous: bool
     assert caught.value is boom
 
 
-async def test_a_second_failure_is_a_note_on_the_first() -> None:
+async def test_a_second_failure_is_a_note_on_the_first(autojump_clock: MockClock) -> None:
     """Neither is lost."""
 
     async def on_event(call: TwilioCall[Any], event: RealtimeSessionEvent) -> None:
@@ -239,7 +238,10 @@ async def test_a_second_failure_is_a_note_on_the_first() -> None:
 
     class Broken(SessionRecorder):
         def user(self, audio: bytes, *, at: float | None = None) -> None:
-            raise KeyError("the first")
+            if trio.current_time() > began + 1:
+                raise KeyError("the first")
+
+    began = trio.current_time()
 
     broken = Broken("nowhere", user_format="g711_ulaw", model_format="g711_ulaw")
     with pytest.raises(KeyError, match="the first") as caught:
@@ -248,7 +250,7 @@ async def test_a_second_failure_is_a_note_on_the_first() -> None:
     assert caught.value.__notes__ == ["also: ValueError('the second')"]
 
 
-async def test_what_is_not_twilio_s_is_skipped_and_counted() -> None:
+async def test_what_is_not_twilio_s_is_skipped_and_counted(autojump_clock: MockClock) -> None:
     """Unknown events, broken ones, and a second start; audio of another track is not the caller's."""
     question = speech(400)
     async with phone_call(answering(200)) as line:
@@ -265,7 +267,9 @@ async def test_what_is_not_twilio_s_is_skipped_and_counted() -> None:
     assert line.call.skipped_messages == 4
 
 
-async def test_a_model_that_takes_nothing_holds_up_nobody() -> None:
+async def test_a_model_that_takes_nothing_holds_up_nobody(
+    autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The caller's audio waits up to a bound, then the oldest is lost; keys and hang-up arrive."""
     keys: list[str] = []
 
@@ -273,13 +277,11 @@ async def test_a_model_that_takes_nothing_holds_up_nobody() -> None:
         if isinstance(event, RealtimeDtmfReceived):
             keys.append(event.key)
 
-    async def stuck(audio: bytes) -> None:
+    async def stuck(session: RealtimeSession[Any], audio: bytes) -> None:
         await trio.sleep_forever()
 
-    def on_start(call: TwilioCall[Any]) -> None:
-        object.__setattr__(call.session, "send_audio", stuck)
-
-    async with phone_call(answering(200), on_start=on_start, on_event=on_event) as line:
+    monkeypatch.setattr(RealtimeSession, "send_audio", stuck)
+    async with phone_call(answering(200), on_event=on_event) as line:
         await trio.sleep(7)
         line.caller.press("9")
         await trio.sleep(0.1)
@@ -287,7 +289,7 @@ async def test_a_model_that_takes_nothing_holds_up_nobody() -> None:
     assert 1_900 < line.call.dropped_ms < 2_200
 
 
-async def test_a_recording_has_both_sides_where_they_were(tmp_path: Any) -> None:
+async def test_a_recording_has_both_sides_where_they_were(autojump_clock: MockClock, tmp_path: Any) -> None:
     """The caller by Twilio's clock, the model where it was heard."""
     import wave
 
@@ -312,7 +314,7 @@ async def test_a_recording_has_both_sides_where_they_were(tmp_path: Any) -> None
     assert 880 * 16 <= start <= 920 * 16
 
 
-async def test_a_recorder_of_another_format_is_refused() -> None:
+async def test_a_recorder_of_another_format_is_refused(autojump_clock: MockClock) -> None:
     """Before anything is answered."""
     with pytest.raises(UserError, match="user_format and model_format g711_ulaw"):
         async with phone_call(answering(200), recorder=SessionRecorder("x.wav")) as line:
@@ -342,7 +344,7 @@ async def test_a_recorder_of_another_format_is_refused() -> None:
     ],
 )
 async def test_settings_that_a_call_cannot_have(
-    config: Any, reach: Any, options: Any, problem: str
+    autojump_clock: MockClock, config: Any, reach: Any, options: Any, problem: str
 ) -> None:
     """They are refused at the door, with their names."""
     with pytest.raises((SettingsError, UserError), match=problem):
@@ -352,7 +354,7 @@ async def test_settings_that_a_call_cannot_have(
             await line.over.wait()
 
 
-async def test_formats_that_say_µ_law_are_fine() -> None:
+async def test_formats_that_say_µ_law_are_fine(autojump_clock: MockClock) -> None:
     """Also in the other spelling, and next to other settings."""
     reach = {**REACH, "initial_model_settings": {"input_audio_format": "g711_ulaw", "voice": "sage"}}
     async with phone_call(answering(200), reach=reach) as line:
@@ -380,7 +382,7 @@ async def answer(socket: TwilioSocket, **options: Any) -> TwilioCall[Any] | None
         ['{"event":"stop"}'],
     ],
 )
-async def test_a_connection_that_ends_before_a_call_begins(messages: list[str]) -> None:
+async def test_a_connection_that_ends_before_a_call_begins(autojump_clock: MockClock, messages: list[str]) -> None:
     """Is no call, and no error: load balancers do that all day."""
     far, near = memory_sockets()
     for message in messages:
@@ -392,7 +394,7 @@ async def test_a_connection_that_ends_before_a_call_begins(messages: list[str]) 
         await near.send("anything")
 
 
-async def test_a_connection_on_which_no_call_begins() -> None:
+async def test_a_connection_on_which_no_call_begins(autojump_clock: MockClock) -> None:
     """Is given up in time."""
     far, near = memory_sockets()
     began = trio.current_time()
@@ -411,7 +413,7 @@ async def test_a_connection_on_which_no_call_begins() -> None:
         (None, False),
     ],
 )
-async def test_the_format_of_the_call(media_format: Any, refused: bool) -> None:
+async def test_the_format_of_the_call(autojump_clock: MockClock, media_format: Any, refused: bool) -> None:
     """Anything but µ-law is refused; a provider that does not say is believed."""
     far, near = memory_sockets()
     start = {"event": "start", "start": {"streamSid": "MZ1", "mediaFormat": media_format}}
@@ -428,7 +430,7 @@ async def test_the_format_of_the_call(media_format: Any, refused: bool) -> None:
         _ = call.session
 
 
-async def test_make_context_may_refuse_a_call() -> None:
+async def test_make_context_may_refuse_a_call(autojump_clock: MockClock) -> None:
     """By raising: the model is not even dialled."""
 
     def refuse(start: TwilioStart) -> object:

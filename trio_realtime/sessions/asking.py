@@ -9,6 +9,7 @@ from typing import Any, TypeVar, cast
 
 from ..agents.tools import FunctionTool, function_tool
 from ..errors import ModelBehaviorError
+from ..events import RealtimeResponseDone
 from ..items import AssistantAudio, AssistantMessageItem, AssistantText, RealtimeToolCallItem
 from .responses import RealtimeResponse
 
@@ -38,6 +39,15 @@ def question(prompt: str, tool: FunctionTool[Any] | None, *, with_history: bool)
         params["tools"] = [tool.to_wire()]
         params["tool_choice"] = {"type": "function", "name": tool.name}
     return params
+
+
+def check_answered(done: RealtimeResponseDone) -> None:
+    """Raise `ModelBehaviorError` unless the model finished its answer."""
+    if done.status != "completed":
+        why = done.reason or (done.error.code or done.error.type if done.error else None)
+        raise ModelBehaviorError(
+            f"the answer was {done.status}" + (f" ({why})" if why else "") + ", so it is none"
+        )
 
 
 def answered_text(response: RealtimeResponse) -> str:

@@ -11,6 +11,9 @@ import trio
 
 from ..config import RealtimeIdleConfig
 
+LOOK_AGAIN = 0.25
+"""Seconds between two looks whether somebody is busy: silence is measured as exactly as that."""
+
 
 @attrs.define(eq=False)
 class IdleWatch:
@@ -44,7 +47,7 @@ class IdleWatch:
             waited = trio.current_time() - self._quiet_since
             if waited < limit:
                 # While somebody speaks the silence has not begun: look again soon.
-                await trio.sleep(min(limit - waited, 1.0))
+                await trio.sleep(min(limit - waited, LOOK_AGAIN))
             elif self._nudged < config.nudges and config.nudge_after is not None:
                 self._nudged += 1
                 self._quiet_since = trio.current_time()

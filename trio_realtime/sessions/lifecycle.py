@@ -7,7 +7,7 @@ the session is over nothing of it is left.
 
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from types import TracebackType
 from typing import Any, Generic, Self
 
@@ -24,7 +24,7 @@ from ..config import (
     merge_settings,
 )
 from ..context import RunContext, TContext
-from ..errors import RealtimeSessionClosed, UserError
+from ..errors import RealtimeConnectionError, RealtimeSessionClosed, UserError
 from ..events import RealtimeError, RealtimeEventInfo, RealtimeHistoryUpdated
 from ..models.inputs import (
     RealtimeModelCreateResponse,
@@ -204,9 +204,11 @@ class SessionLifecycle(Generic[TContext]):
             return None
 
         async def nudge(instructions: str) -> None:
-            await core.connection.send(
-                RealtimeModelCreateResponse(params={"instructions": instructions})
-            )
+            # That the connection is over is for the receive task to say, and perhaps no failure.
+            with suppress(RealtimeConnectionError, RealtimeSessionClosed):
+                await core.connection.send(
+                    RealtimeModelCreateResponse(params={"instructions": instructions})
+                )
 
         def is_busy() -> bool:
             return tools.busy or core.is_speaking()

@@ -30,8 +30,7 @@ LONGEST_WAIT: Final = 0.1
 class RealtimeResponse:
     """One response that was asked for. Any task may wait for it, and waiting can be cancelled."""
 
-    _core: SessionCore
-    _session_over: trio.Event
+    _session: "Responses"
     response_id: str | None = None
     """The server's id; ``None`` until it began."""
     output: tuple[RealtimeItem, ...] = ()
@@ -60,11 +59,12 @@ class RealtimeResponse:
         while there is something left to hear.
         """
         done = await self.wait_done()
-        connection = self._core.connection
+        session = self._session
+        connection = session.core.connection
         while (ms := connection.audio_remaining_ms(self.response_id or "")) > 0:
             with trio.move_on_after(min(max(ms / 1000, SHORTEST_WAIT), LONGEST_WAIT)):
-                await self._session_over.wait()
-                raise RealtimeSessionClosed("the session ended before it was heard")
+                await session.over.wait()
+                raise RealtimeSessionClosed("it was not heard to its end") from session.failure
         return done
 
     @property
@@ -96,17 +96,20 @@ class RealtimeResponse:
 class Responses:
     """The responses of one session that somebody may wait for."""
 
-    _core: SessionCore
+    core: SessionCore
+    over: trio.Event = attrs.field(factory=trio.Event)
+    """Set when the session is."""
+    failure: BaseException | None = None
+    """Of the session."""
     _asked: dict[str, RealtimeResponse] = attrs.field(factory=dict)
     _active: dict[str, RealtimeResponse] = attrs.field(factory=dict)
-    _over: trio.Event = attrs.field(factory=trio.Event)
     _count: int = 0
 
     def ask(self) -> tuple[str, RealtimeResponse]:
         """A new response, and the value of `RESPONSE_KEY` to ask for it with."""
         self._count += 1
         key = f"response_{self._count}"
-        self._asked[key] = response = RealtimeResponse(self._core, self._over)
+        self._asked[key] = response = RealtimeResponse(self)
         return key, response
 
     def forget(self, key: str) -> None:
@@ -133,8 +136,9 @@ class Responses:
         response = self._asked.pop(event.event_id or "", None)
         if response is not None:
             error = event.error
-            failure = error if isinstance(error, Exception) else RuntimeError(error.message)
-            response.fail(failure)
+            if not isinstance(error, Exception):
+                error = RuntimeError(f"{error.code or error.type}: {error.message}")
+            response.fail(error)
 
     def close(self, failure: BaseException | None) -> None:
         """The session is over: nothing that is waited for will come."""
@@ -142,4 +146,5 @@ class Responses:
             response.fail(failure)
         self._asked.clear()
         self._active.clear()
-        self._over.set()
+        self.failure = failure
+        self.over.set()

@@ -4,7 +4,7 @@ How it lives and dies is in `lifecycle`; what its tasks do, in the modules besid
 """
 
 from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, suppress
 from typing import Any, Literal, TypeVar, overload
 
 import attrs
@@ -16,7 +16,7 @@ from ..errors import RealtimeSessionClosed, UserError
 from ..events import RealtimeSessionEvent
 from ..items import InputText, RealtimeHistory
 from ..models import inputs as model
-from .asking import answer_tool, answered_text, answered_value, question
+from .asking import answer_tool, answered_text, answered_value, check_answered, question
 from .event_buffer import EventBuffer
 from .handoff_run import switch_agent
 from .lifecycle import EARLY_AUDIO, SessionLifecycle
@@ -29,6 +29,9 @@ T = TypeVar("T")
 
 MAX_AUDIO_BYTES = 15 * 1024 * 1024
 """The most audio one ``input_audio_buffer.append`` may carry, by the API's reference."""
+
+MAX_METADATA = 15
+"""Pairs of the caller's in a response's metadata: the API takes one more, which is ours."""
 
 SAY = "Say exactly the following, word for word, and nothing else:\n\n"
 
@@ -99,8 +102,7 @@ class RealtimeSession(SessionLifecycle[TContext]):
         """
         content = content_parts(message)
         parts = self._open()
-        if parts.idle is not None:
-            parts.idle.user_active()
+        self._note_user()
         if await parts.inputs.typed("\n".join(p.text for p in content if isinstance(p, InputText))):
             await self._send(model.RealtimeModelSendUserInput(content=content))
 
@@ -143,6 +145,7 @@ class RealtimeSession(SessionLifecycle[TContext]):
 
     async def commit_audio(self) -> None:
         """Make the audio sent so far a user message. It asks for no response."""
+        self._note_user()
         await self._send(model.RealtimeModelCommitAudio())
 
     async def clear_audio(self) -> None:
@@ -173,7 +176,12 @@ class RealtimeSession(SessionLifecycle[TContext]):
         It waits for its turn and is never merged with another. With ``conversation="none"`` it is
         beside the conversation: it runs at once and leaves no item behind. Returns when the
         request was taken; the result can be waited for.
+
+        Raises:
+            UserError: ``metadata`` has more than 15 pairs.
         """
+        if metadata is not None and len(metadata) > MAX_METADATA:
+            raise UserError(f"metadata may have {MAX_METADATA} pairs, not {len(metadata)}")
         return await self._ask(
             {
                 "instructions": instructions,
@@ -217,20 +225,25 @@ class RealtimeSession(SessionLifecycle[TContext]):
 
         Raises:
             UserError: the type has no schema.
-            ModelBehaviorError: the answer is not of the type.
+            ModelBehaviorError: the answer is not of the type, or the model did not finish it.
             RealtimeSessionClosed: the session ended, or the request was refused.
         """
         tool = None if output_type is str else answer_tool(output_type)
         response = await self._ask(question(prompt, tool, with_history=with_history))
-        await response.wait_done()
+        check_answered(await response.wait_done())
         if tool is None:
             return answered_text(response)
         return answered_value(response, tool, output_type)
 
     async def end(self, *, after: RealtimeResponse | None = None) -> None:
-        """Hang up: at once, or once the user has heard this response to its end."""
+        """Hang up: at once, or once the user has heard this response to its end.
+
+        A response that was interrupted, or that there will never be, is not waited for. Cancelled
+        while it waits, it does not hang up.
+        """
         if after is not None:
-            await after.wait_played()
+            with suppress(RealtimeSessionClosed):
+                await after.wait_played()
         await self.aclose()
 
     def user_turn(self) -> AbstractAsyncContextManager[UserTurn]:
@@ -248,15 +261,20 @@ class RealtimeSession(SessionLifecycle[TContext]):
         check_push_to_talk(self._open().core.bound.settings)
 
         async def begin() -> None:
+            self._note_user()
             await self.interrupt()
             await self.clear_audio()
+
+        async def send(pcm: bytes) -> None:
+            self._note_user()
+            await self.send_audio(pcm)
 
         async def commit() -> None:
             await self.commit_audio()
             await self._send(model.RealtimeModelCreateResponse(automatic=True))
 
         return spoken_turn(
-            UserTurn(self.send_audio), begin=begin, commit=commit, clear=self.clear_audio
+            UserTurn(send), begin=begin, commit=commit, clear=self.clear_audio
         )
 
     async def update_agent(self, agent: RealtimeAgent[TContext]) -> None:
@@ -298,6 +316,12 @@ class RealtimeSession(SessionLifecycle[TContext]):
         await tools.reject(call_id, always=always, message=rejection_message)
 
     # -- inside -------------------------------------------------------------------------------
+    def _note_user(self) -> None:
+        """The user is there, for the idle policy."""
+        idle = self._open().idle
+        if idle is not None:
+            idle.user_active()
+
     async def _send(self, input: model.RealtimeModelInput) -> None:
         await self._open().core.connection.send(input)
 
@@ -307,9 +331,13 @@ class RealtimeSession(SessionLifecycle[TContext]):
         key, response = parts.responses.ask()
         params = {name: value for name, value in settings.items() if value is not None}
         params["metadata"] = {**(params.get("metadata") or {}), RESPONSE_KEY: key}
-        await parts.core.connection.send(
-            model.RealtimeModelCreateResponse(
-                params=params, event_id=key, out_of_band=params.get("conversation") == "none"
+        try:
+            await parts.core.connection.send(
+                model.RealtimeModelCreateResponse(
+                    params=params, event_id=key, out_of_band=params.get("conversation") == "none"
+                )
             )
-        )
+        except BaseException:
+            parts.responses.forget(key)
+            raise
         return response

@@ -1,12 +1,12 @@
 """Push to talk: one turn of the user, from pressing the button to letting it go."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
 import attrs
 
 from ..config import RealtimeSessionModelSettings, nested_form
-from ..errors import UserError
+from ..errors import RealtimeConnectionError, RealtimeSessionClosed, UserError
 
 
 @attrs.define(eq=False)
@@ -39,7 +39,9 @@ async def spoken_turn(
     try:
         yield turn
     except Exception:
-        await clear()
+        # Where the session is over there is nothing to clear, and what was raised counts.
+        with suppress(RealtimeConnectionError, RealtimeSessionClosed):
+            await clear()
         raise
     if turn.nbytes:
         await commit()

@@ -163,7 +163,7 @@ class Bridge(Generic[TContext]):
             if self._failure is None:
                 self._failure = exc
                 self._scope.cancel()
-            elif exc is not self._failure:
+            else:
                 self._failure.add_note(f"also: {exc!r}")
 
     async def _converse(self, nursery: trio.Nursery) -> None:

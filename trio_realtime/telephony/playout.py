@@ -162,13 +162,11 @@ class Playout:
             return []
         heard: list[HeardAudio] = []
         # Marks come back in order; should one be lost, what it stood for was played all the same.
-        for each in tuple(self._marked):
-            frames = self._marked.pop(each)
+        while name in self._marked:
+            frames = self._marked.pop(next(iter(self._marked)))
             item_id, content_index = frames[0].part
             audio = b"".join(frame.audio for frame in frames)
             heard.append(HeardAudio(item_id=item_id, content_index=content_index, audio=audio))
-            if each == name:
-                break
         return heard
 
     @property

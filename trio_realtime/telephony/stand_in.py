@@ -186,6 +186,7 @@ class StandInCall:
         plays_until = -math.inf
         while True:
             if not self._buffer:
+                plays_until = -math.inf
                 await self._changed.park()
                 continue
             piece = self._buffer[0]
@@ -194,7 +195,9 @@ class StandInCall:
                 self._post("mark", mark={"name": piece})
                 continue
             ms = PCMU.duration_ms(len(piece))
-            plays_until = max(plays_until, trio.current_time()) + ms / 1000
+            if plays_until == -math.inf:
+                plays_until = trio.current_time()
+            plays_until += ms / 1000
             with trio.CancelScope() as scope:
                 self._playing = scope
                 await trio.sleep_until(plays_until)

@@ -7,7 +7,7 @@ time comes in as ``now``, in seconds.
 
 from collections import deque
 from collections.abc import Iterable
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, TypeAlias, assert_never
 
 import attrs
 
@@ -61,21 +61,23 @@ class Outgoing:
         return taken
 
     def act(self, commands: Iterable[TurnCommand], out: Events) -> None:
-        """Do what the turns say."""
+        """Do what the turns say; what nobody will ever hear goes before the next response."""
+        for item_id in self.audio.take_unheard():
+            self.put_own("conversation.item.delete", item_id=item_id)
         for command in commands:
             match command:
                 case SendCreate(request=request):
                     self.put(frames.create_response(request.params, request.event_id))
                 case SendCancel(response_id=response_id, event_id=event_id):
-                    self.audio.silence(self.turns.active_response_id)
+                    self.audio.silence(response_id)
                     self.put(frames.cancel_response(response_id, event_id))
                 case ReportLost(request=request):
                     lost = RealtimeProtocolError(
                         f"the server did not answer response.create within {self.turns.timeout} s"
                     )
-                    out.append(
-                        model.RealtimeModelErrorEvent(error=lost, event_id=request.event_id)
-                    )
+                    out.append(model.RealtimeModelErrorEvent(error=lost, event_id=request.event_id))
+                case _:
+                    assert_never(command)
 
     def refused(self, error: WireError, now: float, out: Events) -> bool:
         """An error arrived. True when it concerns only what was sent of our own accord.

@@ -20,7 +20,8 @@ Rules
 4. An interruption *cuts* each other item, once for ever: where the hearing stopped
    (`Truncation`), or altogether when nothing was heard (`Unheard`). An item that is not finished
    is cut even when all that came of it was heard, since what the server makes of it next, and has
-   already written of its transcript, will not be.
+   already written of its transcript, will not be. By the clock, what has begun to play was heard
+   for 1 ms, the smallest cut there is.
 5. Audio of an item that has been cut is stale: it is not counted, and not worth delivering.
 
 What it costs: a few attribute operations per delta, whatever the conversation's length. Live are
@@ -346,11 +347,29 @@ class PlaybackLedger:
                     received_ms=part.received_ms,
                     heard_ms=heard_ms,
                 )
+        begun = self._just_begun(item, now)
+        if begun is not None:
+            return Truncation(
+                item_id=item.item_id,
+                content_index=begun.content_index,
+                audio_end_ms=int(_SMALLEST_CUT_MS),
+                received_ms=begun.received_ms,
+                heard_ms=self._heard_ms(begun, now),
+            )
         return Unheard(
             item_id=item.item_id,
             content_index=next(iter(item.parts)),
             received_ms=sum(part.received_ms for part in item.parts.values()),
         )
+
+    def _just_begun(self, item: _Item, now: float) -> _Part | None:
+        """The part of the item that has begun to play, by the clock, if it is long enough to cut."""
+        if self.tracker is not None:
+            return None
+        for run in self._unfinished(now):
+            if run.part.item is item and run.start <= now:
+                return run.part if run.part.delivered_ms >= _SMALLEST_CUT_MS else None
+        return None
 
     def _freeze(self, item: _Item, now: float) -> None:
         for part in item.parts.values():

@@ -30,11 +30,10 @@ class SessionFacts:
     def asked(self, session: Mapping[str, Any]) -> None:
         """A session object of ours is sent."""
         heard = _object(_object(session, "audio"), "input")
-        if "turn_detection" in heard:
-            detection = heard["turn_detection"]
-            self.server_interrupts = bool(
-                detection and detection.get("interrupt_response", True) is not False
-            )
+        detection = heard.get("turn_detection")
+        self.server_interrupts = bool(
+            detection and detection.get("interrupt_response", True) is not False
+        )
         spoken = _object(_object(session, "audio"), "output")
         if "format" in spoken:
             self._playback.set_format(spoken["format"])

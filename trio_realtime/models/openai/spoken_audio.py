@@ -31,13 +31,19 @@ class SpokenAudio:
     any_yet: bool = False
     """Whether the model has spoken at all, which fixes its voice."""
     _responses: dict[str, _Response] = attrs.field(factory=dict[str, _Response])
-    _silenced: set[str] = attrs.field(factory=set[str])
-    """Responses that were interrupted and have not ended: their audio is stale."""
+    _silenced: dict[str, list[str]] = attrs.field(factory=dict[str, list[str]])
+    """Responses that were interrupted and have not ended: their audio is stale. With the items of
+    the conversation that came of them only then, so that nobody heard anything of them."""
+    _unheard: list[str] = attrs.field(factory=list[str])
 
     def received(self, event: ResponseOutputAudioDelta, now: float, *, out_of_band: bool) -> bool:
         """Count audio; false when it is stale, and nobody is to hear it."""
         response_id, item_id = event.response_id, event.item_id
-        if response_id in self._silenced or not self.playback.received(
+        if response_id in self._silenced:
+            if not out_of_band:
+                self._late(response_id, item_id, event.content_index, now)
+            return False
+        if not self.playback.received(
             item_id, event.content_index, len(event.delta), now, delivered=False
         ):
             return False
@@ -47,6 +53,23 @@ class SpokenAudio:
         if item_id not in response.items:
             response.items.append(item_id)
         return True
+
+    def _late(self, response_id: str, item_id: str, content_index: int, now: float) -> None:
+        """Stale audio; it may be the first that is heard of an item."""
+        playback = self.playback
+        known = playback.is_cut(item_id) or playback.position(item_id, content_index, now)
+        if not known:
+            playback.discard(item_id, now)
+            self._silenced[response_id].append(item_id)
+
+    def take_unheard(self) -> list[str]:
+        """The items that interrupted responses still began: the server has to forget them.
+
+        Given once, and not before the response has ended: a server may refuse to delete an item
+        that is still being written.
+        """
+        taken, self._unheard = self._unheard, []
+        return taken
 
     def _begin(self, response_id: str, *, out_of_band: bool) -> _Response:
         self.any_yet = True
@@ -63,11 +86,11 @@ class SpokenAudio:
     def silence(self, response_id: str | None) -> None:
         """Until this response ends, its audio is stale."""
         if response_id is not None:
-            self._silenced.add(response_id)
+            self._silenced.setdefault(response_id, [])
 
     def response_ended(self, response_id: str | None) -> None:
         """No more audio comes of this response, whether its items were said to be done or not."""
-        self._silenced.discard(response_id or "")
+        self._unheard += self._silenced.pop(response_id or "", ())
         for item_id in self._items_of(response_id):
             self.playback.finished(item_id)
 

@@ -1,0 +1,99 @@
+"""The command: ``python -m benchmarks``; in environments of their own by ``nox -s bench``."""
+
+import argparse
+import sys
+import time
+from collections.abc import Collection, Sequence
+from pathlib import Path
+
+from . import report
+from .adapters import ADAPTERS, PEER
+from .measuring import MeasurementFailed, Plan, measure_all
+from .results import Results, circumstances
+from .table import in_markdown, number
+from .workloads import WORKLOADS
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Measure, print the tables as Markdown, write the JSON."""
+    options = _parser().parse_args(arguments)
+    plan = Plan(
+        adapters=_chosen(options.adapters, ADAPTERS),
+        workloads=_chosen(options.workloads, WORKLOADS),
+        repeats=options.repeats,
+        scale=options.scale,
+        interpreters=dict(pair.split("=", 1) for pair in options.python),
+    )
+    if PEER not in plan.adapters:
+        print(f"without {PEER} there are no ratios to it", file=sys.stderr)
+    about = circumstances(plan)
+    runs = []
+    began = time.monotonic()
+    try:
+        for run in measure_all(plan):
+            runs.append(run)
+            headline = WORKLOADS[run.workload].metrics[0]
+            print(
+                f"{time.monotonic() - began:5.0f} s  {run.workload:13} {run.adapter:21} "
+                f"{number(run.numbers[headline.name]):>8} {headline.unit}",
+                file=sys.stderr,
+            )
+    except MeasurementFailed as failure:
+        print(failure, file=sys.stderr)
+        return 1
+    results = Results(about=about, runs=runs)
+    results.save(options.docs / "benchmarks.json" if options.docs else options.out)
+    if options.docs:
+        report.write(options.docs)
+    print(in_markdown(results))
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="benchmarks", description="Measure trio_realtime beside the OpenAI Agents SDK."
+    )
+    scale = parser.add_mutually_exclusive_group()
+    scale.add_argument(
+        "--quick",
+        dest="scale",
+        action="store_const",
+        const="quick",
+        default="sizes",
+        help="a fifth of the work: to see whether it runs, and about how fast",
+    )
+    scale.add_argument(
+        "--tiny", dest="scale", action="store_const", const="tiny", help="no work to speak of"
+    )
+    parser.add_argument("--repeats", type=int, default=5, help="rounds (default: %(default)s)")
+    parser.add_argument("--adapters", help=f"some of {','.join(ADAPTERS)}")
+    parser.add_argument("--workloads", help=f"some of {','.join(WORKLOADS)}")
+    parser.add_argument(
+        "--python",
+        action="append",
+        default=[],
+        metavar="ENVIRONMENT=PATH",
+        help="the interpreter of the environment default, fast or peer (default: this one)",
+    )
+    parser.add_argument("--out", type=Path, default=Path("benchmarks.json"), metavar="JSON")
+    parser.add_argument(
+        "--docs",
+        type=Path,
+        nargs="?",
+        const=report.FOLDER,
+        metavar="FOLDER",
+        help="write the JSON, table and plot of the documentation instead (to %(const)s)",
+    )
+    return parser
+
+
+def _chosen(names: str | None, known: Collection[str]) -> list[str]:
+    chosen = list(known) if names is None else names.split(",")
+    unknown = [name for name in chosen if name not in known]
+    if unknown:
+        raise SystemExit(f"unknown: {', '.join(unknown)}; there are {', '.join(known)}")
+    return chosen
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,235 @@
+"""The hot paths whose instructions are counted: ``python -m benchmarks.instruction_cases CASE N``.
+
+`instructions` runs this under a counter. A case does the same work N times: what the process does
+besides cancels out of the difference between two runs. No socket and no real clock takes part, for
+neither can be counted on.
+"""
+
+import gc
+import json
+import sys
+from collections import deque
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from typing import Any
+
+from . import wire
+
+BATCH = 32
+"""Frames that a transport hands on together, as it does when it is behind."""
+
+
+def payloads(events: Sequence[wire.Event], number: int = 0) -> list[bytes]:
+    """Frames as a transport hands them on: JSON text in UTF-8."""
+    texts = (json.dumps(event, separators=(",", ":")).encode() for event in events)
+    return [wire.numbered(text, number) for text in texts]
+
+
+def decode_audio(times: int) -> None:
+    """The codec: 100 ms of audio."""
+    _decode(payloads([wire.audio_delta()] * BATCH), times)
+
+
+def decode_words(times: int) -> None:
+    """The codec: transcript deltas."""
+    _decode(payloads([wire.transcript_delta()] * BATCH), times)
+
+
+def decode_turn(times: int) -> None:
+    """The codec: all there is in a turn but its deltas."""
+    _decode(
+        payloads([*wire.question(), *wire.response_begins(), *wire.response_ends()]), times
+    )
+
+
+def _decode(frames: list[bytes], times: int) -> None:
+    from trio_realtime.models.openai.decode import decode
+
+    _settle()
+    for _ in range(times):
+        for frame in frames:
+            decode(frame)
+
+
+def encode_audio(times: int) -> None:
+    """The codec the other way: 100 ms of audio."""
+    from trio_realtime.models.inputs import RealtimeModelSendAudio
+
+    protocol, out = _protocol()
+    pcm = bytes(range(256)) * (wire.CHUNK_BYTES // 256)
+    _settle()
+    for _ in range(times):
+        for _ in range(BATCH):
+            protocol.send(RealtimeModelSendAudio(audio=pcm), 0.0, out)
+        protocol.data_to_send()
+
+
+def protocol_audio(times: int) -> None:
+    """The protocol, from frame to model event: audio."""
+    _receive(payloads([wire.audio_delta()] * BATCH), times)
+
+
+def protocol_words(times: int) -> None:
+    """The protocol: transcript deltas."""
+    _receive(payloads([wire.transcript_delta()] * BATCH), times)
+
+
+def _receive(frames: list[bytes], times: int) -> None:
+    protocol, out = _protocol()
+    for frame in payloads(wire.response_begins()):
+        protocol.receive(frame, 0.0, out)
+    _settle()
+    for _ in range(times):
+        for frame in frames:
+            protocol.receive(frame, 0.0, out)
+        out.clear()
+
+
+def fold_words(times: int) -> None:
+    """The history: transcript deltas, looked at after each batch."""
+    _fold(payloads([wire.transcript_delta()] * BATCH), times)
+
+
+def fold_turn(times: int) -> None:
+    """The history: all of a turn, which it has seen before."""
+    events = [
+        *wire.question(),
+        *wire.response_begins(),
+        *[wire.transcript_delta()] * 5,
+        *wire.response_ends(),
+    ]
+    _fold(payloads(events), times)
+
+
+def _fold(frames: list[bytes], times: int) -> None:
+    from trio_realtime.sessions.history import History
+
+    protocol, out = _protocol()
+    for frame in frames:
+        protocol.receive(frame, 0.0, out)
+    events = list(out)
+    history = History()
+    _settle()
+    for _ in range(times):
+        for event in events:
+            history.apply(event)
+        history.snapshot()
+
+
+def session_audio(times: int) -> None:
+    """A session, from frame to the application's loop: audio."""
+    _converse(
+        [
+            payloads(wire.response_begins()),
+            *[payloads([wire.audio_delta()] * BATCH)] * times,
+            payloads(wire.response_ends()),
+        ]
+    )
+
+
+def session_words(times: int) -> None:
+    """A session: transcript deltas."""
+    _converse(
+        [
+            payloads(wire.response_begins()),
+            *[payloads([wire.transcript_delta()] * BATCH)] * times,
+            payloads(wire.response_ends()),
+        ]
+    )
+
+
+def session_turn(times: int) -> None:
+    """A session: turns, each with five deltas of audio and of words."""
+    deltas = [wire.audio_delta(), wire.transcript_delta()] * 5
+    events = [*wire.question(), *wire.response_begins(), *deltas, *wire.response_ends()]
+    _converse([payloads(events, number) for number in range(1, times + 1)])
+
+
+def _protocol() -> tuple[Any, deque[Any]]:
+    """A protocol whose session is set up, and where to put what it makes known."""
+    from trio_realtime.config import RealtimeSessionModelSettings
+    from trio_realtime.models.openai.protocol import RealtimeProtocol
+
+    protocol = RealtimeProtocol()
+    out: deque[Any] = deque()
+    protocol.open(RealtimeSessionModelSettings())
+    protocol.data_to_send()
+    for frame in payloads([wire.session("session.created"), wire.session("session.updated")]):
+        protocol.receive(frame, 0.0, out)
+    out.clear()
+    return protocol, out
+
+
+def _converse(batches: Sequence[list[bytes]]) -> None:
+    """Run a session on a transport that hands these batches on, one at each checkpoint."""
+    import trio
+    from trio.testing import MockClock
+
+    from trio_realtime import RealtimeAgent, RealtimeModel, RealtimeRunner
+    from trio_realtime.models.interface import RealtimeConnection
+    from trio_realtime.models.openai.connection import OpenAIRealtimeConnection
+    from trio_realtime.models.openai.transports import TextTransport, TransportSettings
+
+    class Canned(TextTransport):
+        def __init__(self) -> None:
+            self._batches = iter(batches)
+
+        async def receive(self) -> Sequence[str | bytes]:
+            await trio.lowlevel.checkpoint()
+            return next(self._batches, ())
+
+        async def send(self, messages: Sequence[str | bytes]) -> None:  # noqa: ARG002
+            await trio.lowlevel.checkpoint()
+
+        async def ping(self) -> None:
+            raise AssertionError("no time passes")
+
+        async def aclose(self, code: int = 1000, reason: str = "") -> None:  # noqa: ARG002
+            await trio.lowlevel.checkpoint()
+
+    class CannedModel(RealtimeModel):
+        @asynccontextmanager
+        async def connect(self, config: Any) -> AsyncIterator[RealtimeConnection]:  # noqa: ARG002
+            protocol, _ = _protocol()
+            connection = OpenAIRealtimeConnection(Canned(), protocol, TransportSettings())
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(connection.write)
+                yield connection
+                await connection.flush()
+
+    async def main() -> None:
+        runner = RealtimeRunner(RealtimeAgent(name="bench"), model=CannedModel())
+        _settle()
+        async with await runner.run() as session:
+            async for _ in session:
+                pass
+
+    trio.run(main, clock=MockClock())
+
+
+def _settle() -> None:
+    """What there is by now is not looked at by the garbage collector again."""
+    gc.collect()
+    gc.freeze()
+
+
+CASES: dict[str, Callable[[int], None]] = {
+    case.__name__: case
+    for case in (
+        decode_audio,
+        decode_words,
+        decode_turn,
+        encode_audio,
+        protocol_audio,
+        protocol_words,
+        fold_words,
+        fold_turn,
+        session_audio,
+        session_words,
+        session_turn,
+    )
+}
+
+
+if __name__ == "__main__":
+    CASES[sys.argv[1]](int(sys.argv[2]))

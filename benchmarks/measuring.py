@@ -1,0 +1,158 @@
+"""Which measurements, in which order: rounds in which the adapters alternate.
+
+Whatever disturbs the machine for a while disturbs neighbours alike, so `results` compares runs of
+the same round. Each measurement is a client process and a server process, on cores of their own
+where there are two; the round's order turns round each time.
+"""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from .adapters import ADAPTERS, is_floor
+from .measures import Numbers
+from .workloads import WORKLOADS, Sizes, Workload
+
+ROOT = Path(__file__).parent.parent
+TIMEOUT = 180.0
+"""Seconds for one measurement."""
+
+Interpreters = Mapping[str, str]
+"""``default``, ``fast`` (with the ``fast`` extra) and ``peer`` (with openai-agents, which wants
+another release of websockets): the Python of the environment that has the packages."""
+
+
+class MeasurementFailed(Exception):
+    """A client did not finish; holds the end of what it had to say."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """What to measure."""
+
+    adapters: Sequence[str]
+    workloads: Sequence[str]
+    repeats: int
+    scale: str = "sizes"
+    """Which sizes of a `Workload`: ``sizes``, ``quick`` or ``tiny``."""
+    interpreters: Interpreters = field(default_factory=dict[str, str])
+
+    def adapters_for(self, workload: Workload) -> list[str]:
+        """Those that can do it."""
+        return [name for name in self.adapters if workload.floors or not is_floor(name)]
+
+    def python_of(self, adapter: str) -> str:
+        """The interpreter that has an adapter's packages."""
+        default = self.interpreters.get("default", sys.executable)
+        return self.interpreters.get(ADAPTERS[adapter].interpreter, default)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Run:
+    """One measurement and what came of it."""
+
+    workload: str
+    adapter: str
+    round: int
+    numbers: Numbers
+
+
+def measure_all(plan: Plan) -> Iterator[Run]:
+    """Make every measurement of a plan. Raises `MeasurementFailed` at the first that fails."""
+    for name in plan.workloads:
+        workload = WORKLOADS[name]
+        adapters = plan.adapters_for(workload)
+        for number in range(plan.repeats):
+            for adapter in adapters if number % 2 == 0 else reversed(adapters):
+                numbers = _measure(plan.python_of(adapter), adapter, name, plan.scale)
+                yield Run(workload=name, adapter=adapter, round=number, numbers=numbers)
+
+
+def cores() -> tuple[int, int] | tuple[None, None]:
+    """A core for the client and one for the server, where there are two and they can be chosen."""
+    if not hasattr(os, "sched_getaffinity"):
+        return None, None
+    client, *others = sorted(os.sched_getaffinity(0))
+    return (client, others[0]) if others else (None, None)
+
+
+def _measure(python: str, adapter: str, name: str, scale: str) -> Numbers:
+    workload = WORKLOADS[name]
+    client_core, server_core = cores()
+    if workload.play is None:
+        script = str(Path(__file__).with_name("import_cost.py"))
+        return _run([python, "-I", script, ADAPTERS[adapter].imports], f"{adapter} {name}")
+    sizes: Sizes = getattr(workload, scale)
+    with _server(server_core) as server:
+        assert server.stdin is not None
+        assert server.stdout is not None
+        job = {
+            "adapter": adapter,
+            "workload": name,
+            "port": int(server.stdout.readline()),
+            "sizes": sizes,
+            "cpu": client_core,
+        }
+        try:
+            arguments = [python, "-m", "benchmarks.client", json.dumps(job)]
+            numbers = _run(arguments, f"{adapter} {name}")
+            server.stdin.close()
+            return {**numbers, **json.loads(server.stdout.read())}
+        finally:
+            server.kill()
+
+
+def _server(core: int | None) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [
+            sys.executable,
+            "-m",
+            "benchmarks.server",
+            *([] if core is None else ["--cpu", str(core)]),
+        ],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        cwd=ROOT,
+    )
+
+
+def _run(arguments: list[str], what: str) -> Numbers:
+    """Run a process that prints one JSON object."""
+    try:
+        done = subprocess.run(
+            arguments, capture_output=True, text=True, timeout=TIMEOUT, cwd=ROOT, check=True
+        )
+    except subprocess.TimeoutExpired:
+        raise MeasurementFailed(f"{what}: no result within {TIMEOUT:g} s") from None
+    except subprocess.CalledProcessError as error:
+        raise MeasurementFailed(f"{what}: {str(error.stderr).strip()[-2000:]}") from None
+    numbers: Numbers = json.loads(done.stdout)
+    return numbers
+
+
+_ASK_VERSIONS = """
+import json, platform, sys
+from importlib import metadata
+print(json.dumps({name: metadata.version(name) for name in sys.argv[1:]}
+    | {"python": platform.python_version()}))
+"""
+
+
+def versions(plan: Plan) -> dict[str, dict[str, str]]:
+    """For each adapter, the releases of what it consists of."""
+    found: dict[str, dict[str, str]] = {}
+    for adapter in plan.adapters:
+        packages = ADAPTERS[adapter].packages
+        asked = subprocess.run(
+            [plan.python_of(adapter), "-I", "-c", _ASK_VERSIONS, *packages],
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        found[adapter] = json.loads(asked.stdout)
+    return found

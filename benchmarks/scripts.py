@@ -1,0 +1,180 @@
+"""What the benchmark server does with a client: one generator for each script.
+
+A script yields what it waits for (`Want`) and is resumed with it. ``write`` hands bytes to the
+socket without waiting. Times are `time.monotonic_ns`, which client and server share.
+"""
+
+import base64
+import random
+import struct
+import time
+from collections.abc import Callable, Generator, Mapping
+from typing import NamedTuple, TypeAlias, cast
+
+from . import wire
+from .measures import Measures
+
+
+class Arrival(NamedTuple):
+    """A client event, and when its bytes arrived."""
+
+    ns: int
+    event: Mapping[str, object]
+
+
+Want: TypeAlias = str | float | None
+"""A client event of this type, so many seconds, or (``None``) room in the socket's buffer."""
+Script: TypeAlias = Generator[Want, Arrival | None, None]
+Write: TypeAlias = Callable[[bytes], None]
+Sizes: TypeAlias = Mapping[str, int]
+
+BLOCK = 128 * 1024
+"""About how many bytes a stream of deltas is written in."""
+
+
+def stream(write: Write, sizes: Sizes, _measures: Measures) -> Script:
+    """One response of ``audio`` and ``words`` deltas, evenly mixed, as fast as the client reads."""
+    audio, words = sizes.get("audio", 0), sizes.get("words", 0)
+    rounds = min(n for n in (audio, words) if n)
+    one = wire.frames(
+        [wire.audio_delta()] * (audio // rounds) + [wire.transcript_delta()] * (words // rounds)
+    )
+    per_block = max(1, BLOCK // len(one))
+    block = one * per_block
+    yield "response.create"
+    write(wire.frames(wire.response_begins()))
+    for _ in range(rounds // per_block):
+        write(block)
+        yield None
+    write(one * (rounds % per_block) + wire.frames(wire.response_ends()))
+
+
+def uplink(write: Write, sizes: Sizes, _measures: Measures) -> Script:
+    """Take ``chunks`` of audio, then give the response that tells the client they are here."""
+    for _ in range(sizes["chunks"]):
+        yield "input_audio_buffer.append"
+    write(wire.frames([*wire.response_begins(), *wire.response_ends()]))
+
+
+def turns(write: Write, sizes: Sizes, _measures: Measures) -> Script:
+    """Answer ``turns`` messages, each by ``audio`` and ``words`` deltas."""
+    question = wire.frames(wire.question())
+    answer = wire.frames(
+        [
+            *wire.response_begins(),
+            *[wire.audio_delta()] * sizes["audio"],
+            *[wire.transcript_delta()] * sizes["words"],
+            *wire.response_ends(),
+        ]
+    )
+    for number in range(1, sizes["turns"] + 1):
+        numbered_answer = wire.numbered(answer, number)
+        yield "conversation.item.create"
+        write(wire.numbered(question, number))
+        yield "response.create"
+        write(numbered_answer)
+
+
+def tools(write: Write, sizes: Sizes, measures: Measures) -> Script:
+    """Call a tool ``calls`` times; measure until its output and the next request are here."""
+    begin, end = wire.frames(wire.tool_call_begins()), wire.frames(wire.tool_call_ends())
+    calls = sizes["calls"]
+    yield "response.create"
+    for number in range(1, calls + 1):
+        write(wire.numbered(begin, number))
+        finish = wire.numbered(end, number)
+        yield 0.001  # the client is idle when the call is complete
+        sent = time.monotonic_ns()
+        write(finish)
+        output = cast("Arrival", (yield "conversation.item.create"))
+        item = cast("Mapping[str, object]", output.event["item"])
+        assert item["call_id"] == f"call_{number:08d}", item
+        assert item["output"] == "42", item
+        measures.add_ns("output_ms", output.ns - sent)
+        follow_up = cast("Arrival", (yield "response.create"))
+        measures.add_ns("create_ms", follow_up.ns - sent)
+    write(wire.numbered(wire.frames([*wire.response_begins(), *wire.response_ends()]), calls + 1))
+
+
+def barge_in(write: Write, sizes: Sizes, measures: Measures) -> Script:
+    """Speak over ``cycles`` responses; measure until the client has cut what was being said.
+
+    In turn behind five seconds of audio just sent (backlog), and when the client has taken all of
+    a second of audio (idle).
+    """
+    second = [wire.audio_delta()] * 10
+    short = wire.frames([*wire.response_begins(), *second])
+    long = wire.frames([*wire.response_begins(), *second * 5])
+    speech = wire.frames([wire.speech_started()])
+    end = wire.frames([wire.truncated(), *wire.response_ends("cancelled")])
+    yield "response.create"
+    for number in range(1, sizes["cycles"] + 1):
+        for state, said in (("backlog", long), ("idle", short)):
+            place = 2 * number + (state == "idle")
+            interruption = wire.numbered(speech, place)
+            write(wire.numbered(said, place))
+            if state == "idle":
+                yield 0.01
+            sent = time.monotonic_ns()
+            write(interruption)
+            cut = cast("Arrival", (yield "conversation.item.truncate"))
+            assert cut.event["item_id"] == f"item_{place:08d}", cut.event
+            measures.add_ns(f"{state}_ms", cut.ns - sent)
+            write(wire.numbered(end, place))
+            yield 0.004
+
+
+STAMP = struct.Struct("<qx")
+"""When a paced chunk was sent, in the nine bytes before its noise: twelve characters of base64."""
+
+
+_together: list[Write] = []
+"""The clients of `paced` so far; a server process serves one measurement."""
+
+
+def paced(write: Write, sizes: Sizes, measures: Measures) -> Script:
+    """A chunk every 100 ms to each of ``sessions`` clients, ``ticks`` times, evenly spread in time.
+
+    The script of the last client to come writes for all of them.
+    """
+    yield "response.create"
+    write(wire.frames(wire.response_begins()))
+    clients = _together
+    clients.append(write)
+    if len(clients) < sizes["sessions"]:
+        return
+    head, tail = _around_the_stamp()
+    interval_ns = 100_000_000 / len(clients)
+    total = sizes["ticks"] * len(clients)
+    yield 0.5  # the last client has read its greeting, too
+    began = time.monotonic_ns()
+    sent = 0
+    while sent < total:
+        now = time.monotonic_ns()
+        if began + sent * interval_ns > now:
+            yield (began + sent * interval_ns - now) / 1e9
+            continue
+        clients[sent % len(clients)](head + base64.b64encode(STAMP.pack(now)) + tail)
+        measures.add_ns("server_late_ms", now - began - sent * interval_ns)
+        sent += 1
+    end = wire.frames(wire.response_ends())
+    for client in clients:
+        client(end)
+
+
+def _around_the_stamp() -> tuple[bytes, bytes]:
+    """A frame of 100 ms of audio, without the characters that stand for its stamp."""
+    noise = random.Random(24).randbytes(wire.CHUNK_BYTES - STAMP.size)
+    whole = wire.frame(wire.audio_delta(bytes(STAMP.size) + noise))
+    begin = whole.index(b'"delta":"') + len(b'"delta":"')
+    return whole[:begin], whole[begin + 12 :]
+
+
+SCRIPTS: dict[str, Callable[[Write, Sizes, Measures], Script]] = {
+    "stream": stream,
+    "uplink": uplink,
+    "turns": turns,
+    "tools": tools,
+    "barge_in": barge_in,
+    "paced": paced,
+}

@@ -1,0 +1,214 @@
+"""The benchmark server: a Realtime API that plays one script to each client, as fast as it can.
+
+``python -m benchmarks.server [--cpu N]`` prints its port, serves until its standard input closes,
+then prints what it measured as JSON. The path of a client's URL names the script in `scripts`, its
+query the script's sizes: ``/turns?turns=300&audio=5``.
+
+Only the standard library, so that it runs beside any client. A script is a generator, resumed at
+once when what it waits for arrives: no task is woken between a client's frame and the answer.
+"""
+
+import argparse
+import asyncio
+import base64
+import hashlib
+import json
+import os
+import sys
+import time
+from collections import deque
+from typing import cast
+from urllib.parse import parse_qsl, urlsplit
+
+from . import scripts, wire
+from .measures import Measures, cpu_seconds, raise_file_limit
+
+GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
+"""RFC 6455, 1.3."""
+TEXT, CLOSE, PING = 1, 8, 9
+"""Opcodes; others are ignored."""
+BULKY = 4_096
+"""Bytes from which a frame is audio. One in a connection is decoded and checked, for the price of
+doing so would be part of what is measured; the others are counted."""
+WRITE_BUFFER = 1 << 20
+
+GREETING = wire.frames([wire.session("session.created")])
+SETTINGS_TAKEN = wire.frames([wire.session("session.updated")])
+
+
+class Connection(asyncio.Protocol):
+    """One client."""
+
+    def __init__(self, measures: Measures) -> None:
+        self._measures = measures
+        self._loop = asyncio.get_running_loop()
+        self._bytes = bytearray()
+        self._inbox: deque[scripts.Arrival] = deque()
+        self._script: scripts.Script | None = None
+        self._want: scripts.Want = 0.0
+        self._has_room = True
+        self._audio_checked = False
+
+    # -- what asyncio calls ------------------------------------------------------------
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast("asyncio.Transport", transport)
+        self._transport.set_write_buffer_limits(high=WRITE_BUFFER)
+
+    def pause_writing(self) -> None:
+        self._has_room = False
+
+    def resume_writing(self) -> None:
+        self._has_room = True
+        if self._want is None:
+            self._go_on(None)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._end_script()
+
+    def data_received(self, data: bytes) -> None:
+        arrived = time.monotonic_ns()
+        self._bytes += data
+        if self._script is None and not self._shake_hands():
+            return
+        start = 0
+        while (end := self._frame_end(start)) is not None:
+            self._frame(start, end, arrived)
+            start = end
+        del self._bytes[:start]
+
+    # -- the WebSocket -----------------------------------------------------------------
+    def _shake_hands(self) -> bool:
+        """Answer the request, if it is there. False also for what comes after the script."""
+        head, complete, rest = bytes(self._bytes).partition(b"\r\n\r\n")
+        if not complete:
+            return False
+        request, *fields = head.decode("latin-1").split("\r\n")
+        headers = {k.lower(): v.strip() for k, _, v in (field.partition(":") for field in fields)}
+        digest = hashlib.sha1(headers["sec-websocket-key"].encode() + GUID).digest()
+        self._transport.write(
+            b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+            b"Sec-WebSocket-Accept: " + base64.b64encode(digest) + b"\r\n\r\n" + GREETING
+        )
+        url = urlsplit(request.split()[1])
+        sizes = {name: int(text) for name, text in parse_qsl(url.query) if text.isdecimal()}
+        self._bytes[:] = rest
+        script = scripts.SCRIPTS[url.path.strip("/")]
+        self._script = script(self._transport.write, sizes, self._measures)
+        self._go_on(None)
+        return True
+
+    def _frame_end(self, start: int) -> int | None:
+        """Where the frame that starts here ends; ``None`` where it has not all arrived."""
+        data = self._bytes
+        if len(data) < start + 6:
+            return None
+        short = data[start + 1] & 0x7F
+        extra = {126: 2, 127: 8}.get(short, 0)
+        size = int.from_bytes(data[start + 2 : start + 2 + extra], "big") if extra else short
+        end = start + 2 + extra + 4 + size
+        return end if len(data) >= end else None
+
+    def _frame(self, start: int, end: int, arrived: int) -> None:
+        data = self._bytes
+        opcode = data[start] & 0x0F
+        mask_at = start + 2 + {126: 2, 127: 8}.get(data[start + 1] & 0x7F, 0)
+        size = end - mask_at - 4
+        if opcode == TEXT and size > BULKY and self._audio_checked:
+            self._arrived(scripts.Arrival(arrived, {"type": "input_audio_buffer.append"}))
+            return
+        payload = unmasked(data[mask_at + 4 : end], data[mask_at : mask_at + 4])
+        if opcode == CLOSE:
+            self._transport.write(bytes([0x88, size]) + payload)
+            self._transport.close()
+        elif opcode == PING:
+            self._transport.write(bytes([0x8A, size]) + payload)
+        elif opcode == TEXT:
+            self._text(json.loads(payload), arrived)
+
+    def _text(self, event: dict[str, object], arrived: int) -> None:
+        if event["type"] == "session.update":
+            self._transport.write(SETTINGS_TAKEN)
+            return
+        if event["type"] == "input_audio_buffer.append":
+            assert len(base64.b64decode(cast("str", event["audio"]), validate=True)) > 1000
+            self._audio_checked = True
+        self._arrived(scripts.Arrival(arrived, event))
+
+    # -- the script --------------------------------------------------------------------
+    def _arrived(self, arrival: scripts.Arrival) -> None:
+        self._inbox.append(arrival)
+        if isinstance(self._want, str) and (wanted := self._next(self._want)) is not None:
+            self._go_on(wanted)
+
+    def _next(self, kind: str) -> scripts.Arrival | None:
+        """The first arrival of this type; those before it are nobody's."""
+        while self._inbox:
+            arrival = self._inbox.popleft()
+            if arrival.event["type"] == kind:
+                return arrival
+        return None
+
+    def _go_on(self, arrival: scripts.Arrival | None) -> None:
+        """Resume the script until it wants what is not there yet."""
+        script = self._script
+        if script is None or self._transport.is_closing():
+            return
+        try:
+            while True:
+                want = self._want = script.send(arrival)
+                arrival = None
+                if isinstance(want, str):
+                    arrival = self._next(want)
+                    if arrival is None:
+                        return
+                elif want is not None:
+                    self._loop.call_later(want, self._go_on, None)
+                    return
+                elif not self._has_room:
+                    return
+        except StopIteration:
+            self._want = 0.0  # nothing any more; the connection stays until the client leaves
+        except BaseException:
+            self._transport.abort()  # the client fails at once, rather than wait
+            raise
+
+    def _end_script(self) -> None:
+        if self._script is not None:
+            self._script.close()
+
+
+def unmasked(payload: bytearray, mask: bytearray) -> bytes:
+    """The payload as it was before the client masked it."""
+    size = len(payload)
+    key = (mask * (size // 4 + 1))[:size]
+    return (int.from_bytes(payload, "big") ^ int.from_bytes(key, "big")).to_bytes(size, "big")
+
+
+async def serve() -> None:
+    """Serve until standard input closes."""
+    measures = Measures()
+    loop = asyncio.get_running_loop()
+    server = await loop.create_server(
+        lambda: Connection(measures), "127.0.0.1", 0, backlog=4_096
+    )
+    print(server.sockets[0].getsockname()[1], flush=True)
+    over = asyncio.Event()
+    loop.add_reader(sys.stdin.fileno(), over.set)
+    await over.wait()
+    print(json.dumps({**measures.summary(), "server_cpu_s": cpu_seconds()}), flush=True)
+    os._exit(0)  # clients may still be there; nobody waits for them
+
+
+def main() -> None:
+    """See the module's docstring."""
+    parser = argparse.ArgumentParser(description="The server of the benchmarks.")
+    parser.add_argument("--cpu", type=int, help="run on this core alone")
+    cpu: int | None = parser.parse_args().cpu
+    if cpu is not None:
+        os.sched_setaffinity(0, {cpu})
+    raise_file_limit()
+    asyncio.run(serve())
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,244 @@
+"""The server's conversation holds what was heard and no more, whatever crosses on the way.
+
+The client's side of the protocol and the simulator's, both pure, back to back: frames wait in two
+queues, and Hypothesis says what happens next.
+"""
+
+import json
+from collections import deque
+from collections.abc import Iterator
+from typing import Any
+
+import attrs
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from trio_realtime import RealtimePlaybackTracker, RealtimeSessionModelSettings
+from trio_realtime.models import events as model
+from trio_realtime.models import inputs
+from trio_realtime.models.openai.playback import PlaybackLedger
+from trio_realtime.models.openai.protocol import RealtimeProtocol
+from trio_realtime.testing.simulator.outlet import Outlet, Send, Start, Stop
+from trio_realtime.testing.simulator.protocol import Protocol
+from trio_realtime.testing.simulator.replies import Say, hearing
+
+LOUD = bytes([0x00, 0x80]) * 400
+"""100 ms of noise in G.711, which takes a sixth of what PCM16 does."""
+
+QUIET = bytes([0xFF]) * 4_800
+"""600 ms of silence, which ends a turn."""
+
+
+@attrs.define
+class World:
+    """A client, a server, the wire between them, and somebody who listens."""
+
+    interrupts: bool
+    """Whether the server cancels by itself."""
+    tracker: RealtimePlaybackTracker | None
+    now: float = 1_000.0
+    client: RealtimeProtocol = attrs.field(init=False)
+    ledger: PlaybackLedger = attrs.field(init=False)
+    server: Protocol = attrs.field(init=False)
+    up: deque[bytes] = attrs.field(factory=deque)
+    down: deque[str] = attrs.field(factory=deque)
+    unread: list[model.RealtimeModelAudioEvent] = attrs.field(factory=list)
+    taken_ms: dict[str, float] = attrs.field(factory=dict)
+    replies: dict[str, Iterator[object]] = attrs.field(factory=dict)
+    truncated: list[str] = attrs.field(factory=list)
+    interrupted: dict[str, int] = attrs.field(factory=dict)
+    """Items the application heard were interrupted, and where."""
+
+    def __attrs_post_init__(self) -> None:
+        self.ledger = PlaybackLedger(tracker=self.tracker)
+        self.client = RealtimeProtocol(playback=self.ledger)
+        self.server = Protocol(Outlet(), hearing(()))
+        law = "g711_ulaw"
+        detection = {"type": "server_vad", "interrupt_response": self.interrupts}
+        asked = {
+            "input_audio_format": law,
+            "output_audio_format": law,
+            "turn_detection": detection,
+        }
+        self.server.begin()
+        self.client.open(RealtimeSessionModelSettings(**asked))
+        self.settle()
+
+    # -- what happens ------------------------------------------------------------
+    def wait(self, ms: int) -> None:
+        self.now += ms / 1000
+
+    def ask(self, _n: int) -> None:
+        self.tell(inputs.RealtimeModelCreateResponse(params={}))
+
+    def speak(self, _n: int) -> None:
+        """The user speaks."""
+        self.tell(inputs.RealtimeModelSendAudio(audio=LOUD))
+
+    def stop_speaking(self, _n: int) -> None:
+        self.tell(inputs.RealtimeModelSendAudio(audio=QUIET))
+
+    def interrupt(self, _n: int) -> None:
+        """The application says stop."""
+        self.tell(inputs.RealtimeModelSendInterrupt())
+
+    def generate(self, n: int) -> None:
+        """The model goes on by so many pieces of audio."""
+        for reply in tuple(self.replies.values()):
+            for _ in range(1 + n // 50):
+                next(reply, None)
+        self.perform()
+
+    def send_up(self, n: int) -> None:
+        for _ in range(min(len(self.up), 1 + n // 50)):
+            self.arrive(self.up.popleft())
+
+    def send_down(self, n: int) -> None:
+        for _ in range(min(len(self.down), 1 + n // 8)):
+            out: deque[model.RealtimeModelEvent] = deque()
+            self.client.receive(self.down.popleft(), self.now, out)
+            self.take_in(out)
+
+    def take(self, n: int) -> None:
+        """The application reads audio, and plays it."""
+        for _ in range(min(len(self.unread), 1 + n // 50)):
+            event = self.unread.pop(0)
+            self.taken_ms[event.item_id] = self.taken_ms.get(event.item_id, 0) + len(event.data) / 8
+            self.client.delivered(event.item_id, event.content_index, len(event.data), self.now)
+
+    def report(self, ms: int) -> None:
+        """The tracker says that so much of what is being played was; it may exaggerate."""
+        playing = [item for item in self.taken_ms if item not in self.interrupted]
+        if self.tracker is not None and playing:
+            self.tracker.on_play_ms(playing[-1], 0, ms)
+
+    # -- the wire ----------------------------------------------------------------
+    def tell(self, given: inputs.RealtimeModelInput) -> None:
+        out: deque[model.RealtimeModelEvent] = deque()
+        self.client.send(given, self.now, out)
+        self.take_in(out)
+
+    def take_in(self, out: deque[model.RealtimeModelEvent]) -> None:
+        self.up += self.client.data_to_send()
+        for event in out:
+            if isinstance(event, model.RealtimeModelAudioEvent):
+                assert event.item_id not in self.interrupted, "late audio reached the application"
+                self.unread.append(event)
+            elif isinstance(event, model.RealtimeModelAudioInterruptedEvent):
+                assert event.item_id not in self.interrupted, "interrupted twice"
+                self.interrupted[event.item_id] = event.heard_ms
+                self.unread = [each for each in self.unread if each.item_id != event.item_id]
+
+    def arrive(self, frame: bytes) -> None:
+        event: dict[str, Any] = json.loads(frame)
+        self.server.receive(frame)
+        errors = self.perform()
+        if event["type"] == "conversation.item.truncate":
+            assert errors == [], "a truncation was refused"
+            self.truncated.append(event["item_id"])
+        elif event["type"] == "conversation.item.delete":
+            assert errors == [], "a deletion was refused"
+
+    def perform(self) -> list[Any]:
+        """Send what the server has to say; returns its errors."""
+        errors: list[Any] = []
+        for effect in self.server.outlet.take():
+            match effect:
+                case Send(event):
+                    self.down.append(json.dumps(event))
+                    if event["type"] == "error":
+                        errors.append(event)
+                case Start(response):
+                    words = [Say("First of all.", audio_ms=350), Say("Then.", audio_ms=220)]
+                    self.replies[response.id] = iter(response.play(list(words)))
+                case Stop(response):
+                    self.replies.pop(response.id, None)
+                case _:
+                    pass
+        return errors
+
+    def settle(self) -> None:
+        """Everything on the way arrives, and every answer is finished."""
+        self.up += self.client.data_to_send()
+        while self.up or self.down or self.server.active:
+            self.send_up(10_000)
+            self.generate(10_000)
+            self.send_down(10_000)
+
+    # -- what must hold ----------------------------------------------------------
+    def check(self) -> None:
+        assert len(self.truncated) == len(set(self.truncated)), "truncated twice"
+        for item_id in self.taken_ms:
+            position = self.ledger.position(item_id, 0, self.now)
+            assert position is not None
+            assert position.heard_ms <= position.received_ms
+            assert position.heard_bytes <= position.received_bytes
+            if self.tracker is None:
+                assert position.heard_ms <= self.taken_ms[item_id] + 1e-6
+
+    def play_out(self) -> None:
+        """The listener hears all that is left."""
+        self.take(10**9)
+        if self.tracker is not None:
+            for item_id in self.taken_ms:
+                if item_id not in self.interrupted:
+                    self.tracker.on_play_ms(item_id, 0, 1_000)
+                    self.ledger.position(item_id, 0, self.now)
+        self.wait(60_000)
+
+    def heard(self) -> dict[str, int]:
+        """What was heard of each item, by what the application was told; in ms."""
+        return {
+            item_id: self.interrupted.get(item_id, round(ms)) for item_id, ms in self.taken_ms.items()
+        }
+
+    def kept(self) -> dict[str, int]:
+        """What the server's conversation holds of what the model said; in ms."""
+        return {
+            item.id: sum(part.audio_ms for part in item.parts or ())
+            for item in self.server.conversation.items
+            if item.fields.get("role") == "assistant"
+        }
+
+
+STEPS = (
+    World.wait,
+    World.ask,
+    World.speak,
+    World.stop_speaking,
+    World.interrupt,
+    World.generate,
+    World.send_up,
+    World.send_down,
+    World.take,
+    World.report,
+)
+OFTEN = (World.generate, World.send_up, World.send_down, World.take)
+
+story = st.lists(
+    st.tuples(st.sampled_from(STEPS + OFTEN + OFTEN), st.integers(0, 250)),
+    min_size=10,
+    max_size=60,
+)
+
+
+@settings(deadline=None, max_examples=400)
+@given(story=story, interrupts=st.booleans(), tracked=st.booleans())
+def test_whatever_crosses_on_the_way(
+    story: list[tuple[Any, int]], interrupts: bool, tracked: bool
+) -> None:
+    """For any interleaving of deltas, playback reports, speech starts, cancels and dones: every
+    truncate and delete is accepted, at most one truncate per item, never more heard than
+    received, nothing stale delivered; and in the end the server has what was heard."""
+    world = World(interrupts, RealtimePlaybackTracker() if tracked else None)
+    for step, n in [(World.ask, 0), *story]:
+        step(world, n)
+        world.check()
+    world.settle()
+    world.check()
+    world.play_out()
+    world.check()
+    heard = world.heard()
+    for item_id, ms in world.kept().items():
+        assert ms == heard.get(item_id, 0), item_id
+    assert all(ms == 0 for item_id, ms in heard.items() if item_id not in world.kept())

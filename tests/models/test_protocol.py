@@ -1,0 +1,637 @@
+"""The protocol core from the server's side: what each event does, and that none does harm."""
+
+import json
+from collections import deque
+from typing import Any
+
+import pytest
+import support_wire as support
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from support_protocol import SECOND, Client, asked, make, session_with
+
+from trio_realtime.config import RealtimeSessionModelSettings
+from trio_realtime.errors import RealtimeProtocolError
+from trio_realtime.items import AssistantMessageItem
+from trio_realtime.models import events as model
+from trio_realtime.models import inputs
+from trio_realtime.models.openai import spoken_audio
+from trio_realtime.models.openai.playback import PlaybackLedger
+from trio_realtime.models.openai.turns import CREATE_TIMEOUT
+from trio_realtime.models.playback_tracker import RealtimePlaybackTracker
+
+
+def manual() -> Client:
+    """A client of a server that leaves interrupting to it."""
+    client = make()
+    detection = {"type": "server_vad", "interrupt_response": False}
+    client.hears("session.updated", session=session_with(detection))
+    return client
+
+
+INTERRUPTED = model.RealtimeModelAudioInterruptedEvent
+
+
+# Frames
+
+
+@pytest.mark.parametrize("kind", sorted(support.samples()))
+def test_every_event_of_the_protocol_is_taken_whatever_went_before(kind: str) -> None:
+    frame = json.dumps(support.samples()[kind])
+    for client in (Client(), make(), manual()):
+        client.begins()
+        client.speaks(b"")
+        client.hears_frame(frame)
+        client.hears_frame(frame.encode())
+
+
+@pytest.mark.parametrize(
+    ("frame", "complaint"),
+    [
+        ("not json", "the server sent a frame that is malformed"),
+        (b"\xff\xfe", "the server sent a frame that is malformed: .*UTF-8"),
+        ("5", "the server sent a frame that is malformed"),
+        ("{}", "required field `type`"),
+        ('{"type": 5}', "required field `type`"),
+        ('{"type": "response.output_text.delta"}', "a response.output_text.delta event that is"),
+    ],
+)
+def test_a_malformed_frame_is_an_error_and_the_session_goes_on(
+    frame: str | bytes, complaint: str
+) -> None:
+    client = make()
+    (event,) = client.hears_frame(frame)
+    assert isinstance(event, model.RealtimeModelErrorEvent)
+    assert isinstance(event.error, RealtimeProtocolError)
+    with pytest.raises(RealtimeProtocolError, match=complaint):
+        raise event.error
+    assert client.speaks()
+
+
+def test_no_error_repeats_what_a_malformed_frame_holds() -> None:
+    frame = json.dumps({"type": "response.output_text.delta", "delta": {"x": "secret words"}})
+    (event,) = make().hears_frame(frame)
+    assert "secret" not in str(event.error)
+
+
+def test_an_unknown_event_is_told_raw_and_nothing_else() -> None:
+    assert make().hears("response.hologram.delta", delta=[1, 2]) == []
+
+
+@pytest.mark.parametrize("broken", [{"usage": "many"}, {"output": 5}, {"status_details": []}])
+def test_a_malformed_end_of_a_response_ends_it_all_the_same(broken: dict[str, Any]) -> None:
+    """Or the next request would wait for ever."""
+    client = make()
+    client.begins()
+    client.says(asked())
+    error, ended = client.ends(status="cancelled", **broken)
+    assert isinstance(error, model.RealtimeModelErrorEvent)
+    assert ended == model.RealtimeModelTurnEndedEvent(response_id="r1", status="cancelled")
+    assert client.sent_briefly() == ["conversation.item.create", "response.create"]
+
+
+def test_a_malformed_beginning_of_a_response_begins_it_all_the_same() -> None:
+    client = make()
+    error, begun = client.begins(usage=5, metadata={"a": "b", "c": 5})
+    assert isinstance(error, model.RealtimeModelErrorEvent)
+    assert begun == model.RealtimeModelTurnStartedEvent(response_id="r1", metadata={"a": "b"})
+    client.says(asked())
+    assert client.sent_briefly() == ["conversation.item.create"]
+
+
+@pytest.mark.parametrize("response", [None, 5, [], {}, {"id": 5, "metadata": [1], "usage": 5}])
+@pytest.mark.parametrize("kind", ["response.created", "response.done"])
+def test_of_a_response_that_is_no_object_nothing_is_guessed(kind: str, response: Any) -> None:
+    client = make()
+    told = client.hears(kind, response=response)
+    assert told[-1].response_id is None
+    assert told[-1].metadata is None
+
+
+# Turns
+
+
+def test_a_response_begins_and_ends_with_all_the_server_says_of_it() -> None:
+    client = make()
+    assert client.begins(metadata={"topic": "test"}) == [
+        model.RealtimeModelTurnStartedEvent(response_id="r1", metadata={"topic": "test"})
+    ]
+    usage, ended = client.hears_frame(json.dumps(support.sample("response.done")))
+    assert usage.response_id == "resp_1"
+    assert ended == model.RealtimeModelTurnEndedEvent(
+        response_id="resp_1",
+        status="failed",
+        reason="content_filter",
+        error=model.RealtimeServerError(
+            message="Too much.", type="server_error", code="rate_limit_exceeded"
+        ),
+        usage=usage.usage,
+        metadata={"topic": "test"},
+    )
+
+
+def test_messages_during_a_response_share_one_after_it() -> None:
+    client = make()
+    client.says(asked())
+    assert client.sent_briefly() == ["conversation.item.create", "response.create"]
+    client.begins()
+    client.says(asked())
+    client.says(asked())
+    assert client.sent_briefly() == ["conversation.item.create"] * 2
+    assert [type(event) for event in client.ends()] == [model.RealtimeModelTurnEndedEvent]
+    assert client.sent_briefly() == ["response.create"]
+
+
+def test_nobody_hears_that_a_response_was_active_already() -> None:
+    client = make()
+    client.says(asked())
+    (_, create) = client.sent()
+    client.begins("the server's own")
+    busy = "conversation_already_has_active_response"
+    assert client.refuses(busy, create["event_id"]) == []
+    assert client.sent() == []
+    client.ends("the server's own")
+    assert client.sent() == [create]
+
+
+def test_a_refused_request_is_told_with_its_id_and_frees_the_slot() -> None:
+    client = make()
+    client.says(asked())
+    (_, create) = client.sent()
+    client.says(asked())
+    client.sent()
+    (event,) = client.refuses("invalid_value", create["event_id"])
+    assert event.error.code == "invalid_value"
+    assert event.event_id == create["event_id"]
+    assert client.sent_briefly() == ["response.create"]
+
+
+def test_a_request_that_nothing_answers_is_told_as_lost() -> None:
+    client = make()
+    client.says(asked())
+    (_, create) = client.sent()
+    assert client.protocol.deadline == 100.0 + CREATE_TIMEOUT
+    out: deque[Any] = deque()
+    client.protocol.expire(99.0 + CREATE_TIMEOUT, out)
+    assert not out
+    client.protocol.expire(100.0 + CREATE_TIMEOUT, out)
+    (event,) = out
+    assert "did not answer response.create within 30.0 s" in str(event.error)
+    assert event.event_id == create["event_id"]
+    assert client.protocol.deadline is None
+
+
+# Audio
+
+
+def test_audio_is_told_decoded() -> None:
+    (event,) = make().speaks(b"\1\2\3\4", index=2)
+    assert event == model.RealtimeModelAudioEvent(
+        data=b"\1\2\3\4", response_id="r1", item_id="a1", content_index=2
+    )
+
+
+def test_the_end_of_audio_is_told() -> None:
+    client = make()
+    client.speaks()
+    (event,) = client.finishes()
+    assert event == model.RealtimeModelAudioDoneEvent(
+        item_id="a1", content_index=0, response_id="r1"
+    )
+
+
+def test_what_has_been_heard_to_its_end_is_not_interrupted() -> None:
+    client = make()
+    client.begins()
+    client.speaks()
+    client.finishes()
+    client.now += 1.0
+    (event,) = client.is_interrupted()
+    assert isinstance(event, model.RealtimeModelSpeechStartedEvent)
+    assert client.sent() == []
+
+
+def test_the_end_of_the_response_is_the_end_of_its_audio_too() -> None:
+    """`response.output_audio.done` may never have come."""
+    client = make()
+    client.begins()
+    client.speaks()
+    client.speaks(item_id="a2")
+    client.ends()
+    client.now += 2.0
+    assert len(client.is_interrupted()) == 1
+    assert client.sent() == []
+
+
+def test_audio_of_other_responses_is_not_finished_by_it() -> None:
+    client = make()
+    client.speaks(item_id="other", response_id="r0")
+    client.speaks()
+    client.ends("r0")
+    client.now += 2.0
+    assert [event.type for event in client.is_interrupted()] == [
+        "speech_started",
+        "audio_interrupted",
+    ]
+
+
+def test_only_so_many_responses_with_audio_are_remembered(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """What is heard of a forgotten one is interrupted all the same."""
+    monkeypatch.setattr(spoken_audio, "_REMEMBERED", 3)
+    client = make()
+    for number in range(4):
+        client.speaks(item_id=f"a{number}", response_id=f"r{number}", taken=False)
+    assert client.says(inputs.RealtimeModelSendInterrupt(response_id="r0")) == []
+    told = client.is_interrupted()[1:]
+    assert [(event.item_id, event.response_id) for event in told] == [
+        ("a0", None),
+        ("a1", "r1"),
+        ("a2", "r2"),
+        ("a3", "r3"),
+    ]
+    assert client.sent_briefly() == [f"conversation.item.delete a{number}" for number in range(4)]
+
+
+def test_how_long_audio_of_a_response_goes_on() -> None:
+    client = make()
+    client.speaks()
+    client.speaks(item_id="a2")
+    client.speaks(item_id="b", response_id="r2")
+    client.now += 0.5
+    assert client.protocol.remaining_ms("r1", client.now) == pytest.approx(1500)
+    assert client.protocol.remaining_ms("r2", client.now) == pytest.approx(2500)
+    assert client.protocol.remaining_ms("unknown", client.now) == 0.0
+
+
+def test_what_was_not_delivered_was_not_heard() -> None:
+    client = make()
+    client.begins()
+    client.speaks(taken=False)
+    client.now += 0.5
+    (_, event) = client.is_interrupted()
+    assert event.heard_ms == 0
+    assert client.sent_briefly() == ["conversation.item.delete a1"]
+
+
+# Interruption by the user's speech
+
+
+def test_a_server_that_interrupts_is_told_what_was_heard_and_no_more() -> None:
+    client = make()
+    client.begins()
+    client.speaks(3 * SECOND)
+    client.now += 1.25
+    assert client.is_interrupted() == [
+        model.RealtimeModelSpeechStartedEvent(item_id="u1", audio_start_ms=1000),
+        INTERRUPTED(item_id="a1", content_index=0, heard_ms=1250, response_id="r1"),
+    ]
+    (truncate,) = client.sent()
+    assert truncate["type"] == "conversation.item.truncate"
+    assert (truncate["item_id"], truncate["content_index"]) == ("a1", 0)
+    assert truncate["audio_end_ms"] == 1250
+
+
+def test_a_server_that_does_not_is_asked_to_cancel_as_well() -> None:
+    client = manual()
+    client.begins()
+    client.speaks()
+    client.speaks(item_id="a2")
+    client.now += 0.5
+    told = client.is_interrupted()
+    assert [(event.item_id, event.heard_ms) for event in told[1:]] == [("a1", 500), ("a2", 0)]
+    assert client.sent_briefly() == [
+        "conversation.item.truncate a1 500",
+        "response.cancel r1",
+        "conversation.item.delete a2",
+    ]
+
+
+def test_speech_before_the_first_audio_cancels_where_the_server_does_not() -> None:
+    client = manual()
+    client.begins()
+    assert len(client.is_interrupted()) == 1
+    assert client.sent_briefly() == ["response.cancel r1"]
+    assert client.speaks() == []
+    assert client.finishes() == []
+
+
+def test_speech_before_the_response_begins_cancels_it_when_it_does() -> None:
+    client = manual()
+    client.says(asked())
+    client.is_interrupted()
+    client.sent()
+    client.begins()
+    assert client.sent_briefly() == ["response.cancel r1"]
+    assert client.speaks() == []
+
+
+def test_late_audio_of_what_was_interrupted_is_not_delivered_until_the_response_ends() -> None:
+    client = make()
+    client.begins()
+    client.is_interrupted()
+    assert client.speaks() == []
+    assert client.finishes() == []
+    client.ends(status="cancelled")
+    client.begins("r2")
+    assert client.speaks(item_id="a2", response_id="r2")
+    assert client.finishes("a2", "r2")
+
+
+def test_audio_of_an_interrupted_item_stays_stale_after_its_response() -> None:
+    client = make()
+    client.begins()
+    client.speaks()
+    client.is_interrupted()
+    client.ends(status="cancelled")
+    assert client.speaks() == []
+
+
+@pytest.mark.parametrize(
+    ("detection", "interrupts"),
+    [
+        (None, False),
+        ({"type": "server_vad", "interrupt_response": False}, False),
+        ({"type": "semantic_vad", "interrupt_response": True}, True),
+        ({"type": "server_vad"}, True),
+    ],
+)
+def test_whether_the_server_interrupts_is_as_asked_until_it_says_otherwise(
+    detection: dict[str, Any] | None, interrupts: bool
+) -> None:
+    def cancels(client: Client) -> bool:
+        client.begins()
+        client.is_interrupted()
+        return "response.cancel r1" in client.sent_briefly()
+
+    settings = RealtimeSessionModelSettings(turn_detection=detection)
+    assert cancels(make(settings)) is not interrupts
+    client = make(settings)
+    opposite = {"type": "server_vad", "interrupt_response": not interrupts}
+    client.hears("session.updated", session=session_with(opposite))
+    assert cancels(client) is interrupts
+    client = make()
+    client.hears("session.created", session=session_with(detection))
+    assert cancels(client) is not interrupts
+
+
+@pytest.mark.parametrize(
+    "session", [{}, {"audio": None}, {"audio": {}}, {"audio": {"input": {}, "output": {}}}]
+)
+def test_an_echo_that_does_not_mention_it_changes_nothing(session: dict[str, Any]) -> None:
+    client = manual()
+    client.hears("session.updated", session=session)
+    client.begins()
+    client.is_interrupted()
+    assert client.sent_briefly() == ["response.cancel r1"]
+
+
+@pytest.mark.parametrize("source", ["asked", "echoed"])
+def test_what_was_heard_is_counted_in_the_format_of_the_session(source: str) -> None:
+    if source == "asked":
+        client = make(RealtimeSessionModelSettings(output_audio_format="g711_ulaw"))
+    else:
+        client = make()
+        audio = {"output": {"format": {"type": "audio/pcmu"}}}
+        client.hears("session.updated", session={"audio": audio})
+        audio = {"output": {"format": {"type": "audio/of the future"}}}
+        client.hears("session.updated", session={"audio": audio})
+    client.begins()
+    client.speaks(bytes(8000))
+    client.now += 0.25
+    assert client.is_interrupted()[1].heard_ms == 250
+    client.now += 1.0
+    assert client.protocol.remaining_ms("r1", client.now) == 0.0
+
+
+def test_with_a_tracker_its_word_counts() -> None:
+    tracker = RealtimePlaybackTracker()
+    client = make(playback=PlaybackLedger(tracker=tracker))
+    client.begins()
+    client.speaks(3 * SECOND)
+    tracker.on_play_ms("a1", 0, 700)
+    client.now += 2.0
+    assert client.is_interrupted()[1].heard_ms == 700
+
+
+# Items
+
+
+def test_a_foreign_truncation_is_not_followed_by_ours() -> None:
+    client = make()
+    client.begins()
+    client.speaks()
+    told = client.hears(
+        "conversation.item.truncated", item_id="a1", content_index=0, audio_end_ms=300
+    )
+    assert told == [
+        model.RealtimeModelItemTruncatedEvent(item_id="a1", content_index=0, audio_end_ms=300)
+    ]
+    assert client.sent_briefly() == ["conversation.item.retrieve a1"]
+    assert client.speaks() == []
+    assert len(client.is_interrupted()) == 1
+    assert client.sent() == []
+
+
+def test_a_foreign_deletion_is_not_followed_by_ours() -> None:
+    client = make()
+    client.begins()
+    client.speaks()
+    assert client.hears("conversation.item.deleted", item_id="a1") == [
+        model.RealtimeModelItemDeletedEvent(item_id="a1")
+    ]
+    assert client.speaks() == []
+    assert len(client.is_interrupted()) == 1
+    assert client.sent() == []
+
+
+# Errors
+
+
+def test_an_error_is_told_with_all_the_server_says() -> None:
+    client = make()
+    (event,) = client.hears_frame(json.dumps(support.sample("error")))
+    assert event.error == model.RealtimeServerError(
+        message="The 'type' field is missing.",
+        type="invalid_request_error",
+        code="invalid_event",
+        param="session.type",
+        event_id="event_of_client",
+    )
+    assert event.event_id == "event_of_client"
+
+
+def own_frames() -> tuple[Client, dict[str, str]]:
+    """A client that has sent all it ever sends of its own accord; event ids by type."""
+    client = manual()
+    client.begins()
+    client.speaks()
+    client.speaks(item_id="a2")
+    client.now += 0.5
+    client.is_interrupted()
+    client.hears("conversation.item.truncated", item_id="x", content_index=0, audio_end_ms=1)
+    return client, {each["type"]: each["event_id"] for each in client.sent()}
+
+
+@pytest.mark.parametrize(
+    ("kind", "code"),
+    [
+        ("conversation.item.truncate", "item_truncate_invalid_item_id"),
+        ("conversation.item.delete", "item_delete_invalid_item_id"),
+        ("conversation.item.retrieve", "item_retrieve_invalid_item_id"),
+        ("response.cancel", "response_cancel_not_active"),
+    ],
+)
+def test_nobody_hears_that_what_we_sent_unasked_came_too_late(kind: str, code: str) -> None:
+    client, ids = own_frames()
+    client.ends()
+    assert client.refuses(code, ids[kind]) == []
+
+
+def test_a_server_that_fails_over_what_we_sent_unasked_is_heard_of() -> None:
+    client, ids = own_frames()
+    assert client.refuses("oops", ids["conversation.item.truncate"], kind="server_error")
+
+
+def test_the_same_refusal_of_somebody_elses_event_is_heard_of() -> None:
+    client, _ = own_frames()
+    assert client.refuses("item_delete_invalid_item_id", "mine")
+    assert client.refuses("item_delete_invalid_item_id", None)
+
+
+# Beside the conversation
+
+
+def beside() -> tuple[Client, dict[str, str]]:
+    """A client with a response beside the conversation under way; the metadata of its request."""
+    client = make()
+    params = {"instructions": "Sum up.", "metadata": {"topic": "sum"}}
+    client.says(inputs.RealtimeModelCreateResponse(params=params, out_of_band=True))
+    (create,) = client.sent()
+    metadata = create["response"]["metadata"]
+    client.begins("oob", conversation_id=None, metadata=metadata)
+    return client, metadata
+
+
+def test_a_response_beside_the_conversation_is_known_by_the_key_nobody_sees() -> None:
+    client, metadata = beside()
+    assert len(metadata) == 2
+    done: Any = client.ends("oob", conversation_id=None, metadata=metadata)[-1]
+    assert done.out_of_band
+    assert done.metadata == {"topic": "sum"}
+    (begun,) = client.begins("oob2", metadata={list(metadata)[1]: "x"})
+    assert begun.out_of_band
+    assert begun.metadata is None
+
+
+def test_it_takes_no_turn() -> None:
+    client, _ = beside()
+    client.says(asked())
+    assert client.sent_briefly() == ["conversation.item.create", "response.create"]
+    client.begins()
+    client.ends("oob")
+    client.says(asked())
+    assert client.sent_briefly() == ["conversation.item.create"]
+
+
+def test_what_it_says_is_told_at_its_end_and_is_no_item_of_the_history() -> None:
+    client, _ = beside()
+    of_response = {"response_id": "oob", "output_index": 0}
+    message = support.items()["assistant"]
+    call = support.items()["function_call"]
+    for kind in ("response.output_item.added", "response.output_item.done"):
+        for item in (message, call):
+            assert client.hears(kind, item=item, **of_response) == []
+    part = {"item_id": "item_1", "content_index": 0, "delta": "x", **of_response}
+    assert client.hears("response.output_audio_transcript.delta", **part) == []
+    assert client.hears("response.output_text.delta", **part) == []
+    output = [message, call, support.items()["function_call_output"]]
+    (ended,) = client.ends("oob", output=output)
+    assert [item.type for item in ended.output] == ["message", "function_call"]
+    assert isinstance(ended.output[0], AssistantMessageItem)
+    (ended,) = client.ends("in band", output=output)
+    assert ended.output == ()
+
+
+def test_its_audio_is_heard_but_never_truncated_at_the_server() -> None:
+    """The conversation has no such item."""
+    client, _ = beside()
+    client.speaks(item_id="o1", response_id="oob")
+    client.speaks(item_id="o2", response_id="oob")
+    client.ends("oob")
+    client.now += 0.5
+    told = client.is_interrupted()
+    assert [(event.item_id, event.heard_ms) for event in told[1:]] == [("o1", 500), ("o2", 0)]
+    assert client.sent() == []
+
+
+def test_the_users_speech_silences_the_conversations_response_only() -> None:
+    client, _ = beside()
+    client.begins("r1")
+    client.is_interrupted()
+    assert client.speaks() == []
+    assert client.speaks(item_id="o1", response_id="oob")
+
+
+# Anything at all
+
+KINDS = sorted(support.samples())
+JUNK = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=4),
+    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.text(max_size=4), inner),
+    max_leaves=4,
+)
+NAMES = st.sampled_from(["r1", "r2", "item_1", "item_2", "turn_1", "own_1", ""])
+
+
+@st.composite
+def frames_like_the_servers(draw: st.DrawFn) -> str:
+    """An event with some of its fields changed, for the worse or to make it one of a few things."""
+    event = support.samples()[draw(st.sampled_from(KINDS))]
+    for _ in range(draw(st.integers(0, 2))):
+        place: Any = event
+        while True:
+            key = draw(st.sampled_from(sorted(place)))
+            if not isinstance(place[key], dict) or not place[key] or draw(st.booleans()):
+                break
+            place = place[key]
+        if draw(st.booleans()):
+            place[key] = draw(NAMES | JUNK)
+        else:
+            del place[key]
+    return json.dumps(event)
+
+
+INPUTS = st.sampled_from(
+    [
+        asked(),
+        inputs.RealtimeModelCreateResponse(),
+        inputs.RealtimeModelCreateResponse(out_of_band=True),
+        inputs.RealtimeModelSendInterrupt(),
+        inputs.RealtimeModelSendInterrupt(response_id="resp_1"),
+        inputs.RealtimeModelSendRawMessage(
+            message={"type": "response.create", "response": {"conversation": "none"}}
+        ),
+        inputs.RealtimeModelSendRawMessage(message={"type": "response.cancel"}),
+    ]
+)
+
+
+@given(st.lists(frames_like_the_servers() | INPUTS, max_size=12))
+@settings(max_examples=50, deadline=None)
+def test_nothing_a_server_sends_raises(story: list[Any]) -> None:
+    client = make()
+    for each in story:
+        client.now += 0.1
+        if isinstance(each, str):
+            client.hears_frame(each)
+        else:
+            client.says(each)
+        assert all(isinstance(frame["type"], str) for frame in client.sent())
+
+
+@given(st.text(max_size=20) | st.binary(max_size=20))
+@settings(max_examples=40, deadline=None)
+def test_nothing_that_is_no_event_raises(frame: str | bytes) -> None:
+    assert [type(event) for event in make().hears_frame(frame)] == [model.RealtimeModelErrorEvent]
