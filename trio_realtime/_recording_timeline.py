@@ -239,8 +239,8 @@ class Timeline:
         for piece in self._right.pieces:
             if piece.content is not None:
                 self._shorten(piece, max(0, min(piece.length, frame - piece.start)))
-        last = (side.pieces[-1].end for side in (self._left, self._right) if side.pieces)
-        end = max(frame, self._written, *last)
+        final = [each.end for each in (*self._left.pieces, *self._right.pieces) if not each.content]
+        end = max(frame, self._written, *final)
         return end, self._hand_out(end)
 
     def _hand_out(self, end: int) -> list[Slab | Silence]:

@@ -29,6 +29,7 @@ from trio_realtime.telephony.stand_in import memory_sockets
 from trio_realtime.telephony.twilio import TwilioCall, TwilioStart, bridge_twilio
 from trio_realtime.testing.simulator import RealtimeSimulator, Say, Turn
 
+
 def answering(ms: int, **options: Any) -> RealtimeSimulator:
     """A simulator whose every answer takes so long."""
     return RealtimeSimulator(lambda turn: Say("An answer.", audio_ms=ms), **options)
@@ -112,7 +113,9 @@ async def test_barge_in_cuts_the_answer_where_the_caller_stopped_hearing_it(
 
 
 @pytest.mark.parametrize("delay", [0.03, 0.25])
-async def test_over_a_slow_network_nothing_counts_as_heard_that_was_not(autojump_clock: MockClock, delay: float) -> None:
+async def test_over_a_slow_network_nothing_counts_as_heard_that_was_not(
+    autojump_clock: MockClock, delay: float
+) -> None:
     """Marks are under way for a while; so the cut is earlier than the truth by a round trip."""
     sockets = distant_sockets(delay)
     async with phone_call(
@@ -128,7 +131,9 @@ async def test_over_a_slow_network_nothing_counts_as_heard_that_was_not(autojump
         await line.caller.wait_heard(heard + 1_000)
 
 
-async def test_keys_reach_the_application_and_the_model_if_it_shall(autojump_clock: MockClock) -> None:
+async def test_keys_reach_the_application_and_the_model_if_it_shall(
+    autojump_clock: MockClock,
+) -> None:
     """As events, whatever events the runner asks for; and as messages that are answered."""
     keys: list[str] = []
     turns: list[Turn] = []
@@ -194,7 +199,8 @@ async def test_a_slow_callback_delays_no_audio(autojump_clock: MockClock) -> Non
 
 
 async def test_callbacks_that_are_hopelessly_behind_end_the_call(
-    autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch,
+    autojump_clock: MockClock,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Loudly, instead of filling the memory."""
     monkeypatch.setattr(bridge_module, "CALLBACKS_WAITING", 5)
@@ -209,7 +215,9 @@ async def test_callbacks_that_are_hopelessly_behind_end_the_call(
 
 
 @pytest.mark.parametrize("asynchronous", [False, True])
-async def test_what_a_callback_raises_ends_the_call_unchanged(autojump_clock: MockClock, asynchronous: bool) -> None:
+async def test_what_a_callback_raises_ends_the_call_unchanged(
+    autojump_clock: MockClock, asynchronous: bool
+) -> None:
     """Not wrapped, whatever nurseries are in between; and the caller is hung up on."""
     boom = ExceptionGroup("the application's own", [ValueError("boom")])
 
@@ -289,7 +297,9 @@ async def test_a_model_that_takes_nothing_holds_up_nobody(
     assert 1_900 < line.call.dropped_ms < 2_200
 
 
-async def test_a_recording_has_both_sides_where_they_were(autojump_clock: MockClock, tmp_path: Any) -> None:
+async def test_a_recording_has_both_sides_where_they_were(
+    autojump_clock: MockClock, tmp_path: Any
+) -> None:
     """The caller by Twilio's clock, the model where it was heard."""
     import wave
 
@@ -312,6 +322,25 @@ async def test_a_recording_has_both_sides_where_they_were(autojump_clock: MockCl
     # The server hears the end of speech 500 ms later, and answers at once.
     start = right.index(ulaw_decode(bytes(line.caller.heard))[:3_200])
     assert 880 * 16 <= start <= 920 * 16
+
+
+async def test_a_provider_without_timestamps_is_recorded_by_the_clock(
+    autojump_clock: MockClock,
+) -> None:
+    """Its audio was said when it came."""
+    told: list[float | None] = []
+
+    class Told(SessionRecorder):
+        def user(self, audio: bytes, *, at: float | None = None) -> None:
+            told.append(at)
+
+    recorder = Told("nowhere", user_format="g711_ulaw", model_format="g711_ulaw")
+    began = trio.current_time()
+    async with phone_call(answering(200), recorder=recorder) as line:
+        await trio.sleep(0.01)
+        await line.caller.send_text('{"event":"media","media":{"payload":"////"}}')
+        await trio.sleep(0.1)
+    assert told[:3] == [began - 0.02, None, pytest.approx(began)]
 
 
 async def test_a_recorder_of_another_format_is_refused(autojump_clock: MockClock) -> None:
@@ -354,9 +383,12 @@ async def test_settings_that_a_call_cannot_have(
             await line.over.wait()
 
 
-async def test_formats_that_say_µ_law_are_fine(autojump_clock: MockClock) -> None:
+async def test_formats_that_say_ulaw_are_fine(autojump_clock: MockClock) -> None:
     """Also in the other spelling, and next to other settings."""
-    reach = {**REACH, "initial_model_settings": {"input_audio_format": "g711_ulaw", "voice": "sage"}}
+    reach = {
+        **REACH,
+        "initial_model_settings": {"input_audio_format": "g711_ulaw", "voice": "sage"},
+    }
     async with phone_call(answering(200), reach=reach) as line:
         await line.caller.say(speech(300))
         await line.caller.wait_heard(200)
@@ -382,7 +414,9 @@ async def answer(socket: TwilioSocket, **options: Any) -> TwilioCall[Any] | None
         ['{"event":"stop"}'],
     ],
 )
-async def test_a_connection_that_ends_before_a_call_begins(autojump_clock: MockClock, messages: list[str]) -> None:
+async def test_a_connection_that_ends_before_a_call_begins(
+    autojump_clock: MockClock, messages: list[str]
+) -> None:
     """Is no call, and no error: load balancers do that all day."""
     far, near = memory_sockets()
     for message in messages:
@@ -413,7 +447,9 @@ async def test_a_connection_on_which_no_call_begins(autojump_clock: MockClock) -
         (None, False),
     ],
 )
-async def test_the_format_of_the_call(autojump_clock: MockClock, media_format: Any, refused: bool) -> None:
+async def test_the_format_of_the_call(
+    autojump_clock: MockClock, media_format: Any, refused: bool
+) -> None:
     """Anything but µ-law is refused; a provider that does not say is believed."""
     far, near = memory_sockets()
     start = {"event": "start", "start": {"streamSid": "MZ1", "mediaFormat": media_format}}

@@ -219,7 +219,9 @@ async def test_cancelling_a_call(autojump_clock: MockClock, moment: float) -> No
                 await caller.ended.wait()
 
 
-@pytest.mark.parametrize("failure", [RealtimeSessionClosed("over"), RealtimeConnectionError("gone")])
+@pytest.mark.parametrize(
+    "failure", [RealtimeSessionClosed("over"), RealtimeConnectionError("gone")]
+)
 async def test_audio_and_keys_for_a_session_that_is_just_over(
     autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch, failure: Exception
 ) -> None:

@@ -92,7 +92,10 @@ async def test_trio_websocket_s_errors_are_trio_s(autojump_clock: MockClock) -> 
 @asynccontextmanager
 async def calling(port: int, resource: str) -> AsyncGenerator[StandInCall]:
     """A call to a server on loopback, over a connection that is closed at the end for certain."""
-    async with await trio.open_tcp_stream("127.0.0.1", port) as stream, trio.open_nursery() as nursery:
+    async with (
+        await trio.open_tcp_stream("127.0.0.1", port) as stream,
+        trio.open_nursery() as nursery,
+    ):
         client = await wrap_client_stream(nursery, stream, "127.0.0.1", resource)
         async with stand_in_call(client) as caller:
             yield caller

@@ -46,7 +46,7 @@ async def test_it_opens_through_the_librarys_public_function(calls: list[dict[st
             "url": url,
             "ssl_context": None,
             "extra_headers": [(b"A", b"b")],
-            "message_queue_size": 64,
+            "message_queue_size": 256,
             "max_message_size": 1234,
             "receive_buffer_size": None,
         }

@@ -11,10 +11,12 @@ does not do by itself is done here, through its private attributes where there i
   ``_stream`` is closed here; that is also where TLS is shaken hands with, to know why it failed;
 - a message above the limit discards those queued before it, and some after it are still handled:
   a clone of ``_recv_channel`` keeps the ones, ``_handle_message_event`` is made to stop the others;
+- it lets other tasks run after each message it has read, and writes each it sends by itself, which
+  costs more than the message: ``_handle_message_event`` and ``send`` here do without;
 - text that is not UTF-8, and broken frames, are not answered with a close frame: ``_send`` does it.
 
-Two limits are the library's own. Each message is a write of its own. And its reader answers pings
-itself: while a server blocks without reading, so does the reader, until the keepalive gives up.
+One limit is the library's own: its reader answers pings itself, so while a server blocks without
+reading, so does the reader, until the keepalive gives up.
 """
 
 # pyright: reportPrivateUsage=false
@@ -40,7 +42,7 @@ from .lifecycle import Helpers, transport_scope
 from .seam import READ_SIZE, StreamFactory, TextTransport, TransportSettings
 from .target import Target
 
-QUEUE_SIZE: Final = 64
+QUEUE_SIZE: Final = 256
 """Messages the library reads ahead; its default of 1 makes every message a rendezvous."""
 
 
@@ -72,7 +74,7 @@ class Reader:
             stream: trio.abc.Stream = connection._stream
             if isinstance(stream, trio.SSLStream):
                 await cast("trio.SSLStream[trio.SocketStream]", stream).do_handshake()
-            _stop_at_a_message_too_big(connection)
+            _deliver_without_waiting(connection)
             await task()
         except Exception as error:  # noqa: BLE001 - told to whoever waits for the reader
             self.failure = error
@@ -94,11 +96,19 @@ class Reader:
                 self._waits.discard(scope)
 
 
-def _stop_at_a_message_too_big(connection: trio_websocket.WebSocketConnection) -> None:
-    """Have the reader leave what follows a message above the limit in the same read."""
+def _deliver_without_waiting(connection: trio_websocket.WebSocketConnection) -> None:
+    """Have the reader queue whole messages while there is room, instead of letting other tasks run
+    after each, and leave what follows a message above the limit in the same read."""
     handle = connection._handle_message_event
+    limit = connection._max_message_size
 
     async def handle_message(event: BytesMessage | TextMessage) -> None:
+        whole = event.message_finished and not connection._message_parts
+        if whole and isinstance(event, TextMessage) and len(event.data) <= limit:
+            # What goes wrong here goes wrong there too, and is dealt with there.
+            with suppress(trio.WouldBlock, trio.ClosedResourceError, trio.BrokenResourceError):
+                connection._send_channel.send_nowait(event.data)
+                return
         await handle(event)
         if not connection._reader_running:
             raise trio_websocket.ConnectionClosed(connection.closed)
@@ -243,20 +253,26 @@ class TrioWebSocketTransport(TextTransport):
     # -- writing -----------------------------------------------------------------
 
     async def send(self, messages: Sequence[str | bytes]) -> None:
-        """See `TextTransport.send`. Each message is a write of its own."""
+        """See `TextTransport.send`. All messages are one write."""
         await trio.lowlevel.checkpoint_if_cancelled()  # nothing is torn by a cancellation here
         texts = [m if isinstance(m, str) else m.decode() for m in messages]
         self._check_open()
+        if not texts:
+            await trio.lowlevel.cancel_shielded_checkpoint()
+            return
+        connection = self._connection
         try:
-            for text in texts:
-                await self._connection.send_message(text)
-        except trio_websocket.ConnectionClosed as error:
+            frames = b"".join(connection._wsproto.send(TextMessage(data=text)) for text in texts)
+            async with connection._stream_lock:
+                await connection._stream.send_all(frames)
+        except ProtocolError as error:  # closing, which the reader has not told yet
+            raise self._ending().error() from error
+        except (trio.BrokenResourceError, trio.ClosedResourceError) as error:
+            await connection._abort_web_socket()
             raise self._ending().error() from error
         except BaseException:
             self._torn = True
             raise
-        if not texts:
-            await trio.lowlevel.cancel_shielded_checkpoint()
 
     def _check_open(self) -> None:
         if self._torn and not self._closing:
