@@ -2,13 +2,12 @@
 
 import argparse
 import sys
-import time
 from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from . import report
 from .adapters import ADAPTERS, PEER
-from .measuring import MeasurementFailed, Plan, measure_all
+from .measuring import Failure, Plan, Run, measure_all
 from .results import Results, circumstances
 from .table import in_markdown, number
 from .workloads import WORKLOADS
@@ -27,26 +26,31 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if PEER not in plan.adapters:
         print(f"without {PEER} there are no ratios to it", file=sys.stderr)
     about = circumstances(plan)
-    runs = []
-    began = time.monotonic()
-    try:
-        for run in measure_all(plan):
-            runs.append(run)
-            headline = WORKLOADS[run.workload].metrics[0]
-            print(
-                f"{time.monotonic() - began:5.0f} s  {run.workload:13} {run.adapter:21} "
-                f"{number(run.numbers[headline.name]):>8} {headline.unit}",
-                file=sys.stderr,
-            )
-    except MeasurementFailed as failure:
-        print(failure, file=sys.stderr)
+    runs: list[Run] = []
+    failures: list[Failure] = []
+    for outcome in measure_all(plan):
+        if isinstance(outcome, Failure):
+            failures.append(outcome)
+            print(f"{outcome.workload} {outcome.adapter} FAILED: {outcome.reason}", file=sys.stderr)
+        else:
+            runs.append(outcome)
+            print(_progress(outcome), file=sys.stderr)
+    if not runs:
         return 1
     results = Results(about=about, runs=runs)
     results.save(options.docs / "benchmarks.json" if options.docs else options.out)
     if options.docs:
         report.write(options.docs)
     print(in_markdown(results))
-    return 0
+    for failure in failures:
+        print(f"- FAILED: {failure.workload} {failure.adapter}")
+    return 1 if failures else 0
+
+
+def _progress(run: Run) -> str:
+    headline = WORKLOADS[run.workload].metrics[0]
+    value = number(run.numbers[headline.name])
+    return f"{run.round + 1}  {run.workload:13} {run.adapter:21} {value:>8} {headline.unit}"
 
 
 def _parser() -> argparse.ArgumentParser:

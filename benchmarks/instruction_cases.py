@@ -216,17 +216,17 @@ def _settle() -> None:
 
 
 CASES: dict[str, tuple[Callable[[int], None], int]] = {
-    "decode_audio": (decode_audio, 60),
-    "decode_words": (decode_words, 60),
-    "decode_turn": (decode_turn, 60),
-    "encode_audio": (encode_audio, 60),
-    "protocol_audio": (protocol_audio, 60),
-    "protocol_words": (protocol_words, 60),
-    "fold_words": (fold_words, 60),
-    "fold_turn": (fold_turn, 60),
-    "session_audio": (session_audio, 30),
-    "session_words": (session_words, 30),
-    "session_turn": (session_turn, 30),
+    "decode_audio": (decode_audio, 8),
+    "decode_words": (decode_words, 50),
+    "decode_turn": (decode_turn, 80),
+    "encode_audio": (encode_audio, 8),
+    "protocol_audio": (protocol_audio, 8),
+    "protocol_words": (protocol_words, 30),
+    "fold_words": (fold_words, 50),
+    "fold_turn": (fold_turn, 50),
+    "session_audio": (session_audio, 8),
+    "session_words": (session_words, 20),
+    "session_turn": (session_turn, 20),
 }
 """Each with how often it does its work: enough to count, little enough to wait for."""
 

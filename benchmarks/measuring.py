@@ -27,7 +27,7 @@ another release of websockets): the Python of the environment that has the packa
 
 
 class MeasurementFailed(Exception):
-    """A client did not finish; holds the end of what it had to say."""
+    """A client did not finish; holds what it had to say."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,15 +61,28 @@ class Run:
     numbers: Numbers
 
 
-def measure_all(plan: Plan) -> Iterator[Run]:
-    """Make every measurement of a plan. Raises `MeasurementFailed` at the first that fails."""
+@dataclass(frozen=True, kw_only=True)
+class Failure:
+    """One measurement of which nothing came."""
+
+    workload: str
+    adapter: str
+    reason: str
+
+
+def measure_all(plan: Plan) -> Iterator[Run | Failure]:
+    """Make every measurement of a plan; one that fails does not keep the others from being made."""
     for name in plan.workloads:
         workload = WORKLOADS[name]
         adapters = plan.adapters_for(workload)
         for number in range(plan.repeats):
             for adapter in adapters if number % 2 == 0 else reversed(adapters):
-                numbers = _measure(plan.python_of(adapter), adapter, name, plan.scale)
-                yield Run(workload=name, adapter=adapter, round=number, numbers=numbers)
+                try:
+                    numbers = _measure(plan.python_of(adapter), adapter, name, plan.scale)
+                except MeasurementFailed as failure:
+                    yield Failure(workload=name, adapter=adapter, reason=str(failure))
+                else:
+                    yield Run(workload=name, adapter=adapter, round=number, numbers=numbers)
 
 
 def cores() -> tuple[int, int] | tuple[None, None]:
@@ -85,7 +98,7 @@ def _measure(python: str, adapter: str, name: str, scale: str) -> Numbers:
     client_core, server_core = cores()
     if workload.play is None:
         script = str(Path(__file__).with_name("import_cost.py"))
-        return _run([python, "-I", script, ADAPTERS[adapter].imports], f"{adapter} {name}")
+        return _run([python, "-I", script, ADAPTERS[adapter].imports])
     sizes: Sizes = getattr(workload, scale)
     with _server(server_core) as server:
         assert server.stdin is not None
@@ -98,8 +111,7 @@ def _measure(python: str, adapter: str, name: str, scale: str) -> Numbers:
             "cpu": client_core,
         }
         try:
-            arguments = [python, "-m", "benchmarks.client", json.dumps(job)]
-            numbers = _run(arguments, f"{adapter} {name}")
+            numbers = _run([python, "-m", "benchmarks.client", json.dumps(job)])
             server.stdin.close()
             return {**numbers, **json.loads(server.stdout.read())}
         finally:
@@ -121,16 +133,16 @@ def _server(core: int | None) -> subprocess.Popen[str]:
     )
 
 
-def _run(arguments: list[str], what: str) -> Numbers:
+def _run(arguments: list[str]) -> Numbers:
     """Run a process that prints one JSON object."""
     try:
         done = subprocess.run(
             arguments, capture_output=True, text=True, timeout=TIMEOUT, cwd=ROOT, check=True
         )
     except subprocess.TimeoutExpired:
-        raise MeasurementFailed(f"{what}: no result within {TIMEOUT:g} s") from None
+        raise MeasurementFailed(f"no result within {TIMEOUT:g} s") from None
     except subprocess.CalledProcessError as error:
-        raise MeasurementFailed(f"{what}: {str(error.stderr).strip()[-2000:]}") from None
+        raise MeasurementFailed(str(error.stderr).strip()) from None
     numbers: Numbers = json.loads(done.stdout)
     return numbers
 

@@ -1,6 +1,7 @@
 """Sphinx's settings. Build with ``nox -s docs``; nothing is fetched from anywhere."""
 
 import builtins
+import re
 from typing import Any
 
 from docutils import nodes
@@ -42,7 +43,6 @@ autodoc_member_order = "bysource"
 autodoc_typehints_format = "short"
 autodoc_default_options = {"members": True, "undoc-members": True, "exclude-members": "__init__"}
 autodoc_class_signature = "mixed"
-autodoc_preserve_defaults = True
 maximum_signature_line_length = 80
 python_use_unqualified_type_names = True
 python_display_short_literal_types = True
@@ -94,6 +94,39 @@ def format_sections(
         lines[:] = GoogleDocstring(lines, Config(), what=what, name=name, obj=obj).lines()
 
 
+ALIASES = {
+    "RealtimeSessionEvent": "RealtimeAgentStartEvent",
+    "RealtimeModelEvent": "RealtimeModelAudioEvent",
+    "RealtimeModelInput": "RealtimeModelSendUserInput",
+}
+"""Long unions by the name they have in the code, each with a member that tells it apart."""
+
+MADE_BY_OTHERS = ("RealtimeSession", "RealtimeResponse", "UserTurn", "FakeConnection")
+"""Classes whose constructors are nobody's business."""
+
+
+def shorten_signature(
+    _app: Sphinx,
+    what: str,
+    name: str,
+    _obj: Any,
+    _options: Any,
+    signature: str | None,
+    returns: str | None,
+) -> tuple[str | None, str | None]:
+    """Write aliases of long unions, and leave out constructors that applications never call."""
+    if what == "class" and name.endswith(MADE_BY_OTHERS):
+        return "", None
+
+    def shorten(text: str) -> str:
+        for alias, member in ALIASES.items():
+            text = re.sub(rf"[~\w.]+( \| [~\w.]+)* \| [~\w.]+{member}( \| [~\w.]+)+", alias, text)
+            text = re.sub(rf"[~\w.]*{member}( \| [~\w.]+){{5,}}", alias, text)
+        return text
+
+    return signature and shorten(signature), returns and shorten(returns)
+
+
 def keep_builtins(_app: Sphinx, doctree: nodes.document) -> None:
     """Let ``type`` in an annotation be the built-in, not one of our attributes of that name."""
     for node in list(doctree.findall(addnodes.pending_xref)):
@@ -104,5 +137,6 @@ def keep_builtins(_app: Sphinx, doctree: nodes.document) -> None:
 def setup(app: Sphinx) -> None:
     """Called by Sphinx."""
     app.connect("autodoc-process-docstring", format_sections)
+    app.connect("autodoc-process-signature", shorten_signature)
     app.connect("doctree-read", keep_builtins)
     app.connect("missing-reference", resolve_by_last_name)

@@ -15,21 +15,16 @@ import hypercorn.trio
 import trio
 
 from trio_realtime import (
+    OpenAIRealtimeSIPModel,
     RealtimeAgent,
     RealtimeRunner,
     RunContext,
     TrioRealtimeError,
-    function_tool,
-)
-from trio_realtime.models.openai.calls import Call
-from trio_realtime.models.openai.rest import OpenAIRestClient
-from trio_realtime.models.openai.sip import OpenAIRealtimeSIPModel
-from trio_realtime.models.openai.webhooks import (
-    IncomingCall,
     WebhookReplayError,
     WebhookVerificationError,
-    WebhookVerifier,
+    function_tool,
 )
+from trio_realtime.calls import Call, IncomingCall, OpenAIRestClient, WebhookVerifier
 
 MODEL = "gpt-realtime-2.1"
 

@@ -214,7 +214,7 @@ async def _started(*, task_status: trio.TaskStatus[None]) -> None:
     await trio.sleep_forever()
 
 
-async def test_what_was_raised_is_not_kept_alive_by_its_own_traceback() -> None:
+async def test_what_the_block_raised_is_not_kept_alive() -> None:
     class TracedError(Exception):
         """Can be referred to weakly."""
 

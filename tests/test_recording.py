@@ -70,6 +70,17 @@ def runs(samples: list[int]) -> list[tuple[int, int]]:
     return found
 
 
+@pytest.fixture
+def no_threads(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What would happen in a thread happens at once: a virtual clock does not wait for threads."""
+
+    async def run_sync(function: Any, *args: Any, limiter: Any) -> Any:
+        await trio.lowlevel.checkpoint()
+        return function(*args)
+
+    monkeypatch.setattr(trio.to_thread, "run_sync", run_sync)
+
+
 # -- the recorder --------------------------------------------------------------------------------
 
 
@@ -102,6 +113,7 @@ async def test_both_sides_stand_where_they_were_heard(
     assert recorder.dropped_ms == 0
 
 
+@pytest.mark.usefixtures("no_threads")
 @pytest.mark.parametrize("written", [False, True])
 async def test_what_an_interruption_cut_off_is_not_in_it(
     autojump_clock: MockClock, tmp_path: Path, written: bool
@@ -109,18 +121,20 @@ async def test_what_an_interruption_cut_off_is_not_in_it(
     """Neither what was still to come, nor what the clock says was heard and the caller did not,
     whether it has been written already or not."""
     path = tmp_path / "a.wav"
-    played = 2.0 if written else 0.4
+    heard_ms = 1_100 if written else 250
+    played = 2.1 if written else 0.4
     async with SessionRecorder(path) as recorder:
         recorder.event(audio(tone(5, 3_000)))
         await trio.sleep(played)
-        recorder.event(interrupted(int(played * 1_000) - 150))
+        assert (len(sides(path)[1]) > heard_ms * 24) is written
+        recorder.event(interrupted(heard_ms))
         recorder.user(tone(1, 200))
         await trio.sleep(2)
         recorder.event(audio(tone(6, 100), "next"))
         await trio.sleep(2)
     left, right = sides(path)
-    heard = int(24_000 * played) - 3_600
-    assert runs(right)[:3] == [(5, heard), (0, 48_000 + 3_600), (6, 2_400)]
+    heard, end = heard_ms * 24, round((played + 2) * 24_000)
+    assert runs(right)[:3] == [(5, heard), (0, end - heard), (6, 2_400)]
     assert runs(left)[1] == (1, 4_800)
 
 
@@ -265,6 +279,7 @@ async def test_a_cancelled_recording_is_whole(autojump_clock: MockClock, tmp_pat
     assert runs(right) == [(5, 21_600)]
 
 
+@pytest.mark.usefixtures("no_threads")
 async def test_the_file_can_be_played_while_it_grows(
     autojump_clock: MockClock, tmp_path: Path
 ) -> None:
@@ -274,8 +289,6 @@ async def test_the_file_can_be_played_while_it_grows(
         assert sides(path) == ([], [])
         recorder.user(tone(1, 5_000), at=trio.current_time())
         await trio.sleep(3.1)
-        for _ in range(100):
-            await trio.sleep(0)
         left, _right = sides(path)
         assert runs(left) == [(1, 60_000)]
     assert runs(sides(path)[0]) == [(1, 120_000)]
@@ -297,13 +310,13 @@ class SlowDisk:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.free = threading.Event()
-        self.writes = 0
+        self.begun = trio.Event()
         write = RecordingFile.write
 
         def slow(file: RecordingFile, news: Any) -> None:
             news = list(news)
             if news:
-                self.writes += 1
+                trio.from_thread.run_sync(self.begun.set)
                 self.free.wait(20)
             write(file, news)
 
@@ -326,8 +339,7 @@ async def test_a_disk_that_stands_still_delays_nobody(
                 now += 0.1
                 recorder.user(tone(1 + second, 100))
             with trio.fail_after(5):
-                while not disk.writes:
-                    await trio.sleep(0.001)
+                await disk.begun.wait()
         disk.free.set()
     left, _right = sides(path)
     assert len(left) == 240_000
@@ -340,7 +352,7 @@ async def test_a_disk_that_stands_still_delays_nobody(
     assert set(left[-24_000:]) == {10}
 
 
-class BrokenDisk(OSError):
+class BrokenDiskError(OSError):
     """The disk's own."""
 
 
@@ -352,7 +364,7 @@ def broken(monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(file: RecordingFile, news: Any) -> None:
         news = list(news)
         if news:
-            raise BrokenDisk
+            raise BrokenDiskError
         write(file, news)
 
     monkeypatch.setattr(RecordingFile, "write", fail)
@@ -364,13 +376,19 @@ async def test_a_full_disk_is_no_end_of_the_conversation(
     autojump_clock: MockClock, tmp_path: Path, seconds: float
 ) -> None:
     """The block goes on, and raises at its end; what is missing is counted."""
+    recorder = SessionRecorder(tmp_path / "a.wav")
     finished = False
-    with pytest.raises(BrokenDisk):
-        async with SessionRecorder(tmp_path / "a.wav") as recorder:
+
+    async def record() -> None:
+        nonlocal finished
+        async with recorder:
             for _ in range(int(seconds * 10)):
                 await trio.sleep(0.1)
                 recorder.user(tone(1, 100))
             finished = True
+
+    with pytest.raises(BrokenDiskError):
+        await record()
     assert finished
     assert recorder.dropped_ms == pytest.approx(seconds * 1_000)
 
@@ -380,11 +398,15 @@ async def test_a_full_disk_does_not_hide_what_the_block_raises(
     autojump_clock: MockClock, tmp_path: Path
 ) -> None:
     """It is a note on it."""
-    with pytest.raises(KeyError) as caught:
+
+    async def record() -> None:
         async with SessionRecorder(tmp_path / "a.wav") as recorder:
             recorder.user(tone(1, 100))
             raise KeyError("the block's")
-    assert caught.value.__notes__ == ["also: the recording failed: BrokenDisk()"]
+
+    with pytest.raises(KeyError) as caught:
+        await record()
+    assert caught.value.__notes__ == ["also: the recording failed: BrokenDiskError()"]
 
 
 async def test_a_recorder_is_for_one_block(autojump_clock: MockClock, tmp_path: Path) -> None:

@@ -34,7 +34,12 @@ async def open_quiet_nursery() -> "AsyncGenerator[trio.Nursery]":
     except BaseException as exc:  # noqa: BLE001 - raised again below, as the same object
         raised = _what_to_raise(held, exc)
     if raised is not None:
-        _raise_as_it_was(raised)
+        context = raised.__context__
+        try:
+            raise raised
+        finally:
+            # It was not raised while handling another exception, whatever Python thinks.
+            raised.__context__ = context
 
 
 def _what_to_raise(held: BaseException | None, exc: BaseException) -> BaseException:
@@ -58,13 +63,3 @@ def _leaves(exc: BaseException) -> Iterator[BaseException]:
             yield from _leaves(part)
     else:
         yield exc
-
-
-def _raise_as_it_was(exc: BaseException) -> None:
-    """Raise, and do not say that it happened while handling another exception: it did not."""
-    context = exc.__context__
-    try:
-        raise exc
-    finally:
-        exc.__context__ = context
-        del exc, context  # or its traceback would hold itself

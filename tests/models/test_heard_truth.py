@@ -10,14 +10,17 @@ from collections.abc import Iterator
 from typing import Any
 
 import attrs
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from trio_realtime import RealtimePlaybackTracker, RealtimeSessionModelSettings
 from trio_realtime.models import events as model
 from trio_realtime.models import inputs
+from trio_realtime.models.openai import wire
 from trio_realtime.models.openai.playback import PlaybackLedger
 from trio_realtime.models.openai.protocol import RealtimeProtocol
+from trio_realtime.models.openai.spoken_audio import SpokenAudio
 from trio_realtime.testing.simulator.outlet import Outlet, Send, Start, Stop
 from trio_realtime.testing.simulator.protocol import Protocol
 from trio_realtime.testing.simulator.replies import Say, hearing
@@ -222,7 +225,7 @@ story = st.lists(
 )
 
 
-@settings(deadline=None, max_examples=400)
+@settings(deadline=None, max_examples=200)
 @given(story=story, interrupts=st.booleans(), tracked=st.booleans())
 def test_whatever_crosses_on_the_way(
     story: list[tuple[Any, int]], interrupts: bool, tracked: bool
@@ -242,3 +245,70 @@ def test_whatever_crosses_on_the_way(
     for item_id, ms in world.kept().items():
         assert ms == heard.get(item_id, 0), item_id
     assert all(ms == 0 for item_id, ms in heard.items() if item_id not in world.kept())
+
+
+def frame(kind: str, **fields: Any) -> str:
+    return json.dumps({"type": kind, "event_id": "e", **fields})
+
+
+def detecting(interrupts: bool | None) -> dict[str, Any] | None:
+    """Turn detection in wire form; ``None``: there is none."""
+    if interrupts is None:
+        return None
+    return {"type": "semantic_vad", "interrupt_response": interrupts}
+
+
+@pytest.mark.parametrize("asked", [True, False, None])
+@pytest.mark.parametrize("echoed", [True, False, None, "not at all"])
+def test_who_cancels(asked: bool | None, echoed: Any) -> None:
+    """The client cancels where the server says that it does not, or, as long as the server has
+    said nothing, where it was asked not to."""
+    client = RealtimeProtocol()
+    out: deque[model.RealtimeModelEvent] = deque()
+    client.open(RealtimeSessionModelSettings(turn_detection=detecting(asked)))
+    if echoed != "not at all":
+        session = {"type": "realtime", "audio": {"input": {"turn_detection": detecting(echoed)}}}
+        client.receive(frame("session.updated", session=session), 0.0, out)
+    response = {"object": "realtime.response", "id": "r1", "status": "in_progress"}
+    client.receive(frame("response.created", response=response), 0.0, out)
+    client.data_to_send()
+    speech = frame("input_audio_buffer.speech_started", item_id="u", audio_start_ms=0)
+    client.receive(speech, 0.0, out)
+    in_force = asked if echoed == "not at all" else echoed
+    sent = [json.loads(each) for each in client.data_to_send()]
+    assert [event.get("response_id") for event in sent] == ([] if in_force else ["r1"])
+
+
+def test_a_response_nobody_saw_begin() -> None:
+    """Cancelled by its id, it is silent from then on like any other."""
+    client = RealtimeProtocol()
+    out: deque[model.RealtimeModelEvent] = deque()
+    error = {
+        "type": "invalid_request_error",
+        "code": "conversation_already_has_active_response",
+        "message": "busy",
+    }
+    client.receive(frame("error", error=error), 0.0, out)
+    client.send(inputs.RealtimeModelSendInterrupt(response_id="r1"), 0.0, out)
+    (cancel,) = [json.loads(each) for each in client.data_to_send()]
+    assert (cancel["type"], cancel["response_id"]) == ("response.cancel", "r1")
+    out.clear()
+    place = {"response_id": "r1", "item_id": "i", "output_index": 0, "content_index": 0}
+    client.receive(frame("response.output_audio.delta", **place, delta="AAAA"), 0.0, out)
+    assert [type(event).__name__ for event in out] == ["RealtimeModelRawServerEvent"]
+
+
+def test_only_so_many_responses_are_remembered() -> None:
+    """A session of hours costs no more memory than one of minutes."""
+    audio = SpokenAudio(PlaybackLedger())
+    for number in range(600):
+        delta = wire.ResponseOutputAudioDelta(
+            response_id=f"r{number}",
+            item_id=f"i{number}",
+            output_index=0,
+            content_index=0,
+            delta=bytes(48),
+        )
+        assert audio.received(delta, 0.0, out_of_band=False)
+    assert audio.response_of("i599") == ("r599", True)
+    assert audio.response_of("i0") == (None, True)

@@ -430,6 +430,7 @@ def test_a_foreign_truncation_is_not_followed_by_ours() -> None:
     ]
     assert client.sent_briefly() == ["conversation.item.retrieve a1"]
     assert client.speaks() == []
+    assert client.finishes() == []
     assert len(client.is_interrupted()) == 1
     assert client.sent() == []
 

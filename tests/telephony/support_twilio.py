@@ -47,6 +47,12 @@ class Line:
         """What the caller has heard."""
         return len(self.caller.heard) / 8
 
+    def answer(self) -> bytes:
+        """The audio of the last answer, as the server has it; nothing before it begins."""
+        items = [each for each in self.stage.server.conversation.items if each.parts]
+        parts = [each.parts[0] for each in items if each.fields.get("role") == "assistant"]
+        return bytes(parts[-1].audio or b"") if parts else b""
+
     def truncations(self) -> list[int]:
         """Where the server was told that items were cut, in ms."""
         events = self.stage.server.received_of("conversation.item.truncate")

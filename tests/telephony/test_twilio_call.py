@@ -2,13 +2,13 @@
 
 import base64
 import json
+import wave
 from typing import Any
 
 import pytest
 import trio
 from support_sessions import REACH, settle
 from support_twilio import Line, distant_sockets, phone_call, speech
-
 from trio.testing import MockClock
 
 from trio_realtime import (
@@ -16,12 +16,14 @@ from trio_realtime import (
     RealtimeAgent,
     RealtimeDtmfReceived,
     RealtimeProtocolError,
+    RealtimeRunner,
     RealtimeSession,
     RealtimeSessionClosed,
     RealtimeSessionEvent,
     SettingsError,
     UserError,
 )
+from trio_realtime.audio import ulaw_decode
 from trio_realtime.recording import SessionRecorder
 from trio_realtime.telephony import bridge as bridge_module
 from trio_realtime.telephony.sockets import TwilioSocket
@@ -41,14 +43,6 @@ def sent_audio(line: Line) -> bytes:
     return b"".join(base64.b64decode(event["audio"]) for event in events)
 
 
-async def answer_audio(line: Line, item: int = -1) -> bytes:
-    """The audio of an answer, as the server has it."""
-    items = [each for each in line.stage.server.conversation.items if each.fields.get("role")]
-    part = items[item].parts[0]
-    assert part.audio is not None
-    return bytes(part.audio)
-
-
 async def test_a_question_and_its_answer_pass_through_untouched(autojump_clock: MockClock) -> None:
     """Both sides speak µ-law, and not a byte of it changes on the way."""
     question = speech(800)
@@ -60,7 +54,7 @@ async def test_a_question_and_its_answer_pass_through_untouched(autojump_clock: 
         assert audio["input"]["format"] == {"type": "audio/pcmu"}
         assert audio["output"]["format"] == {"type": "audio/pcmu"}
         assert sent_audio(line).startswith(question)
-        assert bytes(line.caller.heard) == await answer_audio(line)
+        assert bytes(line.caller.heard) == line.answer()
     call = line.call
     assert call.start == TwilioStart(
         stream_sid=line.caller.stream_sid,
@@ -107,7 +101,7 @@ async def test_barge_in_cuts_the_answer_where_the_caller_stopped_hearing_it(
         assert line.heard_ms == heard
         # The next answer is heard in full: nothing of the first is left anywhere.
         await line.caller.wait_heard(heard + 5_000)
-        assert bytes(line.caller.heard[int(heard) * 8 :]) == await answer_audio(line)
+        assert bytes(line.caller.heard[int(heard) * 8 :]) == line.answer()
     assert line.call.stale_marks > 0
     assert line.call.heard_ms == cut + 5_000
 
@@ -208,10 +202,13 @@ async def test_callbacks_that_are_hopelessly_behind_end_the_call(
     async def on_event(call: TwilioCall[Any], event: RealtimeSessionEvent) -> None:
         await trio.sleep_forever()
 
-    with pytest.raises(EventBufferOverflow, match="more than 5 events behind"):
+    async def call() -> None:
         async with phone_call(answering(1_000), on_event=on_event) as line:
             await line.caller.say(speech(500))
             await line.over.wait()
+
+    with pytest.raises(EventBufferOverflow, match="more than 5 events behind"):
+        await call()
 
 
 @pytest.mark.parametrize("asynchronous", [False, True])
@@ -242,7 +239,7 @@ async def test_a_second_failure_is_a_note_on_the_first(autojump_clock: MockClock
         try:
             await trio.sleep_forever()
         finally:
-            raise ValueError("the second")  # noqa: B012 - what cancelled code may do
+            raise ValueError("the second")
 
     class Broken(SessionRecorder):
         def user(self, audio: bytes, *, at: float | None = None) -> None:
@@ -259,7 +256,7 @@ async def test_a_second_failure_is_a_note_on_the_first(autojump_clock: MockClock
 
 
 async def test_what_is_not_twilio_s_is_skipped_and_counted(autojump_clock: MockClock) -> None:
-    """Unknown events, broken ones, and a second start; audio of another track is not the caller's."""
+    """Unknown events, broken ones, a second start. Audio of another track is not the caller's."""
     question = speech(400)
     async with phone_call(answering(200)) as line:
         await line.caller.send_text('{"event":"warp"}')
@@ -301,21 +298,16 @@ async def test_a_recording_has_both_sides_where_they_were(
     autojump_clock: MockClock, tmp_path: Any
 ) -> None:
     """The caller by Twilio's clock, the model where it was heard."""
-    import wave
-
     recorder = SessionRecorder(
         tmp_path / "call.wav", user_format="g711_ulaw", model_format="g711_ulaw"
     )
-    async with recorder:
-        async with phone_call(answering(600), recorder=recorder) as line:
-            await line.caller.say(speech(400))
-            await line.caller.wait_heard(600)
-            await settle()
+    async with recorder, phone_call(answering(600), recorder=recorder) as line:
+        await line.caller.say(speech(400))
+        await line.caller.wait_heard(600)
+        await settle()
     with wave.open(str(tmp_path / "call.wav")) as file:
         assert (file.getframerate(), file.getnchannels()) == (8_000, 2)
         data = file.readframes(file.getnframes())
-    from trio_realtime.audio import ulaw_decode
-
     left = b"".join(data[at : at + 2] for at in range(0, len(data), 4))
     right = b"".join(data[at + 2 : at + 4] for at in range(0, len(data), 4))
     assert ulaw_decode(speech(400)) in left[: 440 * 16]
@@ -400,8 +392,6 @@ async def test_formats_that_say_ulaw_are_fine(autojump_clock: MockClock) -> None
 
 async def answer(socket: TwilioSocket, **options: Any) -> TwilioCall[Any] | None:
     """Bridge a socket to nothing: the call is over before the model is needed."""
-    from trio_realtime import RealtimeRunner
-
     runner = RealtimeRunner(RealtimeAgent("a"))
     return await bridge_twilio(socket, runner, model_config={"api_key": "sk-test"}, **options)
 
@@ -459,7 +449,11 @@ async def test_the_format_of_the_call(
         with pytest.raises(RealtimeProtocolError, match="mono audio/x-mulaw at 8000 Hz"):
             await answer(near)
         return
-    call = await answer(near, make_context=lambda start: trio.sleep_forever())
+
+    async def wait_for_ever(start: TwilioStart) -> None:
+        await trio.sleep_forever()
+
+    call = await answer(near, make_context=wait_for_ever)
     assert call is not None
     assert call.ended_by == "caller"
     with pytest.raises(RealtimeSessionClosed, match="before it had a session"):

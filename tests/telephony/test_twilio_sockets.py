@@ -36,6 +36,11 @@ async def a_runner() -> AsyncGenerator[RealtimeRunner[Any]]:
         yield RealtimeRunner(RealtimeAgent("a"), model=model)
 
 
+def streams() -> tuple[Any, Any]:
+    """Both ends of a connection; trio-websocket's annotations know sockets only."""
+    return memory_stream_pair()
+
+
 @pytest.mark.parametrize("who", ["caller", "session"])
 async def test_a_call_over_trio_websocket(autojump_clock: MockClock, who: str) -> None:
     """From the handshake to the close, whichever side hangs up."""
@@ -46,7 +51,7 @@ async def test_a_call_over_trio_websocket(autojump_clock: MockClock, who: str) -
             await call.session.aclose()
 
     async with assert_nothing_survives(), a_runner() as runner, trio.open_nursery() as nursery:
-        client_end, server_end = memory_stream_pair()
+        client_end, server_end = streams()
 
         async def serve() -> None:
             async with trio.open_nursery() as websocket_nursery:
@@ -72,7 +77,7 @@ async def test_a_call_over_trio_websocket(autojump_clock: MockClock, who: str) -
 
 async def test_trio_websocket_s_errors_are_trio_s(autojump_clock: MockClock) -> None:
     """Both ways of hearing that the other side is gone."""
-    client_end, server_end = memory_stream_pair()
+    client_end, server_end = streams()
     async with trio.open_nursery() as nursery:
 
         async def serve() -> None:
@@ -108,10 +113,10 @@ async def test_a_call_over_quart_trio() -> None:
 
     app = quart_trio.QuartTrio("phone")
     ended: list[str] = []
+    both = trio.Event()
 
     async with a_runner() as runner:
 
-        @app.websocket("/media")
         async def media() -> None:
             async def on_start(call: TwilioCall[Any]) -> None:
                 if websocket.args.get("hang_up"):
@@ -121,7 +126,10 @@ async def test_a_call_over_quart_trio() -> None:
                 await bridge_twilio(websocket, runner, model_config=CONFIG, on_start=on_start)
             finally:
                 ended.append(websocket.args.get("hang_up", "caller"))
+                if len(ended) == 2:
+                    both.set()
 
+        app.websocket("/media")(media)
         config = hypercorn.config.Config()
         config.bind = ["127.0.0.1:0"]
         config.accesslog = config.errorlog = None
@@ -134,8 +142,7 @@ async def test_a_call_over_quart_trio() -> None:
                     await caller.wait_heard(100)
                 async with calling(port, "/media?hang_up=session") as caller:
                     await caller.ended.wait()
-                while len(ended) < 2:
-                    await trio.sleep(0.01)
+                await both.wait()
             nursery.cancel_scope.cancel()
     assert ended == ["caller", "session"]
 
@@ -216,7 +223,7 @@ async def test_the_stand_in_takes_only_what_an_application_may_send(
 ) -> None:
     """Anything else is a defect to be shown."""
     far, near = memory_sockets()
+    await near.send('{"event":"stop"}')
     with pytest.raises(AssertionError, match="an application does not send Stop"):
         async with stand_in_call(far) as caller:
-            await near.send('{"event":"stop"}')
             await caller.ended.wait()

@@ -200,7 +200,6 @@ class OrderedItems:
         cut = LEAF_SIZE if at_end else LEAF_SIZE // 2
         tail = _Leaf(leaf.ids[cut:])
         del leaf.ids[cut:]
-        leaf.view = None
         self._leaf_of.update(dict.fromkeys(tail.ids, tail))
         position = len(self._leaves) if at_end else self._leaves.index(leaf) + 1
         self._leaves.insert(position, tail)
