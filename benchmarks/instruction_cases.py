@@ -13,6 +13,7 @@ import sys
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from typing import Any
 
 from . import wire
@@ -39,9 +40,7 @@ def decode_words(times: int) -> None:
 
 def decode_turn(times: int) -> None:
     """The codec: all there is in a turn but its deltas."""
-    _decode(
-        payloads([*wire.question(), *wire.response_begins(), *wire.response_ends()]), times
-    )
+    _decode(payloads([*wire.question(), *wire.response_begins(), *wire.response_ends()]), times)
 
 
 def _decode(frames: list[bytes], times: int) -> None:
@@ -215,20 +214,30 @@ def _settle() -> None:
     gc.freeze()
 
 
-CASES: dict[str, tuple[Callable[[int], None], int]] = {
-    "decode_audio": (decode_audio, 8),
-    "decode_words": (decode_words, 50),
-    "decode_turn": (decode_turn, 80),
-    "encode_audio": (encode_audio, 8),
-    "protocol_audio": (protocol_audio, 8),
-    "protocol_words": (protocol_words, 30),
-    "fold_words": (fold_words, 50),
-    "fold_turn": (fold_turn, 50),
-    "session_audio": (session_audio, 8),
-    "session_words": (session_words, 20),
-    "session_turn": (session_turn, 20),
+@dataclass(frozen=True)
+class Case:
+    """Work to count."""
+
+    run: Callable[[int], None]
+    times: int
+    """How often it does its work: enough to count, little enough to wait for."""
+    pieces: int = BATCH
+    """Deltas, or turns, in its work once."""
+
+
+CASES: dict[str, Case] = {
+    "decode_audio": Case(decode_audio, 8),
+    "decode_words": Case(decode_words, 50),
+    "decode_turn": Case(decode_turn, 80, pieces=1),
+    "encode_audio": Case(encode_audio, 8),
+    "protocol_audio": Case(protocol_audio, 8),
+    "protocol_words": Case(protocol_words, 30),
+    "fold_words": Case(fold_words, 50),
+    "fold_turn": Case(fold_turn, 50, pieces=1),
+    "session_audio": Case(session_audio, 8),
+    "session_words": Case(session_words, 20),
+    "session_turn": Case(session_turn, 20, pieces=1),
 }
-"""Each with how often it does its work: enough to count, little enough to wait for."""
 
 
 def mark() -> None:
@@ -239,13 +248,10 @@ def mark() -> None:
 def main() -> None:
     """See the module's docstring."""
     for name in sys.argv[1:] or CASES:
-        case, times = CASES[name]
-        case(times)
-        mark()
-        case(times)
-        mark()
-        case(2 * times)
-        mark()
+        case = CASES[name]
+        for times in (case.times, case.times, 2 * case.times):
+            case.run(times)
+            mark()
 
 
 if __name__ == "__main__":

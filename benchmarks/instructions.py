@@ -35,7 +35,7 @@ PACKAGES = ("attrs", "msgspec", "trio")
 TOTAL = re.compile(r"^summary: (\d+)$", re.MULTILINE)
 
 Counts: TypeAlias = Mapping[str, float]
-"""Instructions for one piece of a case's work, by case."""
+"""Instructions for one delta, or one turn, by case."""
 
 
 class CannotCount(Exception):
@@ -76,15 +76,14 @@ def count(cases: Sequence[str], library: Path = ROOT) -> dict[str, float]:
 
 
 def _cost(folder: Path, case: str, marks_before: int) -> float:
-    """What doing twice the work cost more than doing it once, for one piece of it."""
+    """What doing twice the work cost more than doing it once, for each delta or turn of it."""
 
     def total(mark: int) -> int:
         found = TOTAL.search((folder / f"counts.{marks_before + mark}").read_text())
         assert found is not None
         return int(found[1])
 
-    _, times = CASES[case]
-    return (total(3) - total(2)) / times
+    return (total(3) - total(2)) / CASES[case].times / CASES[case].pieces
 
 
 def environment() -> dict[str, str]:

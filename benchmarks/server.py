@@ -188,9 +188,7 @@ async def serve() -> None:
     """Serve until standard input closes."""
     measures = Measures()
     loop = asyncio.get_running_loop()
-    server = await loop.create_server(
-        lambda: Connection(measures), "127.0.0.1", 0, backlog=4_096
-    )
+    server = await loop.create_server(lambda: Connection(measures), "127.0.0.1", 0, backlog=4_096)
     print(server.sockets[0].getsockname()[1], flush=True)
     over = asyncio.Event()
     loop.add_reader(sys.stdin.fileno(), over.set)

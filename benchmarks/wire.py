@@ -176,9 +176,7 @@ def speech_started() -> Event:
 
 def truncated() -> Event:
     """The server has cut the spoken item where the client said."""
-    return event(
-        "conversation.item.truncated", item_id=ITEM, content_index=0, audio_end_ms=100
-    )
+    return event("conversation.item.truncated", item_id=ITEM, content_index=0, audio_end_ms=100)
 
 
 def one_of_each() -> list[Event]:

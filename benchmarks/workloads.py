@@ -261,9 +261,7 @@ WORKLOADS: dict[str, Workload] = {
         ),
         floors=False,
     ),
-    "import": Workload(
-        title="Import", play=None, sizes={}, quick={}, tiny={}, metrics=_START
-    ),
+    "import": Workload(title="Import", play=None, sizes={}, quick={}, tiny={}, metrics=_START),
 }
 
 

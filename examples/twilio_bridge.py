@@ -35,7 +35,7 @@ async def greet(call: TwilioCall[Any]) -> None:
     await call.session.create_response(instructions="Greet the caller.")
 
 
-def show(call: TwilioCall[Any], event: RealtimeSessionEvent) -> None:
+def show(_call: TwilioCall[Any], event: RealtimeSessionEvent) -> None:
     if event.type == "audio_interrupted":
         print(f"interrupted after {event.heard_ms} ms")
     elif event.type == "dtmf_received":
@@ -73,11 +73,13 @@ async def serve(
     secret: str,
     model_config: Mapping[str, Any],
     *,
+    calls: trio.Nursery | None = None,
     task_status: trio.TaskStatus[Any] = trio.TASK_STATUS_IGNORED,
 ) -> None:
+    """Serve until cancelled; with ``calls``, calls go on in that nursery."""
     runner = RealtimeRunner(AGENT, config=CONFIG)
     handler = partial(answer, runner=runner, secret=secret, model_config=model_config)
-    await serve_websocket(handler, host, port, None, task_status=task_status)
+    await serve_websocket(handler, host, port, None, handler_nursery=calls, task_status=task_status)
 
 
 def speech(ms: int) -> bytes:
@@ -88,9 +90,14 @@ def speech(ms: int) -> bytes:
 async def demonstrate() -> None:
     """A caller who interrupts the greeting, presses a key and hangs up."""
     simulator = RealtimeSimulator(hears=["Hello?"])
-    async with simulator.serve() as url, trio.open_nursery() as nursery:
+    async with (
+        simulator.serve() as url,
+        trio.open_nursery() as calls,
+        trio.open_nursery() as nursery,
+    ):
         config = {"url": url, "api_key": "not needed"}
-        server = await nursery.start(serve, "127.0.0.1", 0, "demo", config)
+        start = partial(serve, "127.0.0.1", 0, "demo", config, calls=calls)
+        server = await nursery.start(start)
         phone = f"ws://127.0.0.1:{server.port}/demo"
         async with (
             open_websocket_url(phone) as websocket,
@@ -98,12 +105,8 @@ async def demonstrate() -> None:
         ):
             await caller.wait_heard(400)
             await caller.say(speech(300))
-            heard = len(caller.heard) / 8
-            await caller.wait_heard(heard + 300)
             caller.press("1")
-            await trio.sleep(0.1)
-        await simulator.connections[0].closed.wait()
-        await trio.sleep(0.1)
+            await caller.wait_heard(len(caller.heard) / 8 + 300)
         nursery.cancel_scope.cancel()
 
 

@@ -80,8 +80,8 @@ from .errors import RealtimeConnectionClosed as RealtimeConnectionClosed
 from .errors import RealtimeConnectionError as RealtimeConnectionError
 from .errors import RealtimeHandshakeError as RealtimeHandshakeError
 from .errors import RealtimeProtocolError as RealtimeProtocolError
-from .errors import RealtimeSessionClosed as RealtimeSessionClosed
 from .errors import RealtimeRequestError as RealtimeRequestError
+from .errors import RealtimeSessionClosed as RealtimeSessionClosed
 from .errors import SettingsError as SettingsError
 from .errors import ToolError as ToolError
 from .errors import ToolInputGuardrailTripwireTriggered as ToolInputGuardrailTripwireTriggered

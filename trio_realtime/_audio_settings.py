@@ -5,7 +5,7 @@ settings, and the flat aliases of these, for which it uses the converters that s
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Final, Annotated, Any, ClassVar, Literal, TypeAlias
+from typing import Annotated, Any, ClassVar, Final, Literal, TypeAlias
 
 import attrs
 

@@ -22,7 +22,6 @@ from .models.events import (
     ResponseStatus,
 )
 
-
 # Freezing doubles the price of making an object, so what is made for each frame is not frozen. It
 # is a value all the same: nothing in the library changes one.
 

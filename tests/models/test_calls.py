@@ -13,17 +13,14 @@ from support_calls import KEY, RestServer, as_openai_says, httpx, said
 
 from trio_realtime import (
     RealtimeConnectionError,
+    RealtimeRequestError,
     RealtimeSessionModelSettings,
     SettingsError,
     UserError,
 )
 from trio_realtime._version import __version__
 from trio_realtime.models.openai.calls import Call
-from trio_realtime.models.openai.rest import (
-    KEPT_BODY,
-    OpenAIRestClient,
-    RealtimeRequestError,
-)
+from trio_realtime.models.openai.rest import KEPT_BODY, OpenAIRestClient
 
 CALL_ID = "rtc_u1_9c65"
 PAYLOAD = {"type": "realtime", "model": "gpt-realtime-2.1", "instructions": "Be brief."}

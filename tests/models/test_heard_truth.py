@@ -192,7 +192,8 @@ class World:
     def heard(self) -> dict[str, int]:
         """What was heard of each item, by what the application was told; in ms."""
         return {
-            item_id: self.interrupted.get(item_id, round(ms)) for item_id, ms in self.taken_ms.items()
+            item_id: self.interrupted.get(item_id, round(ms))
+            for item_id, ms in self.taken_ms.items()
         }
 
     def kept(self) -> dict[str, int]:

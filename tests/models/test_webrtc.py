@@ -11,11 +11,11 @@ from support_sessions import until
 from trio_realtime import (
     RealtimeAgent,
     RealtimeProtocolError,
+    RealtimeRequestError,
     RealtimeRunner,
     RealtimeSessionModelSettings,
     UserError,
 )
-from trio_realtime.models.openai.rest import RealtimeRequestError
 from trio_realtime.models.openai.sip import OpenAIRealtimeSIPModel
 from trio_realtime.models.openai.webrtc import create_client_secret, relay_offer
 from trio_realtime.testing.simulator import RealtimeSimulator

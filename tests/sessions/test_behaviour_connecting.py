@@ -100,9 +100,8 @@ async def test_where_the_key_comes_from(
 
     monkeypatch.setenv("OPENAI_API_KEY", "sk-key" if kind == "environment" else "sk-wrong")
     key = {"text": "sk-key", "function": lambda: "sk-key", "async function": later}.get(kind)
-    async with stage(api_key="sk-key") as st:
-        async with await st.session(api_key=key):
-            assert st.server.handshake.api_key == "sk-key"
+    async with stage(api_key="sk-key") as st, await st.session(api_key=key):
+        assert st.server.handshake.api_key == "sk-key"
 
 
 async def test_no_key(autojump_clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -286,7 +285,8 @@ async def test_wrong_arguments_at_the_door() -> None:
 async def test_wrong_trackers_and_transports(autojump_clock: Clock) -> None:
     """Objects that are no tracker or no transport settings are refused before dialling."""
     async with stage() as st:
-        for options in ({"playback_tracker": object()}, {"transport": object()}):
+        wrong: list[dict[str, Any]] = [{"playback_tracker": object()}, {"transport": object()}]
+        for options in wrong:
             with pytest.raises(UserError):
                 async with await st.session(**options):
                     pytest.fail("opened")

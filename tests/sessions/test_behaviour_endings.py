@@ -51,9 +51,7 @@ async def test_unknown_events_pass_raw(autojump_clock: Clock) -> None:
         assert "error" not in kinds(events)
         raw = [e.data for e in events if isinstance(e, RealtimeRawModelEvent)]
         new = [
-            e.data
-            for e in raw
-            if e.type == "raw_server_event" and e.data["type"] == "brand.new"
+            e.data for e in raw if e.type == "raw_server_event" and e.data["type"] == "brand.new"
         ]
         assert new == [{"type": "brand.new", "event_id": "e", "a": [1]}]
 
@@ -91,5 +89,3 @@ async def test_large_messages(autojump_clock: Clock) -> None:
             with pytest.raises(RealtimeConnectionClosed) as caught:
                 await until(session, "error")
             assert caught.value.code == 1009
-
-

@@ -123,17 +123,16 @@ async def test_an_unrelated_error_does_not_free_it(autojump_clock: Clock) -> Non
 
 async def test_a_create_that_is_never_answered(autojump_clock: Clock) -> None:
     """After the limit it is reported, and the next message gets its response."""
-    async with stage() as st:
-        async with await st.session(response_timeout=15.0) as session:
-            st.simulator.ignore_next("response.create")
-            asked = trio.current_time()
-            await session.send_message("one")
-            events = await until(session, "error")
-            assert trio.current_time() - asked == pytest.approx(15.0)
-            assert isinstance(events[-1], RealtimeError)
-            assert isinstance(events[-1].error, RealtimeProtocolError)
-            await session.send_message("two")
-            await until(session, "agent_end")
+    async with stage() as st, await st.session(response_timeout=15.0) as session:
+        st.simulator.ignore_next("response.create")
+        asked = trio.current_time()
+        await session.send_message("one")
+        events = await until(session, "error")
+        assert trio.current_time() - asked == pytest.approx(15.0)
+        assert isinstance(events[-1], RealtimeError)
+        assert isinstance(events[-1].error, RealtimeProtocolError)
+        await session.send_message("two")
+        await until(session, "agent_end")
 
 
 @pytest.mark.parametrize("with_event_id", [True, False])
@@ -141,28 +140,27 @@ async def test_a_response_the_server_began_first(
     with_event_id: bool, autojump_clock: Clock
 ) -> None:
     """The create is kept and sent after that response; no error reaches the application."""
-    async with stage() as st:
-        async with await st.session() as session:
-            st.simulator.ignore_next("response.create")
-            await session.send_message("one")
-            await settle()
-            (create,) = st.server.received_of("response.create")
-            event_id = create["event_id"] if with_event_id else None
-            await tell(st, "response.created", response=response("resp_vad", "in_progress"))
-            await tell(
-                st,
-                "error",
-                error={
-                    "type": "invalid_request_error",
-                    "code": "conversation_already_has_active_response",
-                    "message": "busy",
-                    "event_id": event_id,
-                },
-            )
-            await tell(st, "response.done", response=response("resp_vad", "completed"))
-            events = await until(session, "agent_end", 2)
-            assert "error" not in kinds(events)
-            assert len(st.server.received_of("response.create")) == 2
+    async with stage() as st, await st.session() as session:
+        st.simulator.ignore_next("response.create")
+        await session.send_message("one")
+        await settle()
+        (create,) = st.server.received_of("response.create")
+        event_id = create["event_id"] if with_event_id else None
+        await tell(st, "response.created", response=response("resp_vad", "in_progress"))
+        await tell(
+            st,
+            "error",
+            error={
+                "type": "invalid_request_error",
+                "code": "conversation_already_has_active_response",
+                "message": "busy",
+                "event_id": event_id,
+            },
+        )
+        await tell(st, "response.done", response=response("resp_vad", "completed"))
+        events = await until(session, "agent_end", 2)
+        assert "error" not in kinds(events)
+        assert len(st.server.received_of("response.create")) == 2
 
 
 @pytest.mark.parametrize(
@@ -286,8 +284,8 @@ async def test_a_call_announced_again_keeps_its_output(autojump_clock: Clock) ->
                 previous_item_id=None,
                 item={**item, "status": "completed"},
             )
-        (item,) = session.history
-        assert (getattr(item, "status", ""), getattr(item, "output", "")) == ("completed", "4")
+        (known,) = session.history
+        assert (getattr(known, "status", ""), getattr(known, "output", "")) == ("completed", "4")
 
 
 async def test_only_the_item_named_is_retrieved(autojump_clock: Clock) -> None:
@@ -305,9 +303,7 @@ async def test_only_the_item_named_is_retrieved(autojump_clock: Clock) -> None:
         retrieved = st.server.received_of("conversation.item.retrieve")
         assert [event["item_id"] for event in retrieved] == ["a"]
         assert session.history == [
-            UserMessageItem(
-                item_id="u", status="completed", content=(InputAudio(transcript="Hi"),)
-            )
+            UserMessageItem(item_id="u", status="completed", content=(InputAudio(transcript="Hi"),))
         ]
 
 

@@ -251,45 +251,42 @@ def listening(watch: Watch) -> RealtimeAgent[Any]:
 async def test_strict_checks_before_the_answer(autojump_clock: Clock) -> None:
     """The server answers nothing by itself; what passed is answered, what tripped never is."""
     watch = Watch("bomb", seconds=2)
-    async with stage(hears=["How do I build a bomb", "How are you"]) as st:
-        async with await st.session(
-            listening(watch), STRICT, initial_model_settings=VAD
-        ) as session:
-            await settle()
-            (update,) = st.server.received_of("session.update")
-            detection = update["session"]["audio"]["input"]["turn_detection"]
-            assert detection == {**VAD["turn_detection"], "create_response": False}
-            await session.send_audio(SPEECH)
-            events = await until(session, "input_guardrail_tripped")
-            assert isinstance(events[-1], RealtimeInputGuardrailTripped)
-            assert events[-1].message == "How do I build a bomb"
-            await trio.sleep(30)
-            assert st.server.received_of("response.create") == []
-            assert len(st.server.received_of("conversation.item.delete")) == 1
-            await session.send_audio(SPEECH)
-            await until(session, "agent_end")
-            assert len(st.server.received_of("response.create")) == 1
+    async with (
+        stage(hears=["How do I build a bomb", "How are you"]) as st,
+        await st.session(listening(watch), STRICT, initial_model_settings=VAD) as session,
+    ):
+        await settle()
+        (update,) = st.server.received_of("session.update")
+        detection = update["session"]["audio"]["input"]["turn_detection"]
+        assert detection == {**VAD["turn_detection"], "create_response": False}
+        await session.send_audio(SPEECH)
+        events = await until(session, "input_guardrail_tripped")
+        assert isinstance(events[-1], RealtimeInputGuardrailTripped)
+        assert events[-1].message == "How do I build a bomb"
+        await trio.sleep(30)
+        assert st.server.received_of("response.create") == []
+        assert len(st.server.received_of("conversation.item.delete")) == 1
+        await session.send_audio(SPEECH)
+        await until(session, "agent_end")
+        assert len(st.server.received_of("response.create")) == 1
 
 
 async def test_strict_typed_messages(autojump_clock: Clock) -> None:
     """What trips is not sent at all."""
     watch = Watch("bomb")
-    async with stage() as st:
-        async with await st.session(listening(watch), STRICT) as session:
-            await session.send_message("a bomb please")
-            await session.send_message("a tea please")
-            await until(session, "agent_end")
-            (sent,) = st.server.received_of("conversation.item.create")
-            assert sent["item"]["content"][0]["text"] == "a tea please"
+    async with stage() as st, await st.session(listening(watch), STRICT) as session:
+        await session.send_message("a bomb please")
+        await session.send_message("a tea please")
+        await until(session, "agent_end")
+        (sent,) = st.server.received_of("conversation.item.create")
+        assert sent["item"]["content"][0]["text"] == "a tea please"
 
 
 async def test_parallel_cuts_the_answer_off(autojump_clock: Clock) -> None:
     """The model may begin; the answer is cancelled and the words taken back."""
     watch = Watch("bomb", seconds=1)
     async with stage(hears=["a bomb"], responder=lambda _t: "word " * 400) as st:
-        async with await st.session(
-            listening(watch), ALL, initial_model_settings=VAD
-        ) as session:
+        async with await st.session(listening(watch), ALL, initial_model_settings=VAD) as session:
             await session.send_audio(SPEECH)
             events = await until(session, "response_done")
             assert "agent_start" in kinds(events)
@@ -315,13 +312,13 @@ async def test_strict_with_push_to_talk(autojump_clock: Clock) -> None:
     """Without turn detection there is nothing to turn off; the transcript is still checked."""
     settings = {"turn_detection": None}
     watch = Watch("bomb")
-    async with stage(hears=[Heard("a tea")]) as st:
-        async with await st.session(
-            listening(watch), STRICT, initial_model_settings=settings
-        ) as session:
-            await session.send_audio(SPEECH, commit=True)
-            await until(session, "agent_end")
-            assert watch.seen == ["a tea"]
+    async with (
+        stage(hears=[Heard("a tea")]) as st,
+        await st.session(listening(watch), STRICT, initial_model_settings=settings) as session,
+    ):
+        await session.send_audio(SPEECH, commit=True)
+        await until(session, "agent_end")
+        assert watch.seen == ["a tea"]
 
 
 async def test_an_input_guardrail_that_raises(autojump_clock: Clock) -> None:

@@ -271,12 +271,14 @@ async def test_hooks_are_called(autojump_clock: Clock) -> None:
     billing = RealtimeAgent("Billing", tools=[refund], hooks=AgentHooks(log))
     triage = RealtimeAgent("Triage", handoffs=[billing])
 
+    replies: list[Reply] = [
+        CallFunction("transfer_to_billing", call_id="h"),
+        CallFunction("refund", {"order": "42"}, call_id="r"),
+        "Done.",
+    ]
+
     def respond(turn: Turn) -> Reply:
-        return [
-            CallFunction("transfer_to_billing", call_id="h"),
-            CallFunction("refund", {"order": "42"}, call_id="r"),
-            "Done.",
-        ][turn.number]
+        return replies[turn.number]
 
     async with stage(responder=respond) as st:
         async with await st.session(triage, {"hooks": RunHooks(log)}) as session:

@@ -130,7 +130,7 @@ async def test_cut_where_it_was_heard(how: str, autojump_clock: Clock) -> None:
                 event = await session.receive()
             assert isinstance(event, RealtimeAudioInterrupted)
             # Ten pieces came in 30 ms of the clock, and 250 ms later 280 ms of them are heard.
-            assert event.heard_ms == pytest.approx(280, abs=35)
+            assert event.heard_ms == pytest.approx(280, abs=1)
             (truncate,) = sent(st, TRUNCATE, DELETE)
             assert truncate["audio_end_ms"] == event.heard_ms
             assert truncate["item_id"] == event.item_id
@@ -242,24 +242,26 @@ async def test_cancelled_once(
     reply: Any, kind: str, interrupts: bool, autojump_clock: Clock
 ) -> None:
     """By the server, or else by us; and only what is unheard is interrupted."""
-    async with stage(responder=lambda _t: reply, speed=1) as st:
-        async with await st.session(
+    async with (
+        stage(responder=lambda _t: reply, speed=1) as st,
+        await st.session(
             config={"events": "all"}, initial_model_settings=vad(interrupts, kind)
-        ) as session:
-            await session.send_message("Begin")
-            seen = await until(session, "agent_start")
-            await trio.sleep(0.5)
-            (active,) = st.server.active_responses
-            await break_in(session, "speech")
-            seen += await until(session, "response_done")
-            done = seen[-1]
-            assert isinstance(done, RealtimeResponseDone)
-            reason = "turn_detected" if interrupts else "client_cancelled"
-            assert (done.status, done.reason) == ("cancelled", reason)
-            cancelled = [event["response_id"] for event in sent(st, "response.cancel")]
-            assert cancelled == ([] if interrupts else [active])
-            assert ("audio_interrupted" in kinds(seen)) == isinstance(reply, Say)
-            assert "error" not in kinds(await what_follows(session))
+        ) as session,
+    ):
+        await session.send_message("Begin")
+        seen = await until(session, "agent_start")
+        await trio.sleep(0.5)
+        (active,) = st.server.active_responses
+        await break_in(session, "speech")
+        seen += await until(session, "response_done")
+        done = seen[-1]
+        assert isinstance(done, RealtimeResponseDone)
+        reason = "turn_detected" if interrupts else "client_cancelled"
+        assert (done.status, done.reason) == ("cancelled", reason)
+        cancelled = [event["response_id"] for event in sent(st, "response.cancel")]
+        assert cancelled == ([] if interrupts else [active])
+        assert ("audio_interrupted" in kinds(seen)) == isinstance(reply, Say)
+        assert "error" not in kinds(await what_follows(session))
 
 
 @pytest.mark.parametrize("says", [True, False])

@@ -105,11 +105,10 @@ USES: dict[str, Callable[[Any], Awaitable[object]]] = {
 @pytest.mark.parametrize("name", USES)
 async def test_using_a_closed_session(name: str, autojump_clock: trio.testing.MockClock) -> None:
     """Every method raises the closed error, not an assertion and not a broken socket."""
-    async with stage() as st:
-        async with await st.session() as session:
-            await session.aclose()
-            with pytest.raises(RealtimeSessionClosed, match="is over"):
-                await USES[name](session)
+    async with stage() as st, await st.session() as session:
+        await session.aclose()
+        with pytest.raises(RealtimeSessionClosed, match="is over"):
+            await USES[name](session)
 
 
 async def test_receive_after_the_end(autojump_clock: trio.testing.MockClock) -> None:
@@ -353,7 +352,7 @@ async def test_two_hundred_sessions_of_one_runner(autojump_clock: trio.testing.M
             async with await runner.run(model_config=REACH) as session:
                 await session.send_message(f"Number {number}")
                 await until(session, "agent_end")
-                answers.append(session.history[-1].content[0].transcript)  # type: ignore[union-attr]
+                answers.append(str(session.history[-1]).split("transcript='")[1].split("'")[0])
 
         async with trio.open_nursery() as nursery:
             for number in range(200):

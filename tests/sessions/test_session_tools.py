@@ -72,15 +72,24 @@ async def slow(seconds: float) -> str:
     return f"slept {seconds:g}"
 
 
-async def test_parallel_calls_cause_one_response_after_the_last_output(autojump_clock: Clock) -> None:
+async def test_parallel_calls_cause_one_response_after_the_last_output(
+    autojump_clock: Clock,
+) -> None:
     """Three calls that end at different times, long after their response: one create."""
     calls = [CallFunction("slow", {"seconds": s}, call_id=f"c{s}") for s in (30, 10, 20)]
-    async with stage(responder=calling(*calls)) as st, await st.session(agent_with(slow)) as session:
+    async with (
+        stage(responder=calling(*calls)) as st,
+        await st.session(agent_with(slow)) as session,
+    ):
         await session.send_message("Go")
         events = await until(session, "agent_end", 2)
         ends = [event.call_id for event in events if isinstance(event, RealtimeToolEnd)]
         assert ends == ["c10", "c20", "c30"]
-        assert (await outputs(st)) == {"c10": ["slept 10"], "c20": ["slept 20"], "c30": ["slept 30"]}
+        assert (await outputs(st)) == {
+            "c10": ["slept 10"],
+            "c20": ["slept 20"],
+            "c30": ["slept 30"],
+        }
         assert creates(st) == 2
         received = [e["type"] for e in st.server.received]
         assert received[-1] == "response.create"
@@ -215,7 +224,9 @@ async def test_timeouts(raises: bool, autojump_clock: Clock) -> None:
     assert len((await outputs(st))["c"]) == 1
 
 
-async def test_a_tool_that_never_ends_is_answered_when_the_session_closes(autojump_clock: Clock) -> None:
+async def test_a_tool_that_never_ends_is_answered_when_the_session_closes(
+    autojump_clock: Clock,
+) -> None:
     """Cancelled, answered once, and nothing of it survives."""
     calls = [CallFunction("slow", {"seconds": 1e9}, call_id=c) for c in ("c1", "c2")]
     async with stage(responder=calling(*calls)) as st:
@@ -347,7 +358,7 @@ async def test_limits_on_how_many_run_at_once(autojump_clock: Clock) -> None:
             async with await st.session(agent_with(tool), config) as session:
                 await session.send_message("Go")
                 await until(session, "agent_end", 2)
-                assert (most[0], len((await outputs(st)))) == (expected, 5)
+                assert (most[0], len(await outputs(st))) == (expected, 5)
 
 
 async def test_tool_context_and_progress(autojump_clock: Clock) -> None:
@@ -488,21 +499,21 @@ async def test_rejection_texts(autojump_clock: Clock) -> None:
     def formatter(args: ToolErrorFormatterArgs) -> str | None:
         return f"{args.tool_name}: no" if args.tool_name == "pay" else None
 
-    for config, message, expected in [
+    cases: list[tuple[dict[str, Any], str | None, str]] = [
         ({}, None, "Tool execution was not approved."),
         ({}, "Too much.", "Too much."),
         ({"tool_error_formatter": formatter}, None, "pay: no"),
         ({"tool_error_formatter": lambda _args: None}, None, "Tool execution was not approved."),
-    ]:
+    ]
+    for config, message, expected in cases:
         async with stage(responder=calling(PAY)) as st:
             async with await st.session(agent_with(paying()), config) as session:
                 await session.send_message("Go")
                 await waiting(session)
                 await session.reject_tool_call("c", rejection_message=message)
-                events = await until(session, "agent_end")
+                events = await until(session, "tool_end")
                 assert (await outputs(st)) == {"c": [expected]}
                 assert "tool_start" not in kinds(events)
-                assert "tool_end" in kinds(events)
 
 
 async def test_always(autojump_clock: Clock) -> None:
@@ -633,7 +644,9 @@ async def test_tool_guardrails(amount: int, expected: str, autojump_clock: Clock
     ("amount", "error"),
     [(99, ToolInputGuardrailTripwireTriggered), (8, ToolOutputGuardrailTripwireTriggered)],
 )
-async def test_tool_guardrails_that_raise(amount: int, error: type[Exception], autojump_clock: Clock) -> None:
+async def test_tool_guardrails_that_raise(
+    amount: int, error: type[Exception], autojump_clock: Clock
+) -> None:
     """They end the session with their error, and the call is answered."""
 
     @function_tool(tool_input_guardrails=[small_only], tool_output_guardrails=[clean_only])

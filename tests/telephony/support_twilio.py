@@ -47,11 +47,15 @@ class Line:
         """What the caller has heard."""
         return len(self.caller.heard) / 8
 
-    def answer(self) -> bytes:
-        """The audio of the last answer, as the server has it; nothing before it begins."""
-        items = [each for each in self.stage.server.conversation.items if each.parts]
-        parts = [each.parts[0] for each in items if each.fields.get("role") == "assistant"]
-        return bytes(parts[-1].audio or b"") if parts else b""
+    def answer(self, number: int = -1) -> bytes:
+        """The audio of an answer, as the server has it; nothing before there is one."""
+        answers = [
+            bytes(part.audio or b"")
+            for item in self.stage.server.conversation.items
+            for part in item.parts or ()
+            if item.fields.get("role") == "assistant"
+        ]
+        return answers[number] if answers else b""
 
     def truncations(self) -> list[int]:
         """Where the server was told that items were cut, in ms."""

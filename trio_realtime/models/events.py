@@ -159,7 +159,9 @@ class RealtimeModelInputAudioTranscriptionCompletedEvent:
     item_id: str
     transcript: str
     content_index: int = 0
-    type: ClassVar[Literal["input_audio_transcription_completed"]] = "input_audio_transcription_completed"
+    type: ClassVar[Literal["input_audio_transcription_completed"]] = (
+        "input_audio_transcription_completed"
+    )
 
 
 @attrs.frozen(kw_only=True)

@@ -47,12 +47,14 @@ class RealtimeConnection(ABC):
         user can only interrupt what is being played. A connection that does not keep account of
         what is heard does nothing.
         """
+        del item_id, content_index, nbytes
 
     def audio_remaining_ms(self, response_id: str) -> float:
         """How many ms of audio the user has yet to hear until this response is played to its end.
 
         0.0 when all of it was heard or cut off, and from a connection that keeps no account.
         """
+        del response_id
         return 0.0
 
     @abstractmethod

@@ -25,7 +25,9 @@ def answer_tool(output_type: Any) -> FunctionTool[Any]:
     return function_tool(description_override="Give the answer.")(answer)
 
 
-def question(prompt: str, tool: FunctionTool[Any] | None, *, with_history: bool) -> Mapping[str, Any]:
+def question(
+    prompt: str, tool: FunctionTool[Any] | None, *, with_history: bool
+) -> Mapping[str, Any]:
     """The ``response`` object that asks it."""
     params: dict[str, Any] = {"conversation": "none", "output_modalities": ["text"]}
     if with_history:

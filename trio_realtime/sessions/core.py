@@ -66,9 +66,7 @@ class SessionCore:
         if isinstance(change, Added):
             self.events.put(RealtimeHistoryAdded(item=change.item, info=self.info))
         elif self.events.wants("history_updated"):
-            self.events.put(
-                RealtimeHistoryUpdated(history=self.history.snapshot(), info=self.info)
-            )
+            self.events.put(RealtimeHistoryUpdated(history=self.history.snapshot(), info=self.info))
 
     def tell_error(self, error: Exception) -> None:
         """Tell the application of a problem that the session survives."""

@@ -32,9 +32,7 @@ async def run_handoff(
         core.tell_error(exc)
         return default_tool_error(core.context, exc)
     core.bound = bound
-    core.events.put(
-        RealtimeHandoffEvent(from_agent=source.agent, to_agent=target, info=core.info)
-    )
+    core.events.put(RealtimeHandoffEvent(from_agent=source.agent, to_agent=target, info=core.info))
     await hooks.handed_off(source.agent, target)
     await core.connection.send(RealtimeModelSendSessionUpdate(session_settings=bound.settings))
     return handoff.transfer_message

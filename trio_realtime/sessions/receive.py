@@ -17,8 +17,8 @@ from ..models.interface import RealtimeConnection
 from .bound_agent import BoundAgent
 from .core import SessionCore
 from .hook_calls import HookCalls
-from .input_checks import InputChecks
 from .idle import IdleWatch
+from .input_checks import InputChecks
 from .output_checks import OutputChecks
 from .responses import Responses
 from .tool_calls import ToolCalls

@@ -61,8 +61,11 @@ class RealtimeResponse:
         done = await self.wait_done()
         session = self._session
         connection = session.core.connection
+        before = 0.0
         while (ms := connection.audio_remaining_ms(self.response_id or "")) > 0:
-            with trio.move_on_after(min(max(ms / 1000, SHORTEST_WAIT), LONGEST_WAIT)):
+            least = SHORTEST_WAIT if ms == before else 0.0
+            before = ms
+            with trio.move_on_after(min(max(ms / 1000, least), LONGEST_WAIT)):
                 await session.over.wait()
                 raise RealtimeSessionClosed("it was not heard to its end") from session.failure
         return done
@@ -123,9 +126,7 @@ class Responses:
             response.response_id = event.response_id
             self._active[event.response_id] = response
 
-    def ended(
-        self, done: RealtimeResponseDone, output: tuple[RealtimeItem, ...]
-    ) -> None:
+    def ended(self, done: RealtimeResponseDone, output: tuple[RealtimeItem, ...]) -> None:
         """A response is over."""
         response = self._active.pop(done.response_id or "", None)
         if response is not None:

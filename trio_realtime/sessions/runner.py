@@ -17,11 +17,11 @@ from .session import RealtimeSession
 class RealtimeRunner(Generic[TContext]):
     """Runs an agent. Holds no state of its sessions, so one runner serves any number at once::
 
-        runner = RealtimeRunner(agent)
-        async with await runner.run() as session:
-            await session.send_message("Hello")
-            async for event in session:
-                ...
+    runner = RealtimeRunner(agent)
+    async with await runner.run() as session:
+        await session.send_message("Hello")
+        async for event in session:
+            ...
     """
 
     _agent: RealtimeAgent[TContext]

@@ -17,7 +17,6 @@ from ..events import RealtimeSessionEvent
 from ..items import InputText, RealtimeHistory
 from ..models import inputs as model
 from .asking import answer_tool, answered_text, answered_value, check_answered, question
-from .event_buffer import EventBuffer
 from .handoff_run import switch_agent
 from .lifecycle import EARLY_AUDIO, SessionLifecycle
 from .ordered_items import HistoryView
@@ -106,7 +105,9 @@ class RealtimeSession(SessionLifecycle[TContext]):
         if await parts.inputs.typed("\n".join(p.text for p in content if isinstance(p, InputText))):
             await self._send(model.RealtimeModelSendUserInput(content=content))
 
-    async def send_audio(self, pcm: bytes | bytearray | memoryview, *, commit: bool = False) -> None:
+    async def send_audio(
+        self, pcm: bytes | bytearray | memoryview, *, commit: bool = False
+    ) -> None:
         """Send audio of the user: PCM16 mono 24 kHz little-endian, unless set otherwise.
 
         With ``commit`` it, and what was sent before it, becomes a user message at once; that asks
@@ -212,12 +213,8 @@ class RealtimeSession(SessionLifecycle[TContext]):
     @overload
     async def ask(self, prompt: str, *, with_history: bool = True) -> str: ...
     @overload
-    async def ask(
-        self, prompt: str, output_type: type[T], *, with_history: bool = True
-    ) -> T: ...
-    async def ask(
-        self, prompt: str, output_type: Any = str, *, with_history: bool = True
-    ) -> Any:
+    async def ask(self, prompt: str, output_type: type[T], *, with_history: bool = True) -> T: ...
+    async def ask(self, prompt: str, output_type: Any = str, *, with_history: bool = True) -> Any:
         """Ask the model something beside the conversation, unheard by the user.
 
         ``output_type`` is any type a tool's parameter can have. ``with_history=False`` asks
@@ -273,9 +270,7 @@ class RealtimeSession(SessionLifecycle[TContext]):
             await self.commit_audio()
             await self._send(model.RealtimeModelCreateResponse(automatic=True))
 
-        return spoken_turn(
-            UserTurn(send), begin=begin, commit=commit, clear=self.clear_audio
-        )
+        return spoken_turn(UserTurn(send), begin=begin, commit=commit, clear=self.clear_audio)
 
     async def update_agent(self, agent: RealtimeAgent[TContext]) -> None:
         """Let another agent go on from here. Tool calls in flight stay the old one's."""

@@ -1,8 +1,8 @@
 """The tool task: serves the model's calls, a child task each, and answers every one of them.
 
 The receive task hands calls over without waiting. Which calls there are, and whether they have
-been answered, is for `tool_ledger`, which is pure; running a tool is for `tool_run`; handing over to
-another agent, for `handoff_run`; whether a human has to agree, for `approvals`.
+been answered, is for `tool_ledger`, which is pure; running a tool is for `tool_run`; handing over
+to another agent, for `handoff_run`; whether a human has to agree, for `approvals`.
 """
 
 import contextlib
@@ -318,9 +318,7 @@ class ToolCalls:
     async def _answer(self, call: Call, outcome: Outcome, tool: FunctionTool[Any] | None) -> None:
         """Send the one output of a call, and tell the application and the history."""
         core, event = self._core, call.event
-        start = self._ledger.answer(
-            event.call_id, wants_response=tool is None or tool.respond
-        )
+        start = self._ledger.answer(event.call_id, wants_response=tool is None or tool.respond)
         if start is None:
             return
         await self._send(call, outcome.text, start_response=start)

@@ -14,8 +14,11 @@ from ..agents.tool_guardrails import ToolInputGuardrailData, ToolOutputGuardrail
 from ..agents.tool_output import tool_output
 from ..agents.tools import FunctionTool
 from ..context import ToolContext
-from ..errors import ToolError, ToolInputGuardrailTripwireTriggered
-from ..errors import ToolOutputGuardrailTripwireTriggered
+from ..errors import (
+    ToolError,
+    ToolInputGuardrailTripwireTriggered,
+    ToolOutputGuardrailTripwireTriggered,
+)
 
 
 @attrs.frozen

@@ -9,8 +9,8 @@ from urllib.parse import urlencode
 
 import attrs
 
-from ..._version import __version__
 from ..._nurseries import open_quiet_nursery
+from ..._version import __version__
 from ...config import UNSET, RealtimeModelConfig, RealtimeSessionModelSettings
 from ...errors import UserError
 from ..interface import RealtimeConnection, RealtimeModel
@@ -79,8 +79,7 @@ class OpenAIRealtimeWebSocketModel(RealtimeModel):
         tracker = config.playback_tracker
         if tracker is not None and not isinstance(tracker, RealtimePlaybackTracker):
             raise UserError(
-                "playback_tracker must be a RealtimePlaybackTracker, "
-                f"not {type(tracker).__name__}"
+                f"playback_tracker must be a RealtimePlaybackTracker, not {type(tracker).__name__}"
             )
         protocol = RealtimeProtocol(
             call_id=config.call_id,

@@ -363,7 +363,7 @@ class PlaybackLedger:
         )
 
     def _just_begun(self, item: _Item, now: float) -> _Part | None:
-        """The part of the item that has begun to play, by the clock, if it is long enough to cut."""
+        """The part of the item that has begun to play, by the clock, if long enough to cut."""
         if self.tracker is not None:
             return None
         for run in self._unfinished(now):
