@@ -4,6 +4,7 @@ Sessions run on the Python that nox runs on; ``nox -s tests -P 3.13`` takes anot
 all of them on a fresh machine.
 """
 
+import json
 import os
 import re
 import shutil
@@ -14,7 +15,7 @@ from pathlib import Path
 import nox
 
 PYPROJECT = nox.project.load_toml("pyproject.toml")
-EXTRAS = "audio,azure,mcp,opentelemetry,sip,talk,testing"
+EXTRAS = "audio,azure,mcp,sip,talk,testing"
 """What the tests exercise; ``fast`` has a session to itself, since openai-agents pins websockets
 below 17."""
 COVERAGE_GATE = 97
@@ -139,6 +140,38 @@ def test_wheel(session: nox.Session, wheel: Path, folder: Path) -> None:
         install(f"{EXTRAS},fast", *groups("test", "wire"))
         run("python", "-c", f"import trio_realtime as t; assert {str(folder)!r} in t.__file__")
         run("pytest", "-c", str(suite.parent / "pyproject.toml"), *session.posargs, str(suite))
+
+
+@nox.session
+def bench(session: nox.Session) -> None:
+    """Measure beside the SDK and the floors; ``nox -s bench -- --quick --repeats 3`` is shorter."""
+    session.install("-e", ".")
+    folder = Path(session.create_tmp()).resolve()
+    options: list[str] = []
+    # The SDK wants another release of websockets than the ``fast`` extra.
+    for name, needs in (("fast", ("-e", ".[fast]")), ("peer", groups("peers"))):
+        session.run("python", "-m", "venv", str(folder / name))
+        python = str(folder / name / "bin" / "python")
+        session.run(python, "-m", "pip", "install", "-q", *needs, external=True)
+        options += ["--python", f"{name}={python}"]
+    session.run("python", "-m", "benchmarks", *options, *session.posargs)
+
+
+@nox.session
+def instructions(session: nox.Session) -> None:
+    """Gate the instruction counts of the hot paths; needs Valgrind.
+
+    ``-- --against main`` compares with another revision instead of the counts that are kept, and
+    ``-- --update`` keeps those of today.
+    """
+    if shutil.which("valgrind") is None:
+        session.skip("Valgrind is not installed")
+    session.install("-e", ".")
+    if not session.posargs:  # counts are kept for these releases
+        kept = json.loads(Path("benchmarks/instructions.json").read_text())[-1]["environment"]
+        packages = ("attrs", "msgspec", "trio")
+        session.install(*(f"{package}=={kept[package]}" for package in packages))
+    session.run("python", "-m", "benchmarks.instructions", *session.posargs)
 
 
 @nox.session

@@ -1,4 +1,4 @@
-"""The hot paths whose instructions are counted: ``python -m benchmarks.instruction_cases [CASE]...``
+"""Hot paths to count instructions of: ``python -m benchmarks.instruction_cases [CASE]...``
 
 `instructions` runs this under a counter that looks whenever `mark` is called. A case does the same
 work so many times; it runs once to warm up, then N times the work, then twice that, so that what it

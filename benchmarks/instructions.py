@@ -1,5 +1,6 @@
-"""Instruction counts of the hot paths: ``python -m benchmarks.instructions``, ``nox -s instructions``.
+"""Instruction counts of the hot paths: ``nox -s instructions``.
 
+``python -m benchmarks.instructions`` is the command itself.
 Counting, unlike timing, comes to the same result on a busy machine, so a change of it can be gated.
 The counter is callgrind, of Valgrind; the cases are in `instruction_cases`.
 
@@ -38,18 +39,18 @@ Counts: TypeAlias = Mapping[str, float]
 """Instructions for one delta, or one turn, by case."""
 
 
-class CannotCount(Exception):
+class CannotCountError(Exception):
     """There is no counter, or nothing to compare with."""
 
 
 def count(cases: Sequence[str], library: Path = ROOT) -> dict[str, float]:
     """Count the cases' instructions, with the package that is in the folder ``library``.
 
-    Raises `CannotCount` where Valgrind is not installed.
+    Raises `CannotCountError` where Valgrind is not installed.
     """
     valgrind = shutil.which("valgrind")
     if valgrind is None:
-        raise CannotCount("Valgrind is not installed (Debian's package is called valgrind)")
+        raise CannotCountError("Valgrind is not installed (Debian's package is called valgrind)")
     with TemporaryDirectory() as folder:
         stage = Path(folder)
         (stage / "benchmarks").symlink_to(Path(__file__).parent)
@@ -97,7 +98,7 @@ def environment() -> dict[str, str]:
 
 
 def baseline() -> Counts:
-    """The counts kept for this environment. Raises `CannotCount` where there are none."""
+    """The counts kept for this environment. Raises `CannotCountError` where there are none."""
     here = environment()
     kept = json.loads(BASELINES.read_text())
     for entry in kept:
@@ -112,7 +113,7 @@ def baseline() -> Counts:
             if entry["environment"][name] != here[name]
         }
     )
-    raise CannotCount(f"no counts are kept for {', '.join(different)}")
+    raise CannotCountError(f"no counts are kept for {', '.join(different)}")
 
 
 def keep(counts: Counts) -> None:
@@ -165,14 +166,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if options.update:
             counts = count(cases)
             keep(counts)
-            base = counts
+            base: Counts = counts
         elif options.against is not None:
             base = count_revision(options.against, cases)
             counts = count(cases)
         else:
             base = baseline()
             counts = count(cases)
-    except CannotCount as reason:
+    except CannotCountError as reason:
         print(f"instructions are not counted: {reason}")
         return 0
     lines, fine = compare(counts, base)

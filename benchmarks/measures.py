@@ -71,6 +71,10 @@ class Measures:
         """One sample."""
         self.samples.setdefault(name, []).append(nanoseconds / 1e6)
 
+    def count(self, name: str) -> None:
+        """One more of these."""
+        self.numbers[name] = self.numbers.get(name, 0) + 1
+
     def summary(self) -> Numbers:
         """The numbers, and the percentiles of all samples."""
         found = dict(self.numbers)

@@ -26,7 +26,7 @@ Interpreters = Mapping[str, str]
 another release of websockets): the Python of the environment that has the packages."""
 
 
-class MeasurementFailed(Exception):
+class MeasurementError(Exception):
     """A client did not finish; holds what it had to say."""
 
 
@@ -79,7 +79,7 @@ def measure_all(plan: Plan) -> Iterator[Run | Failure]:
             for adapter in adapters if number % 2 == 0 else reversed(adapters):
                 try:
                     numbers = _measure(plan.python_of(adapter), adapter, name, plan.scale)
-                except MeasurementFailed as failure:
+                except MeasurementError as failure:
                     yield Failure(workload=name, adapter=adapter, reason=str(failure))
                 else:
                     yield Run(workload=name, adapter=adapter, round=number, numbers=numbers)
@@ -140,9 +140,9 @@ def _run(arguments: list[str]) -> Numbers:
             arguments, capture_output=True, text=True, timeout=TIMEOUT, cwd=ROOT, check=True
         )
     except subprocess.TimeoutExpired:
-        raise MeasurementFailed(f"no result within {TIMEOUT:g} s") from None
+        raise MeasurementError(f"no result within {TIMEOUT:g} s") from None
     except subprocess.CalledProcessError as error:
-        raise MeasurementFailed(str(error.stderr).strip()) from None
+        raise MeasurementError(str(error.stderr).strip()) from None
     numbers: Numbers = json.loads(done.stdout)
     return numbers
 

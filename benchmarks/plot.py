@@ -80,11 +80,10 @@ class _Scale:
 
 def _dot(kind: str, ratio: Ratio, scale: _Scale, y: float) -> list[str]:
     low, middle, high = (scale(x) for x in (ratio.lowest, ratio.median, ratio.highest))
-    words = f"{ratio.median:.2f} ({ratio.lowest:.2f} to {ratio.highest:.2f})"
+    title = f"<title>{ratio.median:.2f} ({ratio.lowest:.2f} to {ratio.highest:.2f})</title>"
     return [
         f'<line class="{kind} spread" x1="{low:.1f}" x2="{high:.1f}" y1="{y:.0f}" y2="{y:.0f}"/>',
-        f'<circle class="{kind}" cx="{middle:.1f}" cy="{y:.0f}" r="4.5">'
-        f"<title>{words}</title></circle>",
+        f'<circle class="{kind}" cx="{middle:.1f}" cy="{y:.0f}" r="4.5">{title}</circle>',
     ]
 
 
@@ -93,7 +92,7 @@ def _axis(scale: _Scale, bottom: float) -> list[str]:
     for tick in scale.ticks:
         x = f"{scale(tick):.1f}"
         kind = "even" if tick == 1 else "axis"
-        label = "the SDK" if tick == 1 else f"×{tick:g}" if tick > 1 else f"1/{1 / tick:g}"
+        label = "the SDK" if tick == 1 else f"{tick:g} times" if tick > 1 else f"1/{1 / tick:g}"
         lines.append(f'<line class="{kind}" x1="{x}" x2="{x}" y1="{TOP - 8}" y2="{bottom}"/>')
         lines.append(f'<text x="{x}" y="{bottom + 20}" text-anchor="middle">{label}</text>')
     return lines

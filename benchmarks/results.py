@@ -4,7 +4,7 @@ A ratio compares two adapters in the same round and is above 1 where the first i
 the number's direction. Over the rounds, the median is given with the lowest and highest.
 """
 
-import datetime
+import datetime as dt
 import json
 import os
 import platform
@@ -54,7 +54,7 @@ class Results:
         ours = self._by_round(workload, adapter, metric.name)
         theirs = self._by_round(workload, base, metric.name)
         ratios = [
-            ours[number] / theirs[number] if metric.more_is_better else theirs[number] / value
+            value / theirs[number] if metric.more_is_better else theirs[number] / value
             for number, value in ours.items()
             if number in theirs
         ]
@@ -94,7 +94,7 @@ def load(path: Path) -> Results:
 def circumstances(plan: Plan) -> dict[str, Any]:
     """The machine, the day, and what was measured."""
     return {
-        "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
+        "date": dt.datetime.now(dt.UTC).date().isoformat(),
         "processor": _processor(),
         "cores": os.cpu_count(),
         "pinned": cores() != (None, None),

@@ -22,8 +22,9 @@ class Arrival(NamedTuple):
     event: Mapping[str, object]
 
 
-Want: TypeAlias = str | float | None
-"""A client event of this type, so many seconds, or (``None``) room in the socket's buffer."""
+Want: TypeAlias = str | tuple[str, ...] | float | None
+"""A client event of this type (or of one of these), so many seconds, or (``None``) room in the
+socket's buffer."""
 Script: TypeAlias = Generator[Want, Arrival | None, None]
 Write: TypeAlias = Callable[[bytes], None]
 Sizes: TypeAlias = Mapping[str, int]
@@ -99,14 +100,19 @@ def tools(write: Write, sizes: Sizes, measures: Measures) -> Script:
 def barge_in(write: Write, sizes: Sizes, measures: Measures) -> Script:
     """Speak over ``cycles`` responses; measure until the client has cut what was being said.
 
-    In turn behind five seconds of audio just sent (backlog), and when the client has taken all of
-    a second of audio (idle).
+    In turn behind five seconds of audio just sent (backlog), and when the client has had time to
+    take all of a second of audio (idle). A client whose user has heard nothing yet may delete the
+    item instead of truncating it.
     """
     second = [wire.audio_delta()] * 10
     short = wire.frames([*wire.response_begins(), *second])
     long = wire.frames([*wire.response_begins(), *second * 5])
     speech = wire.frames([wire.speech_started()])
-    end = wire.frames([wire.truncated(), *wire.response_ends("cancelled")])
+    cancelled = wire.response_ends("cancelled")
+    ends = {
+        "conversation.item.truncate": wire.frames([wire.truncated(), *cancelled]),
+        "conversation.item.delete": wire.frames([wire.deleted(), *cancelled]),
+    }
     yield "response.create"
     for number in range(1, sizes["cycles"] + 1):
         for state, said in (("backlog", long), ("idle", short)):
@@ -117,10 +123,12 @@ def barge_in(write: Write, sizes: Sizes, measures: Measures) -> Script:
                 yield 0.01
             sent = time.monotonic_ns()
             write(interruption)
-            cut = cast("Arrival", (yield "conversation.item.truncate"))
+            cut = cast("Arrival", (yield tuple(ends)))
+            kind = str(cut.event["type"])
             assert cut.event["item_id"] == f"item_{place:08d}", cut.event
             measures.add_ns(f"{state}_ms", cut.ns - sent)
-            write(wire.numbered(end, place))
+            measures.count(kind)
+            write(wire.numbered(ends[kind], place))
             yield 0.004
 
 

@@ -62,8 +62,9 @@ class Connection(asyncio.Protocol):
         if self._want is None:
             self._go_on(None)
 
-    def connection_lost(self, exc: Exception | None) -> None:
-        self._end_script()
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's interface
+        if self._script is not None:
+            self._script.close()
 
     def data_received(self, data: bytes) -> None:
         arrived = time.monotonic_ns()
@@ -137,14 +138,15 @@ class Connection(asyncio.Protocol):
     # -- the script --------------------------------------------------------------------
     def _arrived(self, arrival: scripts.Arrival) -> None:
         self._inbox.append(arrival)
-        if isinstance(self._want, str) and (wanted := self._next(self._want)) is not None:
+        if isinstance(self._want, str | tuple) and (wanted := self._next(self._want)) is not None:
             self._go_on(wanted)
 
-    def _next(self, kind: str) -> scripts.Arrival | None:
-        """The first arrival of this type; those before it are nobody's."""
+    def _next(self, want: str | tuple[str, ...]) -> scripts.Arrival | None:
+        """The first arrival that is wanted; those before it are nobody's."""
+        kinds = (want,) if isinstance(want, str) else want
         while self._inbox:
             arrival = self._inbox.popleft()
-            if arrival.event["type"] == kind:
+            if arrival.event["type"] in kinds:
                 return arrival
         return None
 
@@ -157,7 +159,7 @@ class Connection(asyncio.Protocol):
             while True:
                 want = self._want = script.send(arrival)
                 arrival = None
-                if isinstance(want, str):
+                if isinstance(want, str | tuple):
                     arrival = self._next(want)
                     if arrival is None:
                         return
@@ -171,10 +173,6 @@ class Connection(asyncio.Protocol):
         except BaseException:
             self._transport.abort()  # the client fails at once, rather than wait
             raise
-
-    def _end_script(self) -> None:
-        if self._script is not None:
-            self._script.close()
 
 
 def unmasked(payload: bytearray, mask: bytearray) -> bytes:

@@ -16,7 +16,7 @@ def in_markdown(results: Results) -> str:
         workload = WORKLOADS[name]
         rows = [_row(results, name, adapter) for adapter in results.adapters(name)]
         heads = ["adapter", *(metric.unit for metric in workload.metrics)]
-        heads += ["× SDK", "× SDK, CPU", "× best floor"]
+        heads += ["to the SDK", "to the SDK, CPU", "to the best floor"]
         parts += [f"### {name}: {workload.title}", "", *_markdown_rows([heads, *rows]), ""]
     parts.append(
         "Ratios are of the first number (or of CPU time), over the rounds: median (lowest to "
@@ -75,7 +75,7 @@ def _circumstances(results: Results) -> list[str]:
     about = results.about
     pinned = "client and server each on a core of its own" if about["pinned"] else "not pinned"
     return [
-        f"Measured on {about['date']}: {about['processor']}, {about['cores']} cores, "
+        f"Measured on {about['date']}: {about['processor']}, {about['cores']} cores,",
         f"{about['system']}; {pinned}; {about['repeats']} rounds.",
     ]
 

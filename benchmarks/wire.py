@@ -179,6 +179,11 @@ def truncated() -> Event:
     return event("conversation.item.truncated", item_id=ITEM, content_index=0, audio_end_ms=100)
 
 
+def deleted() -> Event:
+    """The conversation has forgotten the spoken item."""
+    return event("conversation.item.deleted", item_id=ITEM)
+
+
 def one_of_each() -> list[Event]:
     """An event of every shape there is here."""
     return [
@@ -193,6 +198,7 @@ def one_of_each() -> list[Event]:
         *tool_call_ends(),
         speech_started(),
         truncated(),
+        deleted(),
     ]
 
 

@@ -256,7 +256,7 @@ WORKLOADS: dict[str, Workload] = {
         tiny={"turns": 6, "audio": 0, "words": 1},
         metrics=(
             Metric(name="wall_s", unit="s"),
-            Metric(name="growth", unit="× last turns to first"),
+            Metric(name="growth", unit="last turns to first ones"),
             _PEAK,
         ),
         floors=False,

@@ -1,6 +1,6 @@
 """The quiet nursery: the block's exception is the block's, and a lone task's comes out bare."""
 
-# ruff: noqa: PT012 - what is raised by a whole block is what is tested
+
 
 import gc
 import weakref

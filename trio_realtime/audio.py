@@ -41,6 +41,7 @@ class Wav:
 
     @property
     def duration_ms(self) -> float:
+        """How long it sounds, in ms."""
         return len(self.samples) / 2 / self.rate * 1000
 
 
@@ -80,12 +81,16 @@ def write_wav(
 ) -> None:
     """Write mono PCM16 as a WAV file: to a path, or into a binary file open for writing."""
     _check_samples(pcm)
-    place = os.fspath(target) if isinstance(target, os.PathLike) else target
-    with wave.open(place, "wb") as file:
-        file.setnchannels(1)
-        file.setsampwidth(2)
-        file.setframerate(rate)
-        file.writeframes(pcm)
+    if isinstance(target, str | os.PathLike):
+        # Opened here: where it cannot be, `wave` would print a traceback of its own besides.
+        with open(target, "wb") as file:
+            write_wav(file, pcm, rate)
+        return
+    with wave.open(target, "wb") as wav:
+        wav.setnchannels(1)
+        wav.setsampwidth(2)
+        wav.setframerate(rate)
+        wav.writeframes(pcm)
 
 
 def _wav_chunks(data: bytes) -> tuple[bytes, bytes]:

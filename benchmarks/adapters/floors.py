@@ -45,7 +45,7 @@ _SPOKEN_FOR = {AudioDelta, TranscriptDelta, ResponseDone}
 _tags = {str(each["type"]) for each in wire.one_of_each()}
 _tags -= {str(known.__struct_config__.tag) for known in _SPOKEN_FOR}
 _others = [msgspec.defstruct("Other", [], tag=tag) for tag in sorted(_tags)]
-_any_event: Any = Union[(*_SPOKEN_FOR, *_others)]  # noqa: UP007 - made of a list
+_any_event: Any = Union[(*_SPOKEN_FOR, *_others)]
 _decode = msgspec.json.Decoder(_any_event).decode
 
 Frame: TypeAlias = bytes | bytearray | memoryview | str

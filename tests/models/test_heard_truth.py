@@ -4,6 +4,7 @@ The client's side of the protocol and the simulator's, both pure, back to back: 
 queues, and Hypothesis says what happens next.
 """
 
+import base64
 import json
 from collections import deque
 from collections.abc import Iterator
@@ -280,25 +281,6 @@ def test_who_cancels(asked: bool | None, echoed: Any) -> None:
     assert [event.get("response_id") for event in sent] == ([] if in_force else ["r1"])
 
 
-def test_a_response_nobody_saw_begin() -> None:
-    """Cancelled by its id, it is silent from then on like any other."""
-    client = RealtimeProtocol()
-    out: deque[model.RealtimeModelEvent] = deque()
-    error = {
-        "type": "invalid_request_error",
-        "code": "conversation_already_has_active_response",
-        "message": "busy",
-    }
-    client.receive(frame("error", error=error), 0.0, out)
-    client.send(inputs.RealtimeModelSendInterrupt(response_id="r1"), 0.0, out)
-    (cancel,) = [json.loads(each) for each in client.data_to_send()]
-    assert (cancel["type"], cancel["response_id"]) == ("response.cancel", "r1")
-    out.clear()
-    place = {"response_id": "r1", "item_id": "i", "output_index": 0, "content_index": 0}
-    client.receive(frame("response.output_audio.delta", **place, delta="AAAA"), 0.0, out)
-    assert [type(event).__name__ for event in out] == ["RealtimeModelRawServerEvent"]
-
-
 def test_only_so_many_responses_are_remembered() -> None:
     """A session of hours costs no more memory than one of minutes."""
     audio = SpokenAudio(PlaybackLedger())
@@ -313,3 +295,106 @@ def test_only_so_many_responses_are_remembered() -> None:
         assert audio.received(delta, 0.0, out_of_band=False)
     assert audio.response_of("i599") == ("r599", True)
     assert audio.response_of("i0") == (None, True)
+
+
+@attrs.define
+class Client:
+    """A client that a test speaks to in frames."""
+
+    protocol: RealtimeProtocol = attrs.field(factory=RealtimeProtocol)
+
+    def hears(self, kind: str, **fields: Any) -> list[str]:
+        """A server event; returns what it means, beside the raw event."""
+        out: deque[model.RealtimeModelEvent] = deque()
+        self.protocol.receive(frame(kind, **fields), 0.0, out)
+        return [type(event).__name__ for event in out][1:]
+
+    def delta(self, response_id: str, item_id: str) -> list[str]:
+        place = {"response_id": response_id, "item_id": item_id}
+        audio = base64.b64encode(bytes(480)).decode()
+        kind = "response.output_audio.delta"
+        return self.hears(kind, **place, output_index=0, content_index=0, delta=audio)
+
+    def says(self, given: inputs.RealtimeModelInput) -> list[dict[str, Any]]:
+        """An input; returns the events it sends."""
+        self.protocol.send(given, 0.0, deque())
+        return self.sent()
+
+    def sent(self) -> list[dict[str, Any]]:
+        return [json.loads(each) for each in self.protocol.data_to_send()]
+
+    def begins(self, response_id: str, **fields: Any) -> None:
+        response = {"object": "realtime.response", "id": response_id, "status": "in_progress"}
+        self.hears("response.created", response={**response, **fields})
+
+    def ends(self, response_id: str) -> None:
+        response = {"object": "realtime.response", "id": response_id, "status": "cancelled"}
+        self.hears("response.done", response=response)
+
+
+def test_late_audio_beside_the_conversation() -> None:
+    """Nobody hears it, and the server has no item of it to forget."""
+    client = Client()
+    asked = inputs.RealtimeModelCreateResponse(params={}, out_of_band=True)
+    (create,) = client.says(asked)
+    client.begins("r1", metadata=create["response"]["metadata"])
+    assert client.delta("r1", "i1") == ["RealtimeModelAudioEvent"]
+    (cancel,) = client.says(inputs.RealtimeModelSendInterrupt(response_id="r1"))
+    assert (cancel["type"], cancel["response_id"]) == ("response.cancel", "r1")
+    assert client.delta("r1", "i1") == client.delta("r1", "i2") == []
+    client.ends("r1")
+    assert client.sent() == []
+
+
+def test_items_that_came_too_late_are_forgotten_once() -> None:
+    """When their response is over, and before the next one begins."""
+    client = Client()
+    client.begins("r1")
+    client.delta("r1", "i1")
+    client.says(inputs.RealtimeModelSendInterrupt())
+    for item_id in ("i1", "i2", "i2", "i3"):
+        assert client.delta("r1", item_id) == []
+    assert client.says(inputs.RealtimeModelCreateResponse(params={})) == []
+    client.ends("r1")
+    told = [(event["type"], event.get("item_id")) for event in client.sent()]
+    assert told == [
+        ("conversation.item.delete", "i2"),
+        ("conversation.item.delete", "i3"),
+        ("response.create", None),
+    ]
+
+
+def test_audio_of_an_item_the_application_cut_itself() -> None:
+    """Is stale, though its response was not interrupted."""
+    client = Client()
+    client.begins("r1")
+    client.delta("r1", "i1")
+    raw = {"type": "conversation.item.delete", "item_id": "i1"}
+    client.says(inputs.RealtimeModelSendRawMessage(message=raw))
+    assert client.delta("r1", "i1") == []
+    assert client.delta("r1", "i2") == ["RealtimeModelAudioEvent"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "reported"), [("invalid_request_error", False), ("server_error", True)]
+)
+def test_what_nobody_asked_for_may_be_refused(kind: str, reported: bool) -> None:
+    """The item was gone before our delete came: that is no error of the application's. One that
+    is not about the request is."""
+    client = Client()
+    client.begins("r1")
+    client.delta("r1", "i1")
+    *_, delete = client.says(inputs.RealtimeModelSendInterrupt())
+    assert delete["type"] == "conversation.item.delete"
+    error = {"type": kind, "message": "no", "event_id": delete["event_id"]}
+    assert client.hears("error", error=error) == (["RealtimeModelErrorEvent"] if reported else [])
+
+
+def test_a_response_nobody_saw_begin() -> None:
+    """Cancelled by its id, it is silent from then on like any other."""
+    client = Client()
+    code = "conversation_already_has_active_response"
+    client.hears("error", error={"type": "invalid_request_error", "code": code, "message": ""})
+    (cancel,) = client.says(inputs.RealtimeModelSendInterrupt(response_id="r1"))
+    assert (cancel["type"], cancel["response_id"]) == ("response.cancel", "r1")
+    assert client.delta("r1", "i1") == []

@@ -10,12 +10,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from trio_realtime import RealtimeProtocolError, UserError
+from trio_realtime import (
+    RealtimeProtocolError,
+    UserError,
+    WebhookReplayError,
+    WebhookVerificationError,
+)
 from trio_realtime.models.openai import webhooks
 from trio_realtime.models.openai.webhooks import (
     IncomingCall,
-    WebhookReplayError,
-    WebhookVerificationError,
     WebhookVerifier,
     parse_incoming_call,
     sign_webhook,

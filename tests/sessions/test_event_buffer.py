@@ -214,7 +214,7 @@ async def test_a_failure_is_raised_once_to_one_reader_after_the_events() -> None
     async def read() -> None:
         try:
             async for event in buffer:
-                seen.append(event)  # noqa: PERF401 - `extend` would lose them to the failure
+                seen.append(event)
         except RealtimeConnectionError as exc:
             endings.append(exc)
         else:

@@ -322,15 +322,15 @@ async def test_late_audio(autojump_clock: Clock) -> None:
             assert [item.item_id for item in session.history[1:]] == [cuts[0]["item_id"]]
 
 
-async def test_late_audio_beside_the_conversation(autojump_clock: Clock) -> None:
-    """Its items are not the server's to forget."""
+async def test_beside_the_conversation(autojump_clock: Clock) -> None:
+    """What is heard of it is interrupted like all else; its items are not the server's to cut."""
     async with stage(responder=lambda _t: Say("Beside it.", audio_ms=2_000), speed=1) as st:
         async with await st.session() as session:
             beside = await session.create_response(conversation="none")
             await take_audio(session, 2)
-            await session.send_raw({"type": "response.cancel", "response_id": beside.response_id})
             await session.interrupt()
-            assert (await beside.wait_done()).status == "cancelled"
+            assert (await interruption(session)).heard_ms == 100
+            await beside.wait_played()
             assert "audio" not in kinds(await what_follows(session))
             assert sent(st, TRUNCATE, DELETE) == []
 

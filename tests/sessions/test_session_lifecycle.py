@@ -413,3 +413,18 @@ async def run_for_steps(
         finally:
             trio.lowlevel.remove_instrument(counter)
     return finished and not scope.cancelled_caught
+
+
+async def test_no_words_in_reprs(autojump_clock: trio.testing.MockClock) -> None:
+    """A session that ends up in a log tells who spoke, and not what was said."""
+    async with stage() as st:
+        session = await st.session()
+        assert repr(session) == "<RealtimeSession of agent 'Assistant', not open>"
+        async with session:
+            await session.send_message("my secret")
+            await until(session, "agent_end")
+            assert repr(session) == "<RealtimeSession of agent 'Assistant', open>"
+            assert "secret" not in repr(session.history)
+        assert repr(session) == "<RealtimeSession of agent 'Assistant', over>"
+        assert repr(st.runner()) == "<RealtimeRunner of agent 'Assistant'>"
+        assert st.runner(config={"events": "all"}).config.events == "all"

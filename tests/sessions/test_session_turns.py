@@ -8,7 +8,7 @@ import attrs
 import pytest
 import trio
 import trio.testing
-from support_sessions import REACH, Stage, kinds, settle, stage, until
+from support_sessions import Stage, kinds, settle, stage, until
 
 from trio_realtime import (
     ModelBehaviorError,
@@ -78,9 +78,7 @@ CLEAR, CREATE = "input_audio_buffer.clear", "response.create"
         {"type": "semantic_vad", "eagerness": "low"},
     ],
 )
-async def test_the_server_ends_turns(
-    detection: Mapping[str, Any], autojump_clock: Clock
-) -> None:
+async def test_the_server_ends_turns(detection: Mapping[str, Any], autojump_clock: Clock) -> None:
     """It commits and answers by itself; nothing has to be asked for."""
     async with stage(hears="Good day") as st:
         async with await st.session(
@@ -525,9 +523,7 @@ async def test_an_answer_that_is_spoken_after_all(autojump_clock: Clock) -> None
         (None, ModelBehaviorError),
     ],
 )
-async def test_wrong_answers(
-    reply: Reply, error: type[Exception], autojump_clock: Clock
-) -> None:
+async def test_wrong_answers(reply: Reply, error: type[Exception], autojump_clock: Clock) -> None:
     """Raised where the question was asked; the session goes on."""
     async with stage(responder=lambda _t: reply) as st, await st.session() as session:
         with pytest.raises(error):

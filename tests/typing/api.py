@@ -184,7 +184,7 @@ class MyConnection(rt.RealtimeConnection):
     def __init__(self, events: AsyncIterator[RealtimeModelEvent]) -> None:
         self.events = events
 
-    async def send(self, input: RealtimeModelInput) -> None:  # noqa: A002
+    async def send(self, input: RealtimeModelInput) -> None:
         await trio.lowlevel.checkpoint()
 
     def __aiter__(self) -> AsyncIterator[RealtimeModelEvent]:

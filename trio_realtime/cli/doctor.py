@@ -15,7 +15,6 @@ _EXTRAS = {
     "fast": ("websockets",),
     "mcp": ("mcp",),
     "sip": ("httpx",),
-    "opentelemetry": ("opentelemetry-api",),
     "testing": ("pytest", "pytest-trio"),
 }
 

@@ -42,7 +42,7 @@ async def rejection_text(
     return args.default_message
 
 
-@attrs.define(eq=False)
+@attrs.define(eq=False, repr=False)
 class Approvals(Generic[TCall]):
     """The approvals of one session."""
 

@@ -23,7 +23,7 @@ from .event_buffer import EventBuffer
 from .history import Added, Change, History
 
 
-@attrs.define(eq=False, kw_only=True)
+@attrs.define(eq=False, kw_only=True, repr=False)
 class SessionCore:
     """The shared parts of a running session."""
 

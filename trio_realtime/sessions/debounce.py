@@ -8,7 +8,7 @@ checked too.
 import attrs
 
 
-@attrs.define(eq=False)
+@attrs.define(eq=False, repr=False)
 class GrowingText:
     """The text of one item as it arrives."""
 

@@ -22,7 +22,7 @@ SLICE = 0.002
 """Seconds a task may go on taking events before a checkpoint lets others run."""
 
 
-@attrs.define(eq=False)
+@attrs.define(eq=False, repr=False)
 class EventBuffer:
     """Events between a session and its application."""
 

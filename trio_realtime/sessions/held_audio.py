@@ -15,7 +15,7 @@ import attrs
 T = TypeVar("T")
 
 
-@attrs.define(eq=False)
+@attrs.define(eq=False, repr=False)
 class HeldAudio(Generic[T]):
     """The held audio of one response, in order."""
 

@@ -56,7 +56,7 @@ Change: TypeAlias = Added | Updated | None
 UPDATED = Updated()
 
 
-@attrs.define(eq=False)
+@attrs.define(eq=False, repr=False)
 class _Pieces:
     """Pieces of one content part not yet in the item."""
 
@@ -64,7 +64,7 @@ class _Pieces:
     deltas: list[str] = attrs.field(factory=list[str])
 
 
-@attrs.define(eq=False)
+@attrs.define(eq=False, repr=False)
 class History:
     """The conversation as known here."""
 

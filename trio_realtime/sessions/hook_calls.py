@@ -30,7 +30,7 @@ class _TurnEnded:
     output: str
 
 
-@attrs.define(eq=False)
+@attrs.define(eq=False, repr=False)
 class HookCalls:
     """The hooks of one session."""
 

@@ -15,7 +15,7 @@ LOOK_AGAIN = 0.25
 """Seconds between two looks whether somebody is busy: silence is measured as exactly as that."""
 
 
-@attrs.define(eq=False)
+@attrs.define(eq=False, repr=False)
 class IdleWatch:
     """Watches one session for silence.
 

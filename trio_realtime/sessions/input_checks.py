@@ -33,7 +33,7 @@ class _Words:
     item_id: str | None = None
 
 
-@attrs.define(eq=False)
+@attrs.define(eq=False, repr=False)
 class InputChecks:
     """All input guardrails of one session."""
 

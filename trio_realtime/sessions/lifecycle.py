@@ -60,7 +60,7 @@ class Parts:
     idle: IdleWatch | None
 
 
-@attrs.define(eq=False, kw_only=True)
+@attrs.define(eq=False, kw_only=True, repr=False)
 class SessionLifecycle(Generic[TContext]):
     """A session without its methods for applications; see `RealtimeSession`."""
 
@@ -85,6 +85,11 @@ class SessionLifecycle(Generic[TContext]):
         self._events = EventBuffer(
             self._config.event_buffer_size, self._config.event_types, self._fail
         )
+
+    def __repr__(self) -> str:
+        """Without anything that was said."""
+        state = "over" if self._over.is_set() else "open" if self._parts else "not open"
+        return f"<{type(self).__name__} of agent {self._agent.name!r}, {state}>"
 
     # -- opening ---------------------------------------------------------------------------
     async def __aenter__(self) -> Self:

@@ -45,7 +45,7 @@ _LOST = (
 )
 
 
-@attrs.define(eq=False)
+@attrs.define(eq=False, repr=False)
 class _Connection:
     """One connection, from the attempt to its end."""
 
@@ -65,7 +65,7 @@ class _Connection:
             self.limit.cancel()
 
 
-@attrs.define(eq=False)
+@attrs.define(eq=False, repr=False)
 class MCPHost:
     """The host of one server. `run` is its task; the other methods are for other tasks."""
 

@@ -64,7 +64,7 @@ class MCPCall:
         return result_output(result, prefer_structured=server.use_structured_content)
 
 
-@attrs.define(eq=False)
+@attrs.define(eq=False, repr=False)
 class MCPTools:
     """All MCP servers of one session."""
 

@@ -72,7 +72,7 @@ class HistoryView(Sequence[RealtimeItem]):
         return f"<HistoryView of {len(self)} items>"
 
 
-@attrs.define(eq=False)
+@attrs.define(eq=False, repr=False)
 class _Leaf:
     """A run of places. ``view`` is what is visible of it; ``None`` after a change."""
 
@@ -80,7 +80,7 @@ class _Leaf:
     view: tuple[RealtimeItem, ...] | None = None
 
 
-@attrs.define(eq=False)
+@attrs.define(eq=False, repr=False)
 class OrderedItems:
     """Places in conversation order, some with an item."""
 

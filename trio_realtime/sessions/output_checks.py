@@ -30,7 +30,7 @@ from .held_audio import HeldAudio
 HeldEvent: TypeAlias = RealtimeAudio | RealtimeAudioEnd
 
 
-@attrs.define(eq=False)
+@attrs.define(eq=False, repr=False)
 class _Watch:
     """One response being watched."""
 
@@ -56,7 +56,7 @@ class _Watch:
         return any(text.due for text in self.texts.values())
 
 
-@attrs.define(eq=False)
+@attrs.define(eq=False, repr=False)
 class OutputChecks:
     """All output guardrails of one session."""
 

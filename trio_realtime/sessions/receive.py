@@ -24,7 +24,7 @@ from .responses import Responses
 from .tool_calls import ToolCalls
 
 
-@attrs.define(eq=False)
+@attrs.define(eq=False, repr=False)
 class Receiver:
     """Reads one connection to its end."""
 

@@ -26,7 +26,7 @@ LONGEST_WAIT: Final = 0.1
 """Seconds in which an interruption is noticed; much less than a person would."""
 
 
-@attrs.define(eq=False)
+@attrs.define(eq=False, repr=False)
 class RealtimeResponse:
     """One response that was asked for. Any task may wait for it, and waiting can be cancelled."""
 
@@ -95,7 +95,7 @@ class RealtimeResponse:
         self._over.set()
 
 
-@attrs.define(eq=False)
+@attrs.define(eq=False, repr=False)
 class Responses:
     """The responses of one session that somebody may wait for."""
 

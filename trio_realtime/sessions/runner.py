@@ -13,7 +13,7 @@ from ..models.interface import RealtimeModel
 from .session import RealtimeSession
 
 
-@attrs.define(eq=False, init=False)
+@attrs.define(eq=False, init=False, repr=False)
 class RealtimeRunner(Generic[TContext]):
     """Runs an agent. Holds no state of its sessions, so one runner serves any number at once::
 
@@ -52,6 +52,14 @@ class RealtimeRunner(Generic[TContext]):
         self._agent = starting_agent
         self._model = model
         self._config = structure(RealtimeRunConfig, {} if config is None else config)
+
+    @property
+    def config(self) -> RealtimeRunConfig:
+        """How its sessions run."""
+        return self._config
+
+    def __repr__(self) -> str:
+        return f"<RealtimeRunner of agent {self._agent.name!r}>"
 
     async def run(
         self,

@@ -35,7 +35,7 @@ MAX_METADATA = 15
 SAY = "Say exactly the following, word for word, and nothing else:\n\n"
 
 
-@attrs.define(eq=False, kw_only=True)
+@attrs.define(eq=False, kw_only=True, repr=False)
 class RealtimeSession(SessionLifecycle[TContext]):
     """One conversation. Made by `RealtimeRunner.run`; used once.
 

@@ -59,7 +59,7 @@ class _FollowUp:
 _Work: TypeAlias = Call | _FollowUp
 
 
-@attrs.define(eq=False)
+@attrs.define(eq=False, repr=False)
 class ToolCalls:
     """All tool calls of one session."""
 

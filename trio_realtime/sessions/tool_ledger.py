@@ -48,7 +48,7 @@ class Verdict(enum.Enum):
     """A call without an id: nothing can be sent back under it."""
 
 
-@attrs.define(eq=False)
+@attrs.define(eq=False, repr=False)
 class _Call:
     name: str
     arguments: str
@@ -57,7 +57,7 @@ class _Call:
     grouped: bool = attrs.field(kw_only=True)
 
 
-@attrs.define(eq=False)
+@attrs.define(eq=False, repr=False)
 class _Group:
     """The calls of one response."""
 
@@ -66,7 +66,7 @@ class _Group:
     wants_response: bool = False
 
 
-@attrs.define(eq=False)
+@attrs.define(eq=False, repr=False)
 class ToolLedger:
     """All tool calls of one session."""
 

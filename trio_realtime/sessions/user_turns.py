@@ -9,7 +9,7 @@ from ..config import RealtimeSessionModelSettings, nested_form
 from ..errors import RealtimeConnectionError, RealtimeSessionClosed, UserError
 
 
-@attrs.define(eq=False)
+@attrs.define(eq=False, repr=False)
 class UserTurn:
     """A turn being spoken. `send` as much audio as there is."""
 

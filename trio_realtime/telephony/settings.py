@@ -5,7 +5,6 @@ Used by ``twilio``. The audio passes through as it is, so both sides of the sess
 the call's.
 """
 
-# pyright: reportPrivateUsage=false
 # The runner's own settings are read, to refuse what a call would overrule in silence.
 
 from collections.abc import Mapping
@@ -68,11 +67,11 @@ def phone_config(
     if config.playback_tracker is not None:
         text = "playback_tracker: a call has its own, which Twilio's marks report to"
         raise SettingsError(text, path="playback_tracker")
-    unread = sorted(NEEDED_EVENTS - runner._config.event_types)
+    unread = sorted(NEEDED_EVENTS - runner.config.event_types)
     if unread:
         text = f"events: the runner leaves out {', '.join(unread)}, and a call needs them"
         raise SettingsError(text, path="events")
-    given = merge_settings(runner._config.model_settings, config.initial_model_settings)
+    given = merge_settings(runner.config.model_settings, config.initial_model_settings)
     _check_formats(given)
     # Everything the runner's settings say is laid below these again when the session opens.
     ulaw = {"audio": {"input": {"format": PCMU}, "output": {"format": PCMU}}}

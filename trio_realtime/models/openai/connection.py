@@ -30,7 +30,7 @@ HIGH_WATER = 64 * 1024
 enough for writes to be worth their price and little enough to hear of congestion at once."""
 
 
-@attrs.define(eq=False)
+@attrs.define(eq=False, repr=False)
 class OpenAIRealtimeConnection(RealtimeConnection):
     """See `RealtimeConnection`; made by `OpenAIRealtimeWebSocketModel.connect`."""
 

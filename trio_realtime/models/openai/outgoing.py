@@ -25,7 +25,7 @@ _REMEMBERED_IDS: Final = 256
 """Frames of ours whose refusal is recognised; far more than can be unanswered at one time."""
 
 
-@attrs.define(eq=False)
+@attrs.define(eq=False, repr=False)
 class Outgoing:
     """The frames to send, in order."""
 

@@ -34,7 +34,7 @@ from .wire_values import WireResponse
 __all__ = ["RealtimeProtocol", "session_object"]
 
 
-@attrs.define(eq=False)
+@attrs.define(eq=False, repr=False)
 class RealtimeProtocol:
     """The client's side of one connection."""
 

@@ -21,7 +21,7 @@ from .session_facts import SessionFacts
 from .session_update import session_payload
 
 
-@attrs.define(eq=False)
+@attrs.define(eq=False, repr=False)
 class InputSender:
     """Turns the inputs of one connection into frames."""
 

@@ -15,7 +15,7 @@ _REMEMBERED: Final = 512
 """Responses whose audio is remembered; far more than can be unheard at one time."""
 
 
-@attrs.define(eq=False)
+@attrs.define(eq=False, repr=False)
 class _Response:
     """A response with audio. Items beside the conversation are not the server's to truncate."""
 
@@ -23,7 +23,7 @@ class _Response:
     items: list[str] = attrs.field(factory=list[str])
 
 
-@attrs.define(eq=False)
+@attrs.define(eq=False, repr=False)
 class SpokenAudio:
     """The model's audio in one connection."""
 
