@@ -10,7 +10,7 @@ Needs ``pip install 'trio-realtime[mcp]'``.
 
 import os
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -116,6 +116,8 @@ async def answer(session: RealtimeSession[Desk], line: str) -> None:
                     spoken = [p.transcript for p in item.content if isinstance(p, AssistantAudio)]
                     print(f"{event.agent.name.lower() + ':':8} {''.join(t or '' for t in spoken)}")
                     return
+            case _:
+                pass
 
 
 LINES = ["Where is my order A100?", "I want my money back.", "Do I get a present?"]
@@ -136,7 +138,7 @@ def scripted_model(turn: Turn) -> Reply:
 
 
 @asynccontextmanager
-async def model_config() -> AsyncIterator[dict[str, Any]]:
+async def model_config() -> AsyncGenerator[dict[str, Any]]:
     """OpenAI with a key, the simulator without."""
     if os.environ.get("OPENAI_API_KEY"):
         yield {}

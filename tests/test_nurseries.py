@@ -1,7 +1,5 @@
 """The quiet nursery: the block's exception is the block's, and a lone task's comes out bare."""
 
-
-
 import gc
 import weakref
 from collections.abc import Callable, Coroutine

@@ -59,13 +59,11 @@ class World:
         self.server = Protocol(Outlet(), hearing(()))
         law = "g711_ulaw"
         detection = {"type": "server_vad", "interrupt_response": self.interrupts}
-        asked = {
-            "input_audio_format": law,
-            "output_audio_format": law,
-            "turn_detection": detection,
-        }
+        asked = RealtimeSessionModelSettings(
+            input_audio_format=law, output_audio_format=law, turn_detection=detection
+        )
         self.server.begin()
-        self.client.open(RealtimeSessionModelSettings(**asked))
+        self.client.open(asked)
         self.settle()
 
     # -- what happens ------------------------------------------------------------

@@ -11,6 +11,8 @@ import trio.testing
 from support_sessions import Stage, kinds, settle, stage, until
 
 from trio_realtime import (
+    AssistantMessageItem,
+    AssistantText,
     ModelBehaviorError,
     RealtimeAgent,
     RealtimeConnectionError,
@@ -301,8 +303,9 @@ async def test_beside_the_conversation(autojump_clock: Clock) -> None:
         )
         assert (await response.wait_done()).status == "completed"
         assert len(st.server.active_responses) == 1
-        (part,) = getattr(response.output[0], "content", ())
-        assert part.text == "A summary."
+        (item,) = response.output
+        assert isinstance(item, AssistantMessageItem)
+        assert item.content == (AssistantText(text="A summary."),)
         assert turns[1].user_text == "?"
         assert turns[1].metadata is not None
         assert turns[1].metadata["topic"] == "summary"
@@ -365,6 +368,11 @@ async def test_refused(autojump_clock: Clock) -> None:
             await response.wait_done()
         assert "rate_limit_exceeded: slow down" in str(caught.value.__cause__)
         assert response.status == "failed"
+        # An error about something else is not taken for its own.
+        response = await session.respond()
+        st.simulator.refuse_next("conversation.item.create", code="invalid_value", message="no")
+        await session.send_message("Hello")
+        assert (await response.wait_done()).status == "completed"
 
 
 async def test_never_answered(autojump_clock: Clock) -> None:
@@ -684,7 +692,7 @@ async def test_a_goodbye_that_is_cancelled(autojump_clock: Clock) -> None:
             assert (await goodbye.wait_done()).status == "completed"
 
 
-# -- audio before the session is ready --------------------------------------------------------------
+# -- audio before the session is ready ------------------------------------------------------------
 
 
 async def test_early_audio(autojump_clock: Clock) -> None:
@@ -758,7 +766,7 @@ async def test_early_audio_of_a_session_that_fails(autojump_clock: Clock) -> Non
         ]
 
 
-# -- silence ----------------------------------------------------------------------------------------
+# -- silence --------------------------------------------------------------------------------------
 
 
 async def lifetime(st: Stage, agent: Any = None, act: Any = None, **idle: Any) -> float:

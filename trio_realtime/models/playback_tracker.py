@@ -49,7 +49,7 @@ class RealtimePlaybackTracker:
         self,
         item_id: str,
         item_content_index: int,
-        bytes: bytes | bytearray | memoryview,  # noqa: A002
+        bytes: bytes | bytearray | memoryview,
     ) -> None:
         """Report that ``bytes``, in the session's output format, have been played to their end.
 
@@ -77,7 +77,7 @@ class RealtimePlaybackTracker:
         """Called by the model when it has cut off what was being played. Forgets the count."""
         self._playing = None
 
-    def set_audio_format(self, format: object) -> None:  # noqa: A002
+    def set_audio_format(self, format: object) -> None:
         """Called by the model with the format of its audio, in any spelling.
 
         Raises `~trio_realtime.errors.SettingsError` for a format that does not exist.

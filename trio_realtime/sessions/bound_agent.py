@@ -106,10 +106,14 @@ async def _tools(
         return await agent.enabled_tools(context)
     tools: list[Tool[Any]] = []
     for tool in given.tools:
-        if not isinstance(tool, FunctionTool | HostedMCPTool):
-            raise UserError(f"tools: a tool must be made by function_tool, not {tool!r}")
-        if isinstance(tool, HostedMCPTool) or await tool.enabled(context, agent):
+        if isinstance(tool, HostedMCPTool):
             tools.append(tool)
+        elif isinstance(tool, FunctionTool):
+            function: FunctionTool[Any] = tool
+            if await function.enabled(context, agent):
+                tools.append(function)
+        else:
+            raise UserError(f"tools: a tool must be made by function_tool, not {tool!r}")
     return tools
 
 
@@ -118,7 +122,10 @@ async def _handoffs(
 ) -> list[Handoff[Any]]:
     if given.handoffs is UNSET:
         return await agent.enabled_handoffs(context)
-    made = [h if isinstance(h, Handoff) else realtime_handoff(h) for h in given.handoffs]
+    made: list[Handoff[Any]] = []
+    for entry in given.handoffs:
+        handoff: Handoff[Any] = entry if isinstance(entry, Handoff) else realtime_handoff(entry)
+        made.append(handoff)
     return [handoff for handoff in made if await handoff.enabled(context, agent)]
 
 

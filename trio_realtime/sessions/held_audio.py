@@ -19,7 +19,7 @@ T = TypeVar("T")
 class HeldAudio(Generic[T]):
     """The held audio of one response, in order."""
 
-    _held: deque[tuple[int, T]] = attrs.field(factory=deque)
+    _held: deque[tuple[int, T]] = attrs.field(factory=deque[tuple[int, T]])
 
     def __bool__(self) -> bool:
         return bool(self._held)

@@ -6,7 +6,7 @@ the session is over nothing of it is left.
 """
 
 from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from types import TracebackType
 from typing import Any, Generic, Self
@@ -72,7 +72,9 @@ class SessionLifecycle(Generic[TContext]):
     _events: EventBuffer = attrs.field(init=False)
     _mcp: MCPTools = attrs.field(init=False)
     _parts: Parts | None = attrs.field(default=None, init=False)
-    _early_audio: deque[RealtimeModelSendAudio] = attrs.field(factory=deque, init=False)
+    _early_audio: deque[RealtimeModelSendAudio] = attrs.field(
+        factory=deque[RealtimeModelSendAudio], init=False
+    )
     _ready: trio.Event = attrs.field(factory=trio.Event, init=False)
     _over: trio.Event = attrs.field(factory=trio.Event, init=False)
     _closed: trio.Event = attrs.field(factory=trio.Event, init=False)
@@ -110,7 +112,7 @@ class SessionLifecycle(Generic[TContext]):
         return await self._manager.__aexit__(exc_type, exc, traceback)
 
     @asynccontextmanager
-    async def _opened(self) -> AsyncIterator[None]:
+    async def _opened(self) -> AsyncGenerator[None]:
         async with open_quiet_nursery() as nursery:
             await nursery.start(self._run)
             try:
@@ -119,7 +121,7 @@ class SessionLifecycle(Generic[TContext]):
                 await self.aclose()
         self._raise_unseen()
 
-    async def run(self, *, task_status: trio.TaskStatus[Self] = trio.TASK_STATUS_IGNORED) -> None:
+    async def run(self, *, task_status: trio.TaskStatus[Any] = trio.TASK_STATUS_IGNORED) -> None:
         """Run the session in a nursery of yours: ``session = await nursery.start(session.run)``.
 
         Returns when the session is over, by `aclose`, by a clean close of the server, or by a
@@ -136,7 +138,7 @@ class SessionLifecycle(Generic[TContext]):
             raise failure
 
     # -- running ---------------------------------------------------------------------------
-    async def _run(self, *, task_status: trio.TaskStatus[Self] = trio.TASK_STATUS_IGNORED) -> None:
+    async def _run(self, *, task_status: trio.TaskStatus[Any] = trio.TASK_STATUS_IGNORED) -> None:
         if self._started:
             raise UserError("a session runs once; get another from runner.run()")
         self._started = True

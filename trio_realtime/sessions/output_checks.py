@@ -37,14 +37,14 @@ class _Watch:
     response_id: str
     agent: RealtimeAgent[Any]
     guardrails: tuple[OutputGuardrail[Any], ...]
-    texts: dict[str, GrowingText] = attrs.field(factory=dict)
+    texts: dict[str, GrowingText] = attrs.field(factory=dict[str, GrowingText])
     due: bool = False
     """Waits in the channel, or its task will look again."""
     ended: bool = False
     tripped: bool = False
     said: int = 0
     """Characters of all its texts."""
-    held: HeldAudio[HeldEvent] = attrs.field(factory=HeldAudio)
+    held: HeldAudio[HeldEvent] = attrs.field(factory=HeldAudio[HeldEvent])
 
     @property
     def is_due(self) -> bool:
@@ -62,7 +62,7 @@ class OutputChecks:
 
     _core: SessionCore
     _holds: bool = attrs.field(init=False)
-    _watches: dict[str, _Watch] = attrs.field(factory=dict, init=False)
+    _watches: dict[str, _Watch] = attrs.field(factory=dict[str, _Watch], init=False)
     _latest: str | None = attrs.field(default=None, init=False)
     _due_send: trio.MemorySendChannel[_Watch] = attrs.field(init=False)
     _due: trio.MemoryReceiveChannel[_Watch] = attrs.field(init=False)

@@ -6,7 +6,7 @@ slow guardrail or a slow application cannot delay an interruption.
 """
 
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Any, ClassVar
 
 import attrs
 import trio
@@ -38,7 +38,7 @@ class Receiver:
     _speaking: BoundAgent | None = None
     """The agent that gives the active response; a handoff does not change it."""
     _active_response_id: str | None = None
-    _spoken: list[str] = attrs.field(factory=list)
+    _spoken: list[str] = attrs.field(factory=list[str])
 
     async def run(self) -> None:
         """Handle every event until the connection ends; raises what ended it."""
@@ -58,7 +58,7 @@ class Receiver:
         async for event in connection:
             if wants_raw:
                 events.put(app.RealtimeRawModelEvent(data=event, info=info))
-            handle = _HANDLERS.get(type(event))
+            handle = self._HANDLERS.get(type(event))
             if handle is not None:
                 handle(self, event)
 
@@ -261,6 +261,32 @@ class Receiver:
             app.RealtimeRateLimitsUpdated(rate_limits=event.rate_limits, info=self._core.info)
         )
 
+    _HANDLERS: ClassVar[dict[type[Any], Callable[["Receiver", Any], None]]] = {
+        model.RealtimeModelAudioEvent: _audio,
+        model.RealtimeModelTranscriptDeltaEvent: _transcript_delta,
+        model.RealtimeModelOutputTextDeltaEvent: _text_delta,
+        model.RealtimeModelAudioDoneEvent: _audio_done,
+        model.RealtimeModelAudioInterruptedEvent: _audio_interrupted,
+        model.RealtimeModelTurnStartedEvent: _turn_started,
+        model.RealtimeModelTurnEndedEvent: _turn_ended,
+        model.RealtimeModelUsageEvent: _usage,
+        model.RealtimeModelToolCallEvent: _tool_call,
+        model.RealtimeModelItemPlacedEvent: _history,
+        model.RealtimeModelItemUpdatedEvent: _history,
+        model.RealtimeModelToolOutputEvent: _history,
+        model.RealtimeModelItemDeletedEvent: _history,
+        model.RealtimeModelItemTruncatedEvent: _history,
+        model.RealtimeModelSpeechStartedEvent: _speech_started,
+        model.RealtimeModelSpeechStoppedEvent: _speech_stopped,
+        model.RealtimeModelInputAudioTranscriptionDeltaEvent: _user_delta,
+        model.RealtimeModelInputAudioTranscriptionCompletedEvent: _user_transcript,
+        model.RealtimeModelInputAudioTranscriptionFailedEvent: _user_transcript_failed,
+        model.RealtimeModelInputAudioTimeoutTriggeredEvent: _idle_timeout,
+        model.RealtimeModelDtmfEvent: _dtmf,
+        model.RealtimeModelErrorEvent: _error,
+        model.RealtimeModelRateLimitsEvent: _rate_limits,
+    }
+
 
 def _is_audio_of(item_id: str) -> Callable[[app.RealtimeSessionEvent], bool]:
     """Whether a waiting event is audio of this item, raw events of it included."""
@@ -276,30 +302,3 @@ def _is_audio_of(item_id: str) -> Callable[[app.RealtimeSessionEvent], bool]:
         return False
 
     return is_stale
-
-
-_HANDLERS: Final[dict[type[Any], Callable[[Receiver, Any], None]]] = {
-    model.RealtimeModelAudioEvent: Receiver._audio,
-    model.RealtimeModelTranscriptDeltaEvent: Receiver._transcript_delta,
-    model.RealtimeModelOutputTextDeltaEvent: Receiver._text_delta,
-    model.RealtimeModelAudioDoneEvent: Receiver._audio_done,
-    model.RealtimeModelAudioInterruptedEvent: Receiver._audio_interrupted,
-    model.RealtimeModelTurnStartedEvent: Receiver._turn_started,
-    model.RealtimeModelTurnEndedEvent: Receiver._turn_ended,
-    model.RealtimeModelUsageEvent: Receiver._usage,
-    model.RealtimeModelToolCallEvent: Receiver._tool_call,
-    model.RealtimeModelItemPlacedEvent: Receiver._history,
-    model.RealtimeModelItemUpdatedEvent: Receiver._history,
-    model.RealtimeModelToolOutputEvent: Receiver._history,
-    model.RealtimeModelItemDeletedEvent: Receiver._history,
-    model.RealtimeModelItemTruncatedEvent: Receiver._history,
-    model.RealtimeModelSpeechStartedEvent: Receiver._speech_started,
-    model.RealtimeModelSpeechStoppedEvent: Receiver._speech_stopped,
-    model.RealtimeModelInputAudioTranscriptionDeltaEvent: Receiver._user_delta,
-    model.RealtimeModelInputAudioTranscriptionCompletedEvent: Receiver._user_transcript,
-    model.RealtimeModelInputAudioTranscriptionFailedEvent: Receiver._user_transcript_failed,
-    model.RealtimeModelInputAudioTimeoutTriggeredEvent: Receiver._idle_timeout,
-    model.RealtimeModelDtmfEvent: Receiver._dtmf,
-    model.RealtimeModelErrorEvent: Receiver._error,
-    model.RealtimeModelRateLimitsEvent: Receiver._rate_limits,
-}

@@ -104,8 +104,8 @@ class Responses:
     """Set when the session is."""
     failure: BaseException | None = None
     """Of the session."""
-    _asked: dict[str, RealtimeResponse] = attrs.field(factory=dict)
-    _active: dict[str, RealtimeResponse] = attrs.field(factory=dict)
+    _asked: dict[str, RealtimeResponse] = attrs.field(factory=dict[str, RealtimeResponse])
+    _active: dict[str, RealtimeResponse] = attrs.field(factory=dict[str, RealtimeResponse])
     _count: int = 0
 
     def ask(self) -> tuple[str, RealtimeResponse]:

@@ -68,13 +68,15 @@ class ToolCalls:
     _fail: Callable[[Exception], None]
     """Ends the session with this failure."""
     _ledger: ToolLedger = attrs.field(factory=ToolLedger, init=False)
-    _approvals: Approvals[Call] = attrs.field(factory=Approvals, init=False)
+    _approvals: Approvals[Call] = attrs.field(factory=Approvals[Call], init=False)
     _work_send: trio.MemorySendChannel[_Work] = attrs.field(init=False)
     _work: trio.MemoryReceiveChannel[_Work] = attrs.field(init=False)
     _at_once: trio.CapacityLimiter = attrs.field(init=False)
-    _per_tool: dict[str, trio.CapacityLimiter] = attrs.field(factory=dict, init=False)
-    _interruptible: set[trio.CancelScope] = attrs.field(factory=set, init=False)
-    _calls: dict[str, Call] = attrs.field(factory=dict, init=False)
+    _per_tool: dict[str, trio.CapacityLimiter] = attrs.field(
+        factory=dict[str, trio.CapacityLimiter], init=False
+    )
+    _interruptible: set[trio.CancelScope] = attrs.field(factory=set[trio.CancelScope], init=False)
+    _calls: dict[str, Call] = attrs.field(factory=dict[str, Call], init=False)
     _idle: trio.lowlevel.ParkingLot = attrs.field(factory=trio.lowlevel.ParkingLot, init=False)
     _nursery: trio.Nursery = attrs.field(init=False)
 
@@ -195,6 +197,7 @@ class ToolCalls:
                 await self._answer(call, outcome, tool)
             if self._ledger.state(call.event.call_id) is not CallState.RUNNING:
                 return
+        outcome = Outcome(INTERRUPTED, INTERRUPTED)
         with trio.CancelScope() as scope:
             if tool.on_interrupt == "cancel":
                 self._interruptible.add(scope)
@@ -202,9 +205,6 @@ class ToolCalls:
                 outcome = await self._run(call, tool, ctx)
             finally:
                 self._interruptible.discard(scope)
-        if scope.cancelled_caught:
-            outcome = Outcome(INTERRUPTED, INTERRUPTED)
-        assert outcome is not None
         await self._answer(call, outcome, tool)
 
     async def _run(self, call: Call, tool: FunctionTool[Any], ctx: ToolContext[Any]) -> Outcome:

@@ -49,6 +49,7 @@ async def run_tool(
         if refused is not None:
             return Outcome(refused, refused)
         await started()
+        value = None
         with trio.move_on_after(math.inf if tool.timeout is None else tool.timeout) as time_limit:
             value = await tool.invoke(ctx, ctx.tool_arguments, limiter=limiter)
         if time_limit.cancelled_caught:

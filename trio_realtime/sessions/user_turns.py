@@ -1,6 +1,6 @@
 """Push to talk: one turn of the user, from pressing the button to letting it go."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 
 import attrs
@@ -30,7 +30,7 @@ async def spoken_turn(
     begin: Callable[[], Awaitable[None]],
     commit: Callable[[], Awaitable[None]],
     clear: Callable[[], Awaitable[None]],
-) -> AsyncIterator[UserTurn]:
+) -> AsyncGenerator[UserTurn]:
     """One turn: committed at the end of the block, thrown away when the block raises.
 
     A cancelled block leaves the audio on the server uncommitted; the next turn clears it first.

@@ -5,8 +5,6 @@ Used by ``twilio``. The audio passes through as it is, so both sides of the sess
 the call's.
 """
 
-# The runner's own settings are read, to refuse what a call would overrule in silence.
-
 from collections.abc import Mapping
 from typing import Annotated, Any, Final
 

@@ -82,7 +82,7 @@ class FakeConnection(RealtimeConnection):
     _failure: Exception | None = attrs.field(default=None, init=False)
 
     # -- the session's end ---------------------------------------------------------
-    async def send(self, input: RealtimeModelInput) -> None:  # noqa: A002 - the interface's name
+    async def send(self, input: RealtimeModelInput) -> None:
         """See `RealtimeConnection.send`.
 
         What a script emits in answer can be read when this returns. Raises `ScriptMismatch` where a

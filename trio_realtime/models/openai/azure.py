@@ -192,7 +192,7 @@ class _DeploymentConnection(RealtimeConnection):
     ) -> None:
         self._inner.reader_scope = scope
 
-    async def send(self, input: RealtimeModelInput) -> None:  # noqa: A002
+    async def send(self, input: RealtimeModelInput) -> None:
         """See `RealtimeConnection.send`."""
         given = input
         if isinstance(given, RealtimeModelSendSessionUpdate):

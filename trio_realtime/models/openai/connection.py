@@ -37,7 +37,7 @@ class OpenAIRealtimeConnection(RealtimeConnection):
     _transport: TextTransport
     _protocol: RealtimeProtocol
     _settings: TransportSettings
-    _ready: deque[RealtimeModelEvent] = attrs.field(factory=deque, init=False)
+    _ready: deque[RealtimeModelEvent] = attrs.field(factory=deque[RealtimeModelEvent], init=False)
     _writer: trio.lowlevel.ParkingLot = attrs.field(factory=trio.lowlevel.ParkingLot, init=False)
     _room: trio.lowlevel.ParkingLot = attrs.field(factory=trio.lowlevel.ParkingLot, init=False)
     _writer_scope: trio.CancelScope = attrs.field(

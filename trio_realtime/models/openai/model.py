@@ -2,9 +2,9 @@
 
 import os
 import ssl
-from collections.abc import AsyncIterator, Awaitable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
-from typing import Any, Final
+from typing import Final
 from urllib.parse import urlencode
 
 import attrs
@@ -45,7 +45,7 @@ class OpenAIRealtimeWebSocketModel(RealtimeModel):
     over memory streams, tunnels and proxies of your own."""
 
     @asynccontextmanager
-    async def connect(self, config: RealtimeModelConfig) -> AsyncIterator[RealtimeConnection]:
+    async def connect(self, config: RealtimeModelConfig) -> AsyncGenerator[RealtimeConnection]:
         """See `RealtimeModel.connect`.
 
         The session's settings are the first thing sent. What is sent before the server has
@@ -82,9 +82,9 @@ class OpenAIRealtimeWebSocketModel(RealtimeModel):
                 f"playback_tracker must be a RealtimePlaybackTracker, not {type(tracker).__name__}"
             )
         protocol = RealtimeProtocol(
-            call_id=config.call_id,
-            playback=PlaybackLedger(tracker=tracker),
-            turns=ResponseTurns(timeout=config.response_timeout),
+            config.call_id,
+            PlaybackLedger(tracker=tracker),
+            ResponseTurns(timeout=config.response_timeout),
         )
         protocol.open(settings)
         return protocol
@@ -131,13 +131,9 @@ async def get_api_key(config: RealtimeModelConfig) -> str:
     Raises:
         UserError: there is none.
     """
-    key: Any = config.api_key
-    if callable(key):
-        key = key()
-        if isinstance(key, Awaitable):
-            key = await key
-        if not key:
-            raise UserError("the function given as api_key returned none")
+    key: object = config.api_key
+    if callable(config.api_key):
+        key = await _asked(config.api_key)
     key = key or os.environ.get(API_KEY_VARIABLE)
     if not key:
         raise UserError(
@@ -146,4 +142,14 @@ async def get_api_key(config: RealtimeModelConfig) -> str:
         )
     if not isinstance(key, str):
         raise UserError(f"api_key must be (or return) a string, not {type(key).__name__}")
+    return key
+
+
+async def _asked(function: Callable[[], str | Awaitable[str]]) -> object:
+    """What the function says the key is; a function that has none is not made up for."""
+    key = function()
+    if isinstance(key, Awaitable):
+        key = await key
+    if not key:
+        raise UserError("the function given as api_key returned none")
     return key

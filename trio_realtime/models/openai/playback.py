@@ -163,7 +163,7 @@ class PlaybackLedger:
     def __attrs_post_init__(self) -> None:
         self.set_format(self.format)
 
-    def set_format(self, format: object) -> None:  # noqa: A002
+    def set_format(self, format: object) -> None:
         """The output format, as the session was told, for audio of contents yet to begin.
 
         Raises `~trio_realtime.errors.SettingsError` for a format that does not exist.

@@ -17,7 +17,7 @@ class ApiError(Exception):
         *,
         code: str,
         param: str | None = None,
-        type: str = "invalid_request_error",  # noqa: A002 - the wire's name
+        type: str = "invalid_request_error",
     ) -> None:
         super().__init__(message)
         self.message = message

@@ -87,7 +87,7 @@ class Outlet:
     ids: Ids = attrs.field(factory=Ids)
     _effects: list[Effect] = attrs.field(init=False, factory=list[Effect])
 
-    def send(self, type: str, **fields: Any) -> None:  # noqa: A002 - the wire's name
+    def send(self, type: str, **fields: Any) -> None:
         """Queue a server event; ``type`` and ``event_id`` come first, as the service has it."""
         event_id = self.ids.new("event")
         self._effects.append(Send({"type": type, "event_id": event_id, **fields}))
