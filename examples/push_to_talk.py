@@ -61,7 +61,8 @@ async def converse(model_config: dict[str, Any], speech: bytes) -> None:
     print("the goodbye was heard")
 
 
-async def main(wav_file: Path = QUESTION) -> None:
+async def main(*files: Path) -> None:
+    (wav_file,) = files or (QUESTION,)
     wav = read_wav(wav_file)
     speech = resample(wav.samples, wav.rate, MODEL_RATE)
     if os.environ.get("OPENAI_API_KEY"):
@@ -72,4 +73,4 @@ async def main(wav_file: Path = QUESTION) -> None:
 
 
 if __name__ == "__main__":
-    trio.run(main, *(Path(argument) for argument in sys.argv[1:]))
+    trio.run(main, Path(sys.argv[1]) if len(sys.argv) > 1 else QUESTION)

@@ -5,6 +5,9 @@ public HTTPS URL has to lead to; otherwise it answers one call from stand-ins on
 Needs httpx and hypercorn: pip install "trio-realtime[sip]" "hypercorn[trio]"
 """
 
+# pyright: basic
+# hypercorn is typed in parts only.
+
 import os
 from collections.abc import Callable
 from typing import Any
@@ -59,7 +62,7 @@ class Reception:
     runner: RealtimeRunner[Call] = attrs.field(
         factory=lambda: RealtimeRunner(AGENT, model=OpenAIRealtimeSIPModel())
     )
-    model_config: dict[str, Any] = attrs.field(factory=dict)
+    model_config: dict[str, Any] = attrs.field(factory=dict[str, Any])
 
     def take(self, request: "Request") -> int:
         """A request came to the webhook's URL. The HTTP status it is to be answered with."""

@@ -122,7 +122,7 @@ def main() -> None:
     elif not secret:
         parser.error("set PHONE_SECRET: without it anyone can call")
     else:
-        trio.run(serve, options.host, options.port, secret, {})
+        trio.run(serve, options.host, options.port, secret, dict[str, Any]())
 
 
 if __name__ == "__main__":
