@@ -104,17 +104,18 @@ async def _tools(
     """The agent's tools that are enabled; or those of the settings, which stand in their place."""
     if given.tools is UNSET:
         return await agent.enabled_tools(context)
-    tools: list[Tool[Any]] = []
-    for tool in given.tools:
-        if isinstance(tool, HostedMCPTool):
-            tools.append(tool)
-        elif isinstance(tool, FunctionTool):
-            function: FunctionTool[Any] = tool
-            if await function.enabled(context, agent):
-                tools.append(function)
-        else:
-            raise UserError(f"tools: a tool must be made by function_tool, not {tool!r}")
-    return tools
+    tools = [_checked(tool) for tool in given.tools]
+    return [
+        tool
+        for tool in tools
+        if isinstance(tool, HostedMCPTool) or await tool.enabled(context, agent)
+    ]
+
+
+def _checked(tool: Any) -> Tool[Any]:
+    if not isinstance(tool, FunctionTool | HostedMCPTool):
+        raise UserError(f"tools: a tool must be made by function_tool, not {tool!r}")
+    return tool
 
 
 async def _handoffs(
@@ -122,11 +123,12 @@ async def _handoffs(
 ) -> list[Handoff[Any]]:
     if given.handoffs is UNSET:
         return await agent.enabled_handoffs(context)
-    made: list[Handoff[Any]] = []
-    for entry in given.handoffs:
-        handoff: Handoff[Any] = entry if isinstance(entry, Handoff) else realtime_handoff(entry)
-        made.append(handoff)
+    made = [_as_handoff(entry) for entry in given.handoffs]
     return [handoff for handoff in made if await handoff.enabled(context, agent)]
+
+
+def _as_handoff(entry: Any) -> Handoff[Any]:
+    return entry if isinstance(entry, Handoff) else realtime_handoff(entry)
 
 
 def _or_unset(value: Any) -> Any:
