@@ -5,7 +5,7 @@ binding it was made under, so a handoff meanwhile takes nothing away from it.
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, cast
 
 import attrs
 
@@ -113,9 +113,10 @@ async def _tools(
 
 
 def _checked(tool: Any) -> Tool[Any]:
-    if not isinstance(tool, FunctionTool | HostedMCPTool):
-        raise UserError(f"tools: a tool must be made by function_tool, not {tool!r}")
-    return tool
+    given: object = tool
+    if not isinstance(given, FunctionTool | HostedMCPTool):
+        raise UserError(f"tools: a tool must be made by function_tool, not {given!r}")
+    return cast("Tool[Any]", tool)
 
 
 async def _handoffs(
@@ -128,7 +129,8 @@ async def _handoffs(
 
 
 def _as_handoff(entry: Any) -> Handoff[Any]:
-    return entry if isinstance(entry, Handoff) else realtime_handoff(entry)
+    given: object = entry
+    return cast("Handoff[Any]", entry) if isinstance(given, Handoff) else realtime_handoff(entry)
 
 
 def _or_unset(value: Any) -> Any:
