@@ -74,9 +74,14 @@ def _markdown_rows(rows: Sequence[Row]) -> list[str]:
 def _circumstances(results: Results) -> list[str]:
     about = results.about
     pinned = "client and server each on a core of its own" if about["pinned"] else "not pinned"
+    scale = {
+        "sizes": "",
+        "quick": " with a fifth of the work each",
+        "tiny": " with next to no work",
+    }
     return [
         f"Measured on {about['date']}: {about['processor']}, {about['cores']} cores,",
-        f"{about['system']}; {pinned}; {about['repeats']} rounds.",
+        f"{about['system']}; {pinned}; {about['repeats']} rounds{scale[about['scale']]}.",
     ]
 
 

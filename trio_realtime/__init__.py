@@ -106,6 +106,7 @@ from .events import RealtimeHistoryAdded as RealtimeHistoryAdded
 from .events import RealtimeHistoryUpdated as RealtimeHistoryUpdated
 from .events import RealtimeInputAudioTimeoutTriggered as RealtimeInputAudioTimeoutTriggered
 from .events import RealtimeInputGuardrailTripped as RealtimeInputGuardrailTripped
+from .events import RealtimeMcpApprovalRequired as RealtimeMcpApprovalRequired
 from .events import RealtimeOutputLost as RealtimeOutputLost
 from .events import RealtimeRateLimitsUpdated as RealtimeRateLimitsUpdated
 from .events import RealtimeRawModelEvent as RealtimeRawModelEvent
@@ -141,6 +142,7 @@ from .sessions.approvals import ToolErrorFormatterArgs as ToolErrorFormatterArgs
 from .sessions.responses import RealtimeResponse as RealtimeResponse
 from .sessions.runner import RealtimeRunner as RealtimeRunner
 from .sessions.session import RealtimeSession as RealtimeSession
+from .sessions.statistics import SessionStatistics as SessionStatistics
 
 if TYPE_CHECKING:
     from .models.openai.azure import AzureOpenAIRealtimeModel as AzureOpenAIRealtimeModel

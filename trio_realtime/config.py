@@ -103,6 +103,7 @@ ALL_EVENT_TYPES: Final = SDK_EVENT_TYPES | {
     "input_guardrail_tripped",
     "output_lost",
     "dtmf_received",
+    "mcp_approval_required",
 }
 """Every session event there is."""
 

@@ -340,6 +340,19 @@ class RealtimeDtmfReceived:
     type: ClassVar[Literal["dtmf_received"]] = "dtmf_received"
 
 
+@attrs.frozen(kw_only=True)
+class RealtimeMcpApprovalRequired:
+    """A tool of a hosted MCP server waits for `RealtimeSession.answer_mcp_approval`."""
+
+    request_id: str
+    server_label: str
+    name: str
+    arguments: str
+    """JSON text, as the model wrote it."""
+    info: RealtimeEventInfo
+    type: ClassVar[Literal["mcp_approval_required"]] = "mcp_approval_required"
+
+
 RealtimeSessionEvent: TypeAlias = (
     RealtimeAgentStartEvent
     | RealtimeAgentEndEvent
@@ -369,5 +382,6 @@ RealtimeSessionEvent: TypeAlias = (
     | RealtimeInputGuardrailTripped
     | RealtimeOutputLost
     | RealtimeDtmfReceived
+    | RealtimeMcpApprovalRequired
 )
 """Anything a session delivers."""

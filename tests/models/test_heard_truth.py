@@ -396,3 +396,14 @@ def test_a_response_nobody_saw_begin() -> None:
     (cancel,) = client.says(inputs.RealtimeModelSendInterrupt(response_id="r1"))
     assert (cancel["type"], cancel["response_id"]) == ("response.cancel", "r1")
     assert client.delta("r1", "i1") == []
+
+
+def test_a_response_that_ended_without_saying_that_its_audio_did() -> None:
+    """What was heard of it was heard to its end: there is nothing to cut."""
+    client = Client()
+    client.begins("r1")
+    client.delta("r1", "i1")
+    client.protocol.delivered("i1", 0, 480, 0.0)
+    client.ends("r1")
+    client.protocol.send(inputs.RealtimeModelSendInterrupt(), 1.0, deque())
+    assert client.sent() == []

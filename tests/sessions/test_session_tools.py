@@ -11,9 +11,11 @@ from support_sessions import Stage, kinds, settle, stage, until
 
 from trio_realtime import (
     FunctionTool,
+    HostedMCPTool,
     ModelBehaviorError,
     RealtimeAgent,
     RealtimeError,
+    RealtimeMcpApprovalRequired,
     RealtimeOutputLost,
     RealtimeSession,
     RealtimeToolApprovalRequired,
@@ -696,3 +698,62 @@ async def test_pre_approval_guardrail_may_end_the_session(autojump_clock: Clock)
             await session.send_message("Go")
             with pytest.raises(ToolInputGuardrailTripwireTriggered):
                 await until(session, "agent_end", 2)
+
+
+# -- hosted MCP servers ---------------------------------------------------------------------------
+
+
+async def test_hosted_mcp_tools_and_their_approvals(autojump_clock: Clock) -> None:
+    """They are declared in the session's settings; the model's request is an event, the answer an
+    item."""
+    tool = HostedMCPTool(
+        server_label="docs", server_url="https://example.com/mcp", require_approval="always"
+    )
+    agent = RealtimeAgent[Any]("A", tools=[tool])
+    async with stage() as st, await st.session(agent, {"events": "all"}) as session:
+        await settle()
+        (update,) = st.server.received_of("session.update")
+        (declared,) = update["session"]["tools"]
+        assert (declared["type"], declared["server_label"]) == ("mcp", "docs")
+        await st.server.send(
+            {
+                "type": "response.output_item.done",
+                "event_id": "e",
+                "response_id": "r",
+                "output_index": 0,
+                "item": {
+                    "id": "mcpr_1",
+                    "type": "mcp_approval_request",
+                    "server_label": "docs",
+                    "name": "search",
+                    "arguments": "{}",
+                },
+            }
+        )
+        event = (await until(session, "mcp_approval_required"))[-1]
+        assert isinstance(event, RealtimeMcpApprovalRequired)
+        assert (event.request_id, event.server_label, event.name) == ("mcpr_1", "docs", "search")
+        await session.answer_mcp_approval("mcpr_1", approve=True)
+        await session.answer_mcp_approval("mcpr_1", approve=False, reason="too late")
+        await settle()
+        items = [e["item"] for e in st.server.received_of("conversation.item.create")]
+        assert [(i["approve"], i.get("reason")) for i in items] == [
+            (True, None),
+            (False, "too late"),
+        ]
+        assert {i["approval_request_id"] for i in items} == {"mcpr_1"}
+
+
+async def test_statistics(autojump_clock: Clock) -> None:
+    """A session in numbers, at any time."""
+    calls = [PAY, CallFunction("slow", {"seconds": 100}, call_id="d")]
+    async with stage(responder=calling(*calls)) as st:
+        session = await st.session(agent_with(paying(), slow))
+        assert session.statistics().history_items == 0
+        async with session:
+            await session.send_message("Go")
+            await trio.sleep(20)
+            now = session.statistics()
+            assert (now.tools_running, now.approvals_waiting) == (1, 1)
+            assert now.events_unread > 5
+            assert (now.history_items, now.speaking) == (3, False)

@@ -251,6 +251,17 @@ class Receiver:
             self._idle.user_active()
         self._core.events.put(app.RealtimeDtmfReceived(key=event.key, info=self._core.info))
 
+    def _mcp_approval(self, event: model.RealtimeModelMcpApprovalRequestEvent) -> None:
+        self._core.events.put(
+            app.RealtimeMcpApprovalRequired(
+                request_id=event.item_id,
+                server_label=event.server_label,
+                name=event.name,
+                arguments=event.arguments,
+                info=self._core.info,
+            )
+        )
+
     # -- the service -----------------------------------------------------------------
     def _error(self, event: model.RealtimeModelErrorEvent) -> None:
         self._responses.refused(event)
@@ -283,6 +294,7 @@ class Receiver:
         model.RealtimeModelInputAudioTranscriptionFailedEvent: _user_transcript_failed,
         model.RealtimeModelInputAudioTimeoutTriggeredEvent: _idle_timeout,
         model.RealtimeModelDtmfEvent: _dtmf,
+        model.RealtimeModelMcpApprovalRequestEvent: _mcp_approval,
         model.RealtimeModelErrorEvent: _error,
         model.RealtimeModelRateLimitsEvent: _rate_limits,
     }

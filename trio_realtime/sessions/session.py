@@ -21,6 +21,7 @@ from .handoff_run import switch_agent
 from .lifecycle import EARLY_AUDIO, SessionLifecycle
 from .ordered_items import HistoryView
 from .responses import RESPONSE_KEY, RealtimeResponse
+from .statistics import SessionStatistics
 from .user_input import UserInput, content_parts
 from .user_turns import UserTurn, check_push_to_talk, spoken_turn
 
@@ -65,6 +66,18 @@ class RealtimeSession(SessionLifecycle[TContext]):
     def context(self) -> TContext:
         """The application's own context object, as given to `RealtimeRunner.run`."""
         return self._context.context
+
+    def statistics(self) -> SessionStatistics:
+        """How the session is doing, counted now; it costs nothing until asked for."""
+        parts = self._parts
+        return SessionStatistics(
+            events_unread=len(self._events),
+            tasks_waiting_for_events=self._events.tasks_waiting,
+            tools_running=0 if parts is None else parts.tools.running,
+            approvals_waiting=0 if parts is None else parts.tools.waiting_for_approval,
+            history_items=len(self.history),
+            speaking=parts is not None and parts.core.is_speaking(),
+        )
 
     # -- events ---------------------------------------------------------------------------
     def __aiter__(self) -> AsyncIterator[RealtimeSessionEvent]:
@@ -309,6 +322,23 @@ class RealtimeSession(SessionLifecycle[TContext]):
         """
         tools = self._open().tools
         await tools.reject(call_id, always=always, message=rejection_message)
+
+    async def answer_mcp_approval(
+        self, request_id: str, *, approve: bool, reason: str | None = None
+    ) -> None:
+        """Let a tool of a hosted MCP server run, or not; see `RealtimeMcpApprovalRequired`.
+
+        The server runs it (or tells the model why not) and goes on by itself.
+        """
+        item: dict[str, Any] = {
+            "id": f"{request_id[:24]}_answer",
+            "type": "mcp_approval_response",
+            "approval_request_id": request_id,
+            "approve": approve,
+        }
+        if reason is not None:
+            item["reason"] = reason
+        await self.send_raw({"type": "conversation.item.create", "item": item})
 
     # -- inside -------------------------------------------------------------------------------
     def _note_user(self) -> None:

@@ -148,10 +148,17 @@ class ToolCalls:
     @property
     def busy(self) -> bool:
         """Whether a tool runs. Calls that wait for an approval do not count."""
-        return any(
-            self._ledger.state(call_id) is CallState.RUNNING
-            for call_id in self._ledger.unanswered()
-        )
+        return self.running > 0
+
+    @property
+    def running(self) -> int:
+        """How many calls are being served."""
+        return self._ledger.count(CallState.RUNNING)
+
+    @property
+    def waiting_for_approval(self) -> int:
+        """How many calls wait for a human."""
+        return self._ledger.count(CallState.WAITING)
 
     async def _follow_up(self) -> None:
         with contextlib.suppress(RealtimeConnectionError, RealtimeSessionClosed):

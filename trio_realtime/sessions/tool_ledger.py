@@ -142,6 +142,10 @@ class ToolLedger:
         group.open = False
         return self._is_due(response_id)
 
+    def count(self, state: CallState) -> int:
+        """How many calls are in this state."""
+        return sum(call.state is state for call in self._calls.values())
+
     def unanswered(self) -> list[str]:
         """The ids of calls without an answer, in order."""
         return [i for i, call in self._calls.items() if call.state is not CallState.ANSWERED]
