@@ -22,10 +22,9 @@ BATCH = 32
 """Frames that a transport hands on together, as it does when it is behind."""
 
 
-def payloads(events: Sequence[wire.Event], number: int = 0) -> list[bytes]:
+def payloads(events: Sequence[wire.Event]) -> list[bytes]:
     """Frames as a transport hands them on: JSON text in UTF-8."""
-    texts = (json.dumps(event, separators=(",", ":")).encode() for event in events)
-    return [wire.numbered(text, number) for text in texts]
+    return [json.dumps(event, separators=(",", ":")).encode() for event in events]
 
 
 def decode_audio(times: int) -> None:
@@ -143,7 +142,10 @@ def session_turn(times: int) -> None:
     """A session: turns, each with five deltas of audio and of words."""
     deltas = [wire.audio_delta(), wire.transcript_delta()] * 5
     events = [*wire.question(), *wire.response_begins(), *deltas, *wire.response_ends()]
-    _converse([payloads(events, number) for number in range(1, times + 1)])
+    frames = payloads(events)
+    _converse(
+        [[wire.numbered(frame, number) for frame in frames] for number in range(1, times + 1)]
+    )
 
 
 def _protocol() -> tuple[Any, deque[Any]]:
@@ -162,7 +164,10 @@ def _protocol() -> tuple[Any, deque[Any]]:
 
 
 def _converse(batches: Sequence[list[bytes]]) -> None:
-    """Run a session on a transport that hands these batches on, one at each checkpoint."""
+    """Run a session on a transport that hands these batches on.
+
+    The clock goes on by the length of a batch's audio, so that it is heard before the next.
+    """
     import trio
     from trio.testing import MockClock
 
@@ -171,12 +176,15 @@ def _converse(batches: Sequence[list[bytes]]) -> None:
     from trio_realtime.models.openai.connection import OpenAIRealtimeConnection
     from trio_realtime.models.openai.transports import TextTransport, TransportSettings
 
+    clock = MockClock()
+
     class Canned(TextTransport):
         def __init__(self) -> None:
             self._batches = iter(batches)
 
         async def receive(self) -> Sequence[str | bytes]:
             await trio.lowlevel.checkpoint()
+            clock.jump(BATCH / 10)
             return next(self._batches, ())
 
         async def send(self, messages: Sequence[str | bytes]) -> None:  # noqa: ARG002
@@ -205,7 +213,7 @@ def _converse(batches: Sequence[list[bytes]]) -> None:
             async for _ in session:
                 pass
 
-    trio.run(main, clock=MockClock())
+    trio.run(main, clock=clock)
 
 
 def _settle() -> None:
