@@ -74,8 +74,10 @@ async def time_to_hear_of_it(backlog_ms: int) -> tuple[float, list[str]]:
     """Seconds from the user's speech to `audio_interrupted`, and the events between, for an
     application that takes one event a second."""
     taken: list[tuple[float, str]] = []
-    async with stage(responder=lambda _t: Say("Long.", audio_ms=backlog_ms), speed=math.inf) as st:
-        config = {"events": ["audio", "audio_interrupted"]}
+    async with stage(
+        responder=lambda _t: Say("Long " * 99, audio_ms=backlog_ms), speed=math.inf
+    ) as st:
+        config = {"events": ["audio", "audio_interrupted", "transcript_delta"]}
         async with await st.session(config=config, initial_model_settings=vad(True)) as session:
             await session.send_message("Go on")
             async with trio.open_nursery() as nursery:
@@ -85,7 +87,8 @@ async def time_to_hear_of_it(backlog_ms: int) -> tuple[float, list[str]]:
                         taken.append((trio.current_time(), event.type))
                         if event.type == "audio_interrupted":
                             return
-                        await trio.sleep(1)
+                        if event.type == "audio":
+                            await trio.sleep(1)
 
                 nursery.start_soon(read)
                 await trio.sleep(5.5)
@@ -142,9 +145,12 @@ async def test_cut_where_it_was_heard(how: str, autojump_clock: Clock) -> None:
             assert item.parts[0].audio_ms == event.heard_ms
 
 
-async def test_history_shows_what_was_heard(autojump_clock: Clock) -> None:
-    """The position, and the transcript as far as it had come."""
+@pytest.mark.parametrize("confirmed", [True, False])
+async def test_history_shows_what_was_heard(confirmed: bool, autojump_clock: Clock) -> None:
+    """The position, and the transcript as far as it had come; without waiting for the server."""
     async with stage(responder=lambda _t: Say("one two three four", audio_ms=4_000), speed=1) as st:
+        if not confirmed:
+            st.simulator.ignore_next(TRUNCATE)
         async with await st.session(initial_model_settings=vad(True)) as session:
             await session.send_message("Count")
             await take_audio(session, 15)

@@ -45,10 +45,9 @@ class ToolArgumentsError(ModelBehaviorError):
     """
 
     def __init__(self, problems: Iterable[Problem]) -> None:
-        problems = [*problems]
-        paths = ", ".join(dict.fromkeys(path for path, _ in problems))
+        self.problems: tuple[Problem, ...] = tuple(problems)
+        paths = ", ".join(dict.fromkeys(path for path, _ in self.problems))
         super().__init__(f"a tool was called with arguments that do not fit: {paths}")
-        self.problems = tuple(problems)
 
     def text_for_model(self) -> str:
         """What the model is told, so that it can correct its call."""

@@ -30,7 +30,7 @@ class RealtimeModelRawServerEvent:
     type: ClassVar[Literal["raw_server_event"]] = "raw_server_event"
 
     def __init__(self, frame: str | bytes, load: Callable[[str | bytes], Any]) -> None:
-        self.frame = frame
+        self.frame: str | bytes = frame
         """The frame as received: JSON text, or its UTF-8."""
         self._load = load
         self._data: Any = _NOT_LOADED

@@ -66,7 +66,8 @@ class HistoryView(Sequence[RealtimeItem]):
         items = cast("Sequence[object]", other)
         return len(self) == len(items) and all(a == b for a, b in zip(self, items, strict=True))
 
-    __hash__ = None  # type: ignore[assignment]  # equal to lists, which have none either
+    def __hash__(self) -> int:
+        raise TypeError("a history view has no hash, since it equals lists, which have none")
 
     def __repr__(self) -> str:
         return f"<HistoryView of {len(self)} items>"

@@ -14,7 +14,7 @@ together with the server's end of its connections. pytest-trio runs the tests; t
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
-from typing import Any, NoReturn, cast
+from typing import Any, ClassVar, NoReturn, cast
 
 import attrs
 import pytest
@@ -102,7 +102,7 @@ async def read_to_the_end(connection: RealtimeConnection) -> list[bytes]:
 class RealtimeModelContract(ABC):
     """Subclass it under a name that pytest collects, and implement `peer`."""
 
-    pytestmark = pytest.mark.trio
+    pytestmark: ClassVar[pytest.MarkDecorator] = pytest.mark.trio
 
     @abstractmethod
     def peer(self) -> AbstractAsyncContextManager[Peer]:

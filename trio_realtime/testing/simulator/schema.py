@@ -277,7 +277,7 @@ def _event(required: tuple[str, ...] = (), **fields: Check) -> Check:
     return record({"type": _string, "event_id": nullable(_id), **fields}, required=required)
 
 
-check_client_event = tagged(
+check_client_event: Check = tagged(
     {
         "session.update": _event(("session",), session=_session),
         "input_audio_buffer.append": _event(("audio",), audio=_string),

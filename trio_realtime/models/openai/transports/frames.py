@@ -55,13 +55,13 @@ class FrameReader:
     def __init__(self, protocol: ClientProtocol, max_message_size: int) -> None:
         self.protocol = protocol
         self.control: list[Frame] = []
-        self.eventful = False
-        self.over = False
+        self.eventful: bool = False
+        self.over: bool = False
         self._max_size = max_message_size
         self._partial = bytearray()  # the start of a frame that has not arrived in full
         self._needed = 0  # how long it must become to be worth another look
         self._fragments: bytearray | None = None
-        self._fragments_are_text = False
+        self._fragments_are_text: bool = False
 
     def feed(self, data: bytes | bytearray) -> list[bytes]:
         """Take bytes of any length; return the payloads of the messages they complete.
