@@ -11,7 +11,7 @@ from .adapters import OURS, OURS_FAST, PEER
 from .results import Ratio, Results
 from .workloads import WORKLOADS
 
-LEFT, RIGHT, TOP, ROW, WIDTH = 330, 30, 64, 40, 900
+LEFT, RIGHT, TOP, ROW, WIDTH = 360, 40, 64, 40, 900
 """Pixels: the titles' column, margins, a row's height, the whole width."""
 TICKS = (0.125, 0.25, 0.5, 1, 2, 4, 8, 16, 32, 64)
 STYLE = """

@@ -116,12 +116,12 @@ def test_the_program_of_the_readme(capsys: pytest.CaptureFixture[str], tmp_path:
     assert capsys.readouterr().out == output
 
 
-def test_the_commands_of_the_readme_are_those_of_ci() -> None:
-    """Both commands, word for word."""
-    (commands,) = readme_blocks("sh")
-    main_job, tests = [line for line in commands.splitlines() if not line.startswith("#")]
-    ci = (ROOT / ".ci" / "run").read_text(encoding="utf-8").splitlines()
-    assert main_job in ci
-    assert tests in ci
-    assert "--wav examples/question.wav" in main_job
+def test_the_two_commands_of_the_readme() -> None:
+    """`.ci/run` finds them by how they begin, and runs them as they stand there."""
+    (block,) = readme_blocks("sh")
+    commands = [line for line in block.splitlines() if not line.startswith("#")]
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert re.findall("^python3 -m venv .*$", text, flags=re.MULTILINE) == commands
+    main_job, tests = commands
+    assert main_job.endswith("--wav examples/question.wav --save answer.wav")
     assert tests.endswith("nox -s tests")

@@ -43,6 +43,7 @@ from .agents.tool_guardrails import ToolOutputGuardrail as ToolOutputGuardrail
 from .agents.tool_guardrails import ToolOutputGuardrailData as ToolOutputGuardrailData
 from .agents.tool_guardrails import tool_input_guardrail as tool_input_guardrail
 from .agents.tool_guardrails import tool_output_guardrail as tool_output_guardrail
+from .agents.tool_arguments import ToolArgumentsError as ToolArgumentsError
 from .agents.tools import FunctionTool as FunctionTool
 from .agents.tools import default_tool_error as default_tool_error
 from .agents.tools import function_tool as function_tool

@@ -799,7 +799,7 @@ async def write(st: Stage, session: Session) -> None:
 
 async def speak(st: Stage, session: Session) -> None:
     await trio.sleep(4)
-    await session.send_audio(LOUD)
+    await session.send_audio(LOUD + SILENCE)
 
 
 async def dial(st: Stage, session: Session) -> None:
@@ -914,3 +914,27 @@ async def test_a_nudge_to_nobody(autojump_clock: Clock) -> None:
 
         agent = RealtimeAgent("Clerk", tools=[search])
         assert await lifetime(st, agent, leave, end_after=60.0) < 10
+
+
+async def test_a_long_utterance_is_no_silence(autojump_clock: Clock) -> None:
+    """While the server hears the user speak nobody is nudged, and nobody hung up on."""
+    config = {"idle": {"end_after": 20.0}}
+    async with stage() as st, await st.session(config=config) as session:
+        start = trio.current_time()
+        spoken = {"event_id": "e", "item_id": "u"}
+        kind = "input_audio_buffer.speech_"
+        await st.server.send({"type": f"{kind}started", **spoken, "audio_start_ms": 0})
+        await trio.sleep(100)
+        await st.server.send({"type": f"{kind}stopped", **spoken, "audio_end_ms": 100_000})
+        await session.wait_closed()
+        assert trio.current_time() - start == pytest.approx(120, abs=1)
+
+
+async def test_speech_that_never_stops(autojump_clock: Clock) -> None:
+    """A server that is sent no more audio says nothing; after two minutes that is silence too."""
+    async with stage() as st, await st.session(config={"idle": {"end_after": 20.0}}) as session:
+        start = trio.current_time()
+        kind = "input_audio_buffer.speech_started"
+        await st.server.send({"type": kind, "event_id": "e", "item_id": "u", "audio_start_ms": 0})
+        await session.wait_closed()
+        assert trio.current_time() - start == pytest.approx(140, abs=1)

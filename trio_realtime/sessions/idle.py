@@ -4,6 +4,7 @@ The session's own, on its own clock; the server's ``idle_timeout_ms`` is another
 turn detection only.
 """
 
+import math
 from collections.abc import Awaitable, Callable
 
 import attrs
@@ -13,6 +14,11 @@ from ..config import RealtimeIdleConfig
 
 LOOK_AGAIN = 0.25
 """Seconds between two looks whether somebody is busy: silence is measured as exactly as that."""
+
+
+LONGEST_SPEECH = 120.0
+"""Seconds for which the user counts as speaking without word of it. A server whose client stops
+sending audio in the middle of speech never says that the speech stopped."""
 
 
 @attrs.define(eq=False, repr=False)
@@ -29,6 +35,17 @@ class IdleWatch:
     _end: Callable[[], None]
     _quiet_since: float = attrs.field(factory=trio.current_time, init=False)
     _nudged: int = attrs.field(default=0, init=False)
+    _speaks_until: float = attrs.field(default=-math.inf, init=False)
+
+    def speech_started(self) -> None:
+        """The server hears the user speak, which may take long."""
+        self._speaks_until = trio.current_time() + LONGEST_SPEECH
+        self.user_active()
+
+    def speech_stopped(self) -> None:
+        """It does not any more."""
+        self._speaks_until = -math.inf
+        self.user_active()
 
     def user_active(self) -> None:
         """The user spoke, typed or pressed a key."""
@@ -39,7 +56,7 @@ class IdleWatch:
         """Nudge and end as configured, until cancelled."""
         config = self._config
         while True:
-            if self._is_busy():
+            if trio.current_time() < self._speaks_until or self._is_busy():
                 self._quiet_since = trio.current_time()
             limit = config.nudge_after if self._nudged < config.nudges else config.end_after
             if limit is None:

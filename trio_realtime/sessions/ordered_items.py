@@ -67,7 +67,7 @@ class HistoryView(Sequence[RealtimeItem]):
         return len(self) == len(items) and all(a == b for a, b in zip(self, items, strict=True))
 
     def __hash__(self) -> int:
-        raise TypeError("a history view has no hash, since it equals lists, which have none")
+        raise TypeError("unhashable: a history view equals lists, which have no hash either")
 
     def __repr__(self) -> str:
         return f"<HistoryView of {len(self)} items>"

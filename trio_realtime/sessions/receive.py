@@ -193,7 +193,7 @@ class Receiver:
     def _speech_started(self, event: model.RealtimeModelSpeechStartedEvent) -> None:
         self._tools.interrupted()
         if self._idle is not None:
-            self._idle.user_active()
+            self._idle.speech_started()
         self._core.events.put(
             app.RealtimeUserSpeechStarted(
                 item_id=event.item_id, audio_start_ms=event.audio_start_ms, info=self._core.info
@@ -201,6 +201,8 @@ class Receiver:
         )
 
     def _speech_stopped(self, event: model.RealtimeModelSpeechStoppedEvent) -> None:
+        if self._idle is not None:
+            self._idle.speech_stopped()
         self._core.events.put(
             app.RealtimeUserSpeechStopped(
                 item_id=event.item_id, audio_end_ms=event.audio_end_ms, info=self._core.info

@@ -71,9 +71,12 @@ class Outgoing:
                 case SendCancel(response_id=response_id, event_id=event_id):
                     self.audio.silence(response_id)
                     self.put(frames.cancel_response(response_id, event_id))
-                case ReportLost(request=request):
+                case ReportLost(request=request, cancelled=cancelled):
                     lost = RealtimeProtocolError(
-                        f"the server did not answer response.create within {self.turns.timeout} s"
+                        "a response was cancelled before it began"
+                        if cancelled
+                        else "the server did not answer response.create within "
+                        f"{self.turns.timeout} s"
                     )
                     out.append(model.RealtimeModelErrorEvent(error=lost, event_id=request.event_id))
                 case _:

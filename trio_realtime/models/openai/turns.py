@@ -91,9 +91,10 @@ class SendCancel:
 
 @attrs.frozen(kw_only=True)
 class ReportLost:
-    """Tell the application that a request was never answered."""
+    """Tell the application that a request was never answered, or was cancelled before it began."""
 
     request: CreateRequest
+    cancelled: bool = False
 
 
 TurnCommand: TypeAlias = SendCreate | SendCancel | ReportLost
@@ -311,8 +312,11 @@ def _busy(turns: ResponseTurns, step: _Step) -> list[TurnCommand]:
     if turns._cancel_when_created:
         # The request was cancelled with whatever was being said: it is over, that is not.
         turns._cancel_when_created = False
-        turns._sent = None
-        return turns._send_cancel(None)
+        sent, turns._sent = turns._sent, None
+        dropped = (
+            [] if sent is None or sent.automatic else [ReportLost(request=sent, cancelled=True)]
+        )
+        return [*dropped, *turns._send_cancel(None)]
     _keep_for_later(turns)
     return []
 
