@@ -36,6 +36,7 @@ from .agents.mcp import MCPServer as MCPServer
 from .agents.mcp import MCPServerStdio as MCPServerStdio
 from .agents.mcp import MCPServerStreamableHttp as MCPServerStreamableHttp
 from .agents.mcp import MCPToolError as MCPToolError
+from .agents.tool_arguments import ToolArgumentsError as ToolArgumentsError
 from .agents.tool_guardrails import ToolGuardrailFunctionOutput as ToolGuardrailFunctionOutput
 from .agents.tool_guardrails import ToolInputGuardrail as ToolInputGuardrail
 from .agents.tool_guardrails import ToolInputGuardrailData as ToolInputGuardrailData
@@ -43,7 +44,6 @@ from .agents.tool_guardrails import ToolOutputGuardrail as ToolOutputGuardrail
 from .agents.tool_guardrails import ToolOutputGuardrailData as ToolOutputGuardrailData
 from .agents.tool_guardrails import tool_input_guardrail as tool_input_guardrail
 from .agents.tool_guardrails import tool_output_guardrail as tool_output_guardrail
-from .agents.tool_arguments import ToolArgumentsError as ToolArgumentsError
 from .agents.tools import FunctionTool as FunctionTool
 from .agents.tools import default_tool_error as default_tool_error
 from .agents.tools import function_tool as function_tool
