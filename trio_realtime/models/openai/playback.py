@@ -324,10 +324,14 @@ class PlaybackLedger:
     def _retire(self, now: float) -> None:
         """Another item begins: those before it are finished, and past once they are heard."""
         self._ask_tracker()
-        for item in tuple(self._live.values()):
-            item.finished = True
-            if self._is_heard(item, now):
-                self._past[item.item_id] = self._live.pop(item.item_id)
+        if self._live:
+            next(reversed(self._live.values())).finished = True  # the others were when it began
+        while self._live:
+            # They play in order, so behind the first that is unheard none is heard to its end.
+            oldest = next(iter(self._live.values()))
+            if not self._is_heard(oldest, now):
+                break
+            self._past[oldest.item_id] = self._live.pop(oldest.item_id)
         self._forget_oldest()
 
     def _forget_oldest(self) -> None:
