@@ -98,7 +98,8 @@ async def test_the_application_may_hang_up_at_any_moment(
         with trio.fail_after(2.2):
             await line.over.wait()
         assert line.call.ended_by == "session"
-        assert received_ms <= line.heard_ms <= 2_000
+        # One piece of 100 ms may have been under way, which closing leaves behind.
+        assert received_ms - 100 <= line.heard_ms <= 2_000
         assert line.call.heard_ms == line.heard_ms
 
 
