@@ -42,7 +42,7 @@ ABOUT = {
 
 def needs(adapter: str) -> None:
     """Skip where the packages of an adapter are not installed."""
-    modules = {PEER: "agents", OURS_FAST: "websockets", "floor-websockets": "websockets"}
+    modules = {PEER: "agents.realtime", OURS_FAST: "websockets", "floor-websockets": "websockets"}
     module = modules.get(adapter)
     if module is not None and importlib.util.find_spec(module) is None:
         pytest.skip(f"{module} is not installed")
