@@ -75,7 +75,6 @@ from .context import RunContextWrapper as RunContextWrapper
 from .context import ToolContext as ToolContext
 from .context import Usage as Usage
 from .errors import EventBufferOverflow as EventBufferOverflow
-from .errors import GuardrailError as GuardrailError
 from .errors import ModelBehaviorError as ModelBehaviorError
 from .errors import RealtimeConnectionClosed as RealtimeConnectionClosed
 from .errors import RealtimeConnectionError as RealtimeConnectionError

@@ -16,11 +16,10 @@
     │   └── WebhookReplayError        it was taken before
     ├── ModelBehaviorError            the model did something nobody can act on
     │   └── ToolArgumentsError        it called a tool with wrong arguments
-    ├── ToolError                     a tool failed, and the tool asked that failures be raised
-    │   ├── ToolTimeoutError          it ran out of time
-    │   ├── ToolInputGuardrailTripwireTriggered
-    │   └── ToolOutputGuardrailTripwireTriggered
-    └── GuardrailError                an output guardrail raised, and was asked to count as failure
+    └── ToolError                     a tool failed, and the tool asked that failures be raised
+        ├── ToolTimeoutError          it ran out of time
+        ├── ToolInputGuardrailTripwireTriggered
+        └── ToolOutputGuardrailTripwireTriggered
 
 By default no message holds what a user said, a tool's arguments, or a secret.
 """
@@ -164,7 +163,3 @@ class ToolInputGuardrailTripwireTriggered(ToolError):
 
 class ToolOutputGuardrailTripwireTriggered(ToolError):
     """An output guardrail of a tool answered ``raise_exception``."""
-
-
-class GuardrailError(TrioRealtimeError):
-    """An output guardrail raised where its settings count that as a failure of the session."""
