@@ -816,11 +816,15 @@ async def test_a_server_that_is_slow_to_leave_is_given_two_seconds(
 
 
 async def test_what_breaks_on_the_way_out_does_not_hide_the_cancellation() -> None:
+    left: list[str] = []
+
     async def leave() -> None:
+        left.append("once")
         raise OSError("broken")
 
     async with desk() as d:
         await d.open(Scripted(leaving=leave))
+    assert left == ["once"]
     # `desk` would raise what a host task raised.
 
 

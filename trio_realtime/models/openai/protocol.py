@@ -199,41 +199,19 @@ class RealtimeProtocol:
                 )
             )
 
-    # What a response beside the conversation says is no item of the history, and what it calls
-    # could not be answered there: its end brings both.
-
-    def _output_item(
+    def _of_response(
         self,
-        event: wire.ResponseOutputItemAdded | wire.ResponseOutputItemDone,
+        event: wire.ResponseOutputItemAdded
+        | wire.ResponseOutputItemDone
+        | wire.ResponseOutputAudioTranscriptDelta
+        | wire.ResponseOutputTextDelta,
         _now: float,
         out: Events,
     ) -> None:
+        # What a response beside the conversation says is no item of the history, and what it calls
+        # could not be answered there: its end brings both.
         if event.response_id not in self._out_of_band.active:
             out.extend(TRANSLATIONS[type(event)](event))
-
-    def _transcript_delta(
-        self, event: wire.ResponseOutputAudioTranscriptDelta, _now: float, out: Events
-    ) -> None:
-        if event.response_id not in self._out_of_band.active:
-            out.append(
-                model.RealtimeModelTranscriptDeltaEvent(
-                    item_id=event.item_id,
-                    delta=event.delta,
-                    response_id=event.response_id,
-                    content_index=event.content_index,
-                )
-            )
-
-    def _text_delta(self, event: wire.ResponseOutputTextDelta, _now: float, out: Events) -> None:
-        if event.response_id not in self._out_of_band.active:
-            out.append(
-                model.RealtimeModelOutputTextDeltaEvent(
-                    item_id=event.item_id,
-                    delta=event.delta,
-                    response_id=event.response_id,
-                    content_index=event.content_index,
-                )
-            )
 
     # Conversation
 
@@ -271,11 +249,11 @@ class RealtimeProtocol:
         dict[type[Any], Callable[["RealtimeProtocol", Any, float, Events], None]]
     ] = {
         wire.ResponseOutputAudioDelta: _audio_delta,
-        wire.ResponseOutputAudioTranscriptDelta: _transcript_delta,
-        wire.ResponseOutputTextDelta: _text_delta,
+        wire.ResponseOutputAudioTranscriptDelta: _of_response,
+        wire.ResponseOutputTextDelta: _of_response,
         wire.ResponseOutputAudioDone: _audio_done,
-        wire.ResponseOutputItemAdded: _output_item,
-        wire.ResponseOutputItemDone: _output_item,
+        wire.ResponseOutputItemAdded: _of_response,
+        wire.ResponseOutputItemDone: _of_response,
         wire.ResponseCreated: _response_created,
         wire.ResponseDone: _response_done,
         wire.ConversationItemDeleted: _item_deleted,

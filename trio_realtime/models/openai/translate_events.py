@@ -96,6 +96,30 @@ def asked_of_us(event: wire.ResponseOutputItemDone) -> Events:
     return ()
 
 
+def transcript_delta(event: wire.ResponseOutputAudioTranscriptDelta) -> Events:
+    """A piece of what the model says."""
+    return (
+        model.RealtimeModelTranscriptDeltaEvent(
+            item_id=event.item_id,
+            delta=event.delta,
+            response_id=event.response_id,
+            content_index=event.content_index,
+        ),
+    )
+
+
+def text_delta(event: wire.ResponseOutputTextDelta) -> Events:
+    """A piece of what the model writes."""
+    return (
+        model.RealtimeModelOutputTextDeltaEvent(
+            item_id=event.item_id,
+            delta=event.delta,
+            response_id=event.response_id,
+            content_index=event.content_index,
+        ),
+    )
+
+
 def _mentioned(event: wire.ResponseOutputItemAdded | wire.ResponseOutputItemDone) -> Events:
     item = translate.item(event.item)
     if item is None:
@@ -201,6 +225,8 @@ TRANSLATIONS: Final[MappingProxyType[type[Any], Callable[[Any], Events]]] = Mapp
         wire.ConversationItemRetrieved: item_retrieved,
         wire.ResponseOutputItemAdded: output_item_added,
         wire.ResponseOutputItemDone: output_item_done,
+        wire.ResponseOutputAudioTranscriptDelta: transcript_delta,
+        wire.ResponseOutputTextDelta: text_delta,
         wire.InputAudioBufferCommitted: committed,
         wire.InputAudioBufferSpeechStopped: speech_stopped,
         wire.InputAudioBufferTimeoutTriggered: idle_timeout,
