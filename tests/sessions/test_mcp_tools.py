@@ -351,7 +351,7 @@ async def changes(d: Desk, *, of: int = 1) -> None:
             seen.set()
 
     async with trio.open_nursery() as nursery:
-        nursery.start_soon(d.mcp.run, on_change)
+        d.mcp.watch(nursery.start_soon, on_change)
         await seen.wait()
         nursery.cancel_scope.cancel()
 
@@ -494,7 +494,7 @@ async def test_a_change_that_cannot_be_taken_is_told(
 
     async with desk() as d:
         await d.open(server)
-        d.nursery.start_soon(d.mcp.run, on_change)
+        d.mcp.watch(d.nursery.start_soon, on_change)
         for name in ("one", "two"):
             await server.change(tool(name))
             await trio.testing.wait_all_tasks_blocked()

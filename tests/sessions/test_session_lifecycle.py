@@ -230,8 +230,9 @@ async def test_run_raises_a_failure_nobody_is_there_to_see(
     async with stage() as st:
         with pytest.RaisesGroup(RealtimeConnectionClosed):
             async with trio.open_nursery() as nursery:
-                session = await nursery.start((await st.session()).run)
-                await until(session, "history_updated")
+                made = await st.session(config={"events": ["history_updated"]})
+                session = await nursery.start(made.run)
+                await until(session, "history_updated")  # so that none is left unread
                 await st.server.drop()
                 await trio.sleep_forever()
 

@@ -21,6 +21,7 @@ from ..models.interface import RealtimeConnection
 from .bound_agent import BoundAgent
 from .event_buffer import EventBuffer
 from .history import Added, Change, History
+from .on_demand import StartTask
 
 
 @attrs.define(eq=False, kw_only=True, repr=False)
@@ -35,6 +36,7 @@ class SessionCore:
     """The current agent with its tools; a handoff replaces it."""
     bind: Callable[[RealtimeAgent[Any]], Awaitable[BoundAgent]]
     """Makes a later agent ready to take over."""
+    start_task: StartTask
     history: History = attrs.field(factory=History)
     info: RealtimeEventInfo = attrs.field(init=False)
     _active: bool = attrs.field(default=False, init=False)

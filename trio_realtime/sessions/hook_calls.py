@@ -1,10 +1,9 @@
 """Hooks, called: those of the run and of the agent concerned, in the order things happened.
 
 A hook runs where the thing happens, except that agents start and end in the receive task, which
-must not wait: those two are handed to a task of their own, over a memory channel.
+must not wait: those two are handed to a task of their own.
 """
 
-import math
 from typing import Any, TypeAlias
 
 import attrs
@@ -14,6 +13,7 @@ from ..agents.agent import RealtimeAgent
 from ..agents.hooks import RealtimeRunHooks
 from ..agents.tools import FunctionTool
 from ..context import RunContext, ToolContext
+from .on_demand import OnDemand, StartTask
 
 Agent: TypeAlias = RealtimeAgent[Any]
 Tool: TypeAlias = FunctionTool[Any]
@@ -30,34 +30,36 @@ class _TurnEnded:
     output: str
 
 
+_Turn: TypeAlias = _TurnStarted | _TurnEnded
+
+
 @attrs.define(eq=False, repr=False)
 class HookCalls:
     """The hooks of one session."""
 
     _context: RunContext[Any]
-    _run: RealtimeRunHooks[Any] | None = None
-    _send: trio.MemorySendChannel[_TurnStarted | _TurnEnded] = attrs.field(init=False)
-    _turns: trio.MemoryReceiveChannel[_TurnStarted | _TurnEnded] = attrs.field(init=False)
+    _run: RealtimeRunHooks[Any] | None
+    _start_task: StartTask
+    _turns: OnDemand[_Turn] = attrs.field(init=False)
 
     def __attrs_post_init__(self) -> None:
-        # Two entries a response at most; unbounded since the receive task must not wait.
-        self._send, self._turns = trio.open_memory_channel[_TurnStarted | _TurnEnded](math.inf)
+        self._turns = OnDemand(self._start_task, self._serve)
 
     # -- for the receive task: no waiting --------------------------------------------
     def agent_started(self, agent: Agent) -> None:
         """A response began."""
         if self._run is not None or agent.hooks is not None:
-            self._send.send_nowait(_TurnStarted(agent))
+            self._turns.put(_TurnStarted(agent))
 
     def agent_ended(self, agent: Agent, output: str) -> None:
         """A response ended, and said this."""
         if self._run is not None or agent.hooks is not None:
-            self._send.send_nowait(_TurnEnded(agent, output))
+            self._turns.put(_TurnEnded(agent, output))
 
     # -- the task --------------------------------------------------------------------
-    async def run(self) -> None:
+    async def _serve(self, turns: trio.MemoryReceiveChannel[_Turn]) -> None:
         """Call the hooks of turns as they come; raises what a hook raises."""
-        async for turn in self._turns:
+        async for turn in turns:
             agent = turn.agent
             if isinstance(turn, _TurnStarted):
                 if self._run is not None:

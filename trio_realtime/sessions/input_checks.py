@@ -7,7 +7,6 @@ trips is never answered. What tripped is taken out of the conversation in both, 
 response answers it either.
 """
 
-import math
 from typing import Any
 
 import attrs
@@ -23,6 +22,7 @@ from ..models.inputs import (
     RealtimeModelSendRawMessage,
 )
 from .core import SessionCore
+from .on_demand import OnDemand
 
 
 @attrs.frozen
@@ -38,12 +38,10 @@ class InputChecks:
     """All input guardrails of one session."""
 
     _core: SessionCore
-    _said_send: trio.MemorySendChannel[_Words] = attrs.field(init=False)
-    _said: trio.MemoryReceiveChannel[_Words] = attrs.field(init=False)
+    _said: OnDemand[_Words] = attrs.field(init=False)
 
     def __attrs_post_init__(self) -> None:
-        # One entry for each thing the user says; unbounded since the receive task must not wait.
-        self._said_send, self._said = trio.open_memory_channel[_Words](math.inf)
+        self._said = OnDemand(self._core.start_task, self._serve)
 
     @property
     def _settings(self) -> RealtimeGuardrailsSettings:
@@ -62,7 +60,7 @@ class InputChecks:
     def spoken(self, item_id: str, text: str) -> None:
         """The user said this. For the receive task: does not wait."""
         if self._guardrails:
-            self._said_send.send_nowait(_Words(text, item_id))
+            self._said.put(_Words(text, item_id))
 
     async def typed(self, text: str) -> bool:
         """The user typed this: false when it must not be sent, because it tripped (strict)."""
@@ -70,12 +68,12 @@ class InputChecks:
             return True
         if self.strict:
             return not await self._tripped(text)
-        self._said_send.send_nowait(_Words(text))
+        self._said.put(_Words(text))
         return True
 
-    async def run(self) -> None:
+    async def _serve(self, said: trio.MemoryReceiveChannel[_Words]) -> None:
         """Check what was said, in order, until cancelled."""
-        async for words in self._said:
+        async for words in said:
             tripped = await self._tripped(words.text)
             try:
                 if tripped:

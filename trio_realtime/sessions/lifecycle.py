@@ -1,13 +1,15 @@
 """The life of a session: opening, running, failing, closing; and the tasks it consists of.
 
-`session` adds what an application can do with it. Here the connection is opened, the tasks are
-started in a nursery of the session's own, the first failure is taken, and it is seen to that when
-the session is over nothing of it is left.
+`session` adds what an application can do with it. Here the connection is opened, the first failure
+is taken, and it is seen to that when the session is over nothing of it is left.
+
+The session's own task holds the connection and receives from it; it is cancelled when the session
+is to end. Tool calls, guardrails and the like have tasks beside it, in a nursery of the session's,
+from when they are first needed.
 """
 
-from collections import deque
-from collections.abc import AsyncGenerator, Awaitable, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
+from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack, suppress
 from types import TracebackType
 from typing import Any, Generic, Self
 
@@ -72,16 +74,19 @@ class SessionLifecycle(Generic[TContext]):
     _events: EventBuffer = attrs.field(init=False)
     _mcp: MCPTools = attrs.field(init=False)
     _parts: Parts | None = attrs.field(default=None, init=False)
-    _early_audio: deque[RealtimeModelSendAudio] = attrs.field(
-        factory=deque[RealtimeModelSendAudio], init=False
+    _early_audio: list[RealtimeModelSendAudio] = attrs.field(
+        factory=list[RealtimeModelSendAudio], init=False
     )
     _ready: trio.Event = attrs.field(factory=trio.Event, init=False)
-    _over: trio.Event = attrs.field(factory=trio.Event, init=False)
+    _over: bool = attrs.field(default=False, init=False)
+    _talking: trio.CancelScope = attrs.field(factory=trio.CancelScope, init=False)
+    """Around receiving; cancelled when the session is to end."""
     _closed: trio.Event = attrs.field(factory=trio.Event, init=False)
     _failure: BaseException | None = attrs.field(default=None, init=False)
     _failure_seen: bool = attrs.field(default=False, init=False)
     _started: bool = attrs.field(default=False, init=False)
-    _manager: AbstractAsyncContextManager[None] | None = attrs.field(default=None, init=False)
+    _nursery: open_quiet_nursery = attrs.field(factory=open_quiet_nursery, init=False)
+    """Of the session's task, when `run` is not called in one of the application's."""
 
     def __attrs_post_init__(self) -> None:
         self._events = EventBuffer(
@@ -90,15 +95,16 @@ class SessionLifecycle(Generic[TContext]):
 
     def __repr__(self) -> str:
         """Without anything that was said."""
-        state = "over" if self._over.is_set() else "open" if self._parts else "not open"
+        state = "over" if self._over else "open" if self._parts else "not open"
         return f"<{type(self).__name__} of agent {self._agent.name!r}, {state}>"
 
     # -- opening ---------------------------------------------------------------------------
     async def __aenter__(self) -> Self:
         """Connect. Raises `UserError` and `RealtimeConnectionError` as `RealtimeModel.connect`."""
-        manager = self._opened()
-        await manager.__aenter__()
-        self._manager = manager
+        async with AsyncExitStack() as opening:
+            nursery = await opening.enter_async_context(self._nursery)
+            await nursery.start(self._run)
+            opening.pop_all()
         return self
 
     async def __aexit__(
@@ -108,18 +114,15 @@ class SessionLifecycle(Generic[TContext]):
         traceback: TracebackType | None,
     ) -> bool | None:
         """Close. Raises the failure of the session if nobody has seen it and the block was fine."""
-        assert self._manager is not None
-        return await self._manager.__aexit__(exc_type, exc, traceback)
-
-    @asynccontextmanager
-    async def _opened(self) -> AsyncGenerator[None]:
-        async with open_quiet_nursery() as nursery:
-            await nursery.start(self._run)
-            try:
-                yield
-            finally:
-                await self.aclose()
-        self._raise_unseen()
+        try:
+            await self.aclose()
+        except BaseException as cancelled:
+            await self._nursery.__aexit__(type(cancelled), cancelled, cancelled.__traceback__)
+            raise
+        swallowed = await self._nursery.__aexit__(exc_type, exc, traceback)
+        if exc is None:
+            self._raise_unseen()
+        return swallowed
 
     async def run(self, *, task_status: trio.TaskStatus[Any] = trio.TASK_STATUS_IGNORED) -> None:
         """Run the session in a nursery of yours: ``session = await nursery.start(session.run)``.
@@ -147,7 +150,7 @@ class SessionLifecycle(Generic[TContext]):
                 self._mcp = MCPTools(servers, self._tell_error)
                 await self._talk(task_status)
         finally:
-            self._over.set()
+            self._over = True
             self._ready.set()
             self._events.close()
             if self._parts is not None:
@@ -158,10 +161,26 @@ class SessionLifecycle(Generic[TContext]):
         bound = await self._bind(self._agent, initial=self._model_config.initial_model_settings)
         config = attrs.evolve(self._model_config, initial_model_settings=bound.settings)
         async with self._model.connect(config) as connection, open_quiet_nursery() as nursery:
-            self._parts = self._start_tasks(nursery, connection, bound)
-            await self._send_early_audio(connection)
+            receiver = self._put_together(nursery, connection, bound)
+            nursery.start_soon(self._begin, connection, task_status)
+            with self._talking:
+                await self._receive(receiver)
+
+    async def _begin(
+        self, connection: RealtimeConnection, task_status: trio.TaskStatus[Self]
+    ) -> None:
+        """Send what was kept while the session connected, in order; then the session is open.
+
+        In a task of its own, so that the connection is read meanwhile.
+        """
+        try:
+            while self._early_audio:
+                await connection.send(self._early_audio.pop(0))
+        except (RealtimeConnectionError, RealtimeSessionClosed):
+            pass  # the receiving task has seen it too, and has the reason
+        finally:
+            self._ready.set()
             task_status.started(self)
-            await self._over.wait()
 
     def _tell_error(self, error: Exception) -> None:
         """As `SessionCore.tell_error`, also while there is no core yet."""
@@ -178,9 +197,12 @@ class SessionLifecycle(Generic[TContext]):
                 RealtimeModelSendSessionUpdate(session_settings=renewed.settings)
             )
 
-    def _start_tasks(
+    def _put_together(
         self, nursery: trio.Nursery, connection: RealtimeConnection, bound: BoundAgent
-    ) -> Parts:
+    ) -> Receiver:
+        def start_task(task: Callable[[], Awaitable[None]]) -> None:
+            nursery.start_soon(self._guarded, task)
+
         core = SessionCore(
             config=self._config,
             context=self._context,
@@ -188,23 +210,21 @@ class SessionLifecycle(Generic[TContext]):
             connection=connection,
             bound=bound,
             bind=self._bind_later,
+            start_task=start_task,
         )
-        hooks = HookCalls(self._context, self._config.hooks)
+        hooks = HookCalls(self._context, self._config.hooks, start_task)
         tools = ToolCalls(core, hooks, self._fail)
-        checks = OutputChecks(core)
         inputs = InputChecks(core)
         responses = Responses(core)
         idle = self._idle_watch(core, tools)
-        receiver = Receiver(core, tools, checks, inputs, hooks, responses, idle)
-        for task in (tools.run, checks.run, inputs.run, hooks.run):
-            nursery.start_soon(self._guarded, task)
         if idle is not None:
-            nursery.start_soon(self._guarded, idle.run)
-        nursery.start_soon(self._mcp.run, self._renew_tools)
-        nursery.start_soon(self._receive, receiver, tools)
-        core.events.put(RealtimeHistoryUpdated(history=HistoryView(), info=core.info))
+            start_task(idle.run)
+        self._mcp.watch(start_task, self._renew_tools)
+        self._parts = Parts(core=core, tools=tools, inputs=inputs, responses=responses, idle=idle)
+        receiver = Receiver(core, tools, OutputChecks(core), inputs, hooks, responses, idle)
         self._events.on_audio_taken = receiver.audio_taken
-        return Parts(core=core, tools=tools, inputs=inputs, responses=responses, idle=idle)
+        core.events.put(RealtimeHistoryUpdated(history=HistoryView(), info=core.info))
+        return receiver
 
     def _idle_watch(self, core: SessionCore, tools: ToolCalls) -> IdleWatch | None:
         if self._config.idle is None:
@@ -220,24 +240,17 @@ class SessionLifecycle(Generic[TContext]):
         def is_busy() -> bool:
             return tools.busy or core.is_speaking()
 
-        return IdleWatch(self._config.idle, is_busy, nudge, self._over.set)
+        return IdleWatch(self._config.idle, is_busy, nudge, self._finish)
 
-    async def _send_early_audio(self, connection: RealtimeConnection) -> None:
-        """What was sent while the session connected goes first, in order."""
-        while self._early_audio:
-            await connection.send(self._early_audio.popleft())
-        self._ready.set()
-
-    async def _receive(self, receiver: Receiver, tools: ToolCalls) -> None:
-        """The receive task; when the server has closed cleanly, tools may finish within a bound."""
+    async def _receive(self, receiver: Receiver) -> None:
+        """Receive to the end. When the server has closed cleanly, tools may finish in a bound."""
         try:
             await receiver.run()
         except Exception as exc:  # noqa: BLE001 - whatever ends the connection ends the session
             self._fail(exc)
             return
         with trio.move_on_after(self._config.close_timeout):
-            await tools.wait_idle()
-        self._over.set()
+            await self._open().tools.wait_idle()
 
     async def _guarded(self, task: Callable[[], Awaitable[None]]) -> None:
         try:
@@ -250,18 +263,23 @@ class SessionLifecycle(Generic[TContext]):
         if self._failure is None:
             self._failure = failure
             self._events.close(failure)
-            self._over.set()
+            self._finish()
         elif failure is not self._failure:
             self._failure.add_note(f"also: {failure!r}")
 
     # -- closing ---------------------------------------------------------------------------
+    def _finish(self) -> None:
+        """Have the session end."""
+        self._over = True
+        self._talking.cancel()
+
     async def aclose(self) -> None:
         """End the session: tools are cancelled and answered, the server is told goodbye.
 
         Waits until nothing is left of it, which is bounded. Idempotent, and callable from any
         task; from one of the session's own (a tool), it cancels the caller.
         """
-        self._over.set()
+        self._finish()
         if self._started:
             await self._closed.wait()
         else:
@@ -274,7 +292,7 @@ class SessionLifecycle(Generic[TContext]):
     # -- for the methods of the session ------------------------------------------------------
     def _open(self) -> Parts:
         """What exists while the session is open; raises `RealtimeSessionClosed` when it is not."""
-        if self._over.is_set() and self._started:
+        if self._over and self._started:
             self._failure_seen = self._failure_seen or self._failure is not None
             raise RealtimeSessionClosed("the session is over") from self._failure
         if self._parts is None:

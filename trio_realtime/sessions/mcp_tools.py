@@ -26,6 +26,7 @@ from ..errors import UserError
 from .bound_agent import BoundAgent
 from .mcp_host import MCPHost
 from .mcp_output import result_output, result_text
+from .on_demand import OnDemand, StartTask
 
 if TYPE_CHECKING:
     from mcp.types import Tool as ServerTool
@@ -75,7 +76,9 @@ class MCPTools:
     listing that fails."""
     _hosts: dict[MCPServer, MCPHost] = attrs.field(factory=dict[MCPServer, MCPHost], init=False)
     _opening: trio.Lock = attrs.field(factory=trio.Lock, init=False)
-    _changed: trio.Event = attrs.field(factory=trio.Event, init=False)
+    _renewals: OnDemand[None] | None = attrs.field(default=None, init=False)
+    _changed: bool = attrs.field(default=False, init=False)
+    """Whether tools have changed since they were last renewed."""
 
     async def start(self, servers: Iterable[MCPServer]) -> None:
         """Open those of the servers that are not open yet, all at once.
@@ -157,21 +160,28 @@ class MCPTools:
             tools={tool.name: tool for tool in tools if isinstance(tool, FunctionTool)},
         )
 
-    async def run(self, on_change: Callable[[], Awaitable[None]]) -> None:
-        """Call ``on_change`` when tools have changed; several changes may make one call.
+    def watch(self, start_task: StartTask, on_change: Callable[[], Awaitable[None]]) -> None:
+        """Call ``on_change`` when tools have changed, also before; several changes may be one call.
 
-        Runs until cancelled. What ``on_change`` raises goes to ``tell_error``.
+        What ``on_change`` raises goes to ``tell_error``.
         """
-        while True:
-            await self._changed.wait()
-            self._changed = trio.Event()
-            try:
-                await on_change()
-            except Exception as exc:  # noqa: BLE001 - the tools of before are better than no session
-                self._tell_error(exc)
+
+        async def renew(changes: trio.MemoryReceiveChannel[None]) -> None:
+            async for _ in changes:
+                self._changed = False
+                try:
+                    await on_change()
+                except Exception as exc:  # noqa: BLE001 - the tools of before will do
+                    self._tell_error(exc)
+
+        self._renewals = OnDemand(start_task, renew)
+        if self._changed:
+            self._renewals.put(None)
 
     def _note_change(self) -> None:
-        self._changed.set()
+        noted, self._changed = self._changed, True
+        if self._renewals is not None and not noted:
+            self._renewals.put(None)
 
 
 def _check_owner(

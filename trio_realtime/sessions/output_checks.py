@@ -6,7 +6,6 @@ without piling up. A response trips once: the application hears of it, what is h
 response is cancelled, and the model is told why. A later response is never touched.
 """
 
-import math
 from typing import Any, TypeAlias
 
 import attrs
@@ -26,6 +25,7 @@ from ..models.inputs import RealtimeModelSendInterrupt, RealtimeModelSendUserInp
 from .core import SessionCore
 from .debounce import GrowingText
 from .held_audio import HeldAudio
+from .on_demand import OnDemand
 
 HeldEvent: TypeAlias = RealtimeAudio | RealtimeAudioEnd
 
@@ -64,13 +64,11 @@ class OutputChecks:
     _holds: bool = attrs.field(init=False)
     _watches: dict[str, _Watch] = attrs.field(factory=dict[str, _Watch], init=False)
     _latest: str | None = attrs.field(default=None, init=False)
-    _due_send: trio.MemorySendChannel[_Watch] = attrs.field(init=False)
-    _due: trio.MemoryReceiveChannel[_Watch] = attrs.field(init=False)
+    _due: OnDemand[_Watch] = attrs.field(init=False)
 
     def __attrs_post_init__(self) -> None:
-        # One entry a response at most; unbounded since the receive task must not wait.
         self._holds = self._core.config.guardrails_settings.guardrail_mode == "hold"
-        self._due_send, self._due = trio.open_memory_channel[_Watch](math.inf)
+        self._due = OnDemand(self._core.start_task, self._serve)
 
     # -- for the receive task: no waiting --------------------------------------------
     def response_started(self, response_id: str | None, agent: RealtimeAgent[Any]) -> None:
@@ -118,13 +116,13 @@ class OutputChecks:
     def _make_due(self, watch: _Watch) -> None:
         if not watch.due and not watch.tripped:
             watch.due = True
-            self._due_send.send_nowait(watch)
+            self._due.put(watch)
 
     # -- the task --------------------------------------------------------------------
-    async def run(self) -> None:
+    async def _serve(self, due: trio.MemoryReceiveChannel[_Watch]) -> None:
         """Check responses as they become due, until cancelled."""
         async with trio.open_nursery() as nursery:
-            async for watch in self._due:
+            async for watch in due:
                 nursery.start_soon(self._check_response, watch)
 
     async def _check_response(self, watch: _Watch) -> None:

@@ -35,6 +35,7 @@ from .bound_agent import BoundAgent
 from .core import SessionCore
 from .handoff_run import run_handoff
 from .hook_calls import HookCalls
+from .on_demand import OnDemand
 from .tool_ledger import CallState, ToolLedger, Verdict
 from .tool_run import Outcome, input_refusal, run_tool
 
@@ -69,8 +70,7 @@ class ToolCalls:
     """Ends the session with this failure."""
     _ledger: ToolLedger = attrs.field(factory=ToolLedger, init=False)
     _approvals: Approvals[Call] = attrs.field(factory=Approvals[Call], init=False)
-    _work_send: trio.MemorySendChannel[_Work] = attrs.field(init=False)
-    _work: trio.MemoryReceiveChannel[_Work] = attrs.field(init=False)
+    _work: OnDemand[_Work] = attrs.field(init=False)
     _at_once: trio.CapacityLimiter = attrs.field(init=False)
     _per_tool: dict[str, trio.CapacityLimiter] = attrs.field(
         factory=dict[str, trio.CapacityLimiter], init=False
@@ -81,11 +81,7 @@ class ToolCalls:
     _nursery: trio.Nursery = attrs.field(init=False)
 
     def __attrs_post_init__(self) -> None:
-        # Unbounded, because its content is bounded by what the model says in its responses, and
-        # the receive task, which fills it, must never wait.
-        self._work_send, self._work = trio.open_memory_channel[_Work](math.inf)
-        limit = self._core.config.tool_execution.max_concurrent_calls
-        self._at_once = trio.CapacityLimiter(math.inf if limit is None else limit)
+        self._work = OnDemand(self._core.start_task, self._serve_all)
 
     # -- for the receive task: no waiting --------------------------------------------
     def called(self, event: RealtimeModelToolCallEvent) -> None:
@@ -93,7 +89,7 @@ class ToolCalls:
         verdict = self._ledger.called(event)
         if verdict is Verdict.NEW:
             self._calls[event.call_id] = call = Call(event, self._core.bound)
-            self._work_send.send_nowait(call)
+            self._work.put(call)
         elif verdict is Verdict.NAMELESS:
             self._core.tell_error(ModelBehaviorError(f"tool {event.name!r} was called without id"))
         elif verdict is Verdict.REUSED:
@@ -104,7 +100,7 @@ class ToolCalls:
     def response_ended(self, response_id: str | None) -> None:
         """A response is over."""
         if self._ledger.response_ended(response_id):
-            self._work_send.send_nowait(_FollowUp())
+            self._work.put(_FollowUp())
 
     def interrupted(self) -> None:
         """The user broke in: tools that want to be cancelled then are."""
@@ -116,7 +112,7 @@ class ToolCalls:
         """See `RealtimeSession.approve_tool_call`."""
         call = self._approvals.approve(call_id, always=always)
         self._ledger.approved(call_id)
-        self._work_send.send_nowait(attrs.evolve(call, approved=True))
+        self._work.put(attrs.evolve(call, approved=True))
 
     async def reject(self, call_id: str, *, always: bool, message: str | None) -> None:
         """See `RealtimeSession.reject_tool_call`."""
@@ -124,12 +120,14 @@ class ToolCalls:
         await self._reject(call, message)
 
     # -- the task --------------------------------------------------------------------
-    async def run(self) -> None:
+    async def _serve_all(self, works: trio.MemoryReceiveChannel[_Work]) -> None:
         """Serve calls until cancelled; then answer what is unanswered."""
+        limit = self._core.config.tool_execution.max_concurrent_calls
+        self._at_once = trio.CapacityLimiter(math.inf if limit is None else limit)
         try:
             async with trio.open_nursery() as nursery:
                 self._nursery = nursery
-                async for work in self._work:
+                async for work in works:
                     if isinstance(work, _FollowUp):
                         await self._follow_up()
                     elif self._core.config.async_tool_calls:
@@ -286,7 +284,7 @@ class ToolCalls:
     def _wait_for_approval(self, call: Call, tool: FunctionTool[Any]) -> None:
         core, event = self._core, call.event
         if self._ledger.wait_for_approval(event.call_id):
-            self._work_send.send_nowait(_FollowUp())
+            self._work.put(_FollowUp())
         self._approvals.wait(event.call_id, tool.name, call)
         core.events.put(
             RealtimeToolApprovalRequired(
