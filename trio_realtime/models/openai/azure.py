@@ -8,18 +8,15 @@ Sources: "Realtime API via WebSockets" and "Migration from Preview to GA" of Azu
 """
 
 import os
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from typing import Any, Final, TypeAlias
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import attrs
-import trio
 
 from ...config import UNSET, RealtimeModelConfig, RealtimeSessionModelSettings
 from ...errors import SettingsError, UserError
-from ..events import RealtimeModelEvent
-from ..inputs import RealtimeModelInput, RealtimeModelSendSessionUpdate
 from ..interface import RealtimeConnection
 from .model import OpenAIRealtimeWebSocketModel
 from .rest import OpenAIRestClient, websocket_url
@@ -113,7 +110,7 @@ class AzureOpenAIRealtimeModel(OpenAIRealtimeWebSocketModel):
             **self._access(config),
         )
         async with OpenAIRealtimeWebSocketModel.connect(self, reached) as connection:
-            yield connection if config.call_id else _DeploymentConnection(connection, self._named)
+            yield connection
 
     def rest_client(self, **options: Any) -> OpenAIRestClient:
         """A client for the resource's REST API: calls, offers, client secrets.
@@ -171,34 +168,3 @@ def _refuse_two_auths(headers: Mapping[str, str] | None) -> None:
     names = {name.lower() for name in headers or ()}
     if {"api-key", "authorization"} <= names:
         raise UserError("the headers have both api-key and Authorization; Azure wants one of them")
-
-
-@attrs.define(eq=False)
-class _DeploymentConnection(RealtimeConnection):
-    """A connection on which every session update names the deployment, as the first did: another
-    agent's settings know nothing of it, and the default would be OpenAI's."""
-
-    _inner: RealtimeConnection
-    _named: Callable[[RealtimeSessionModelSettings], RealtimeSessionModelSettings]
-
-    @property
-    def reader_scope(self) -> trio.CancelScope | None:
-        """See `RealtimeConnection`."""
-        return self._inner.reader_scope
-
-    @reader_scope.setter
-    def reader_scope(  # pyright: ignore[reportIncompatibleVariableOverride] - forwards it
-        self, scope: trio.CancelScope | None
-    ) -> None:
-        self._inner.reader_scope = scope
-
-    async def send(self, input: RealtimeModelInput) -> None:
-        """See `RealtimeConnection.send`."""
-        given = input
-        if isinstance(given, RealtimeModelSendSessionUpdate):
-            settings = self._named(given.session_settings)
-            given = RealtimeModelSendSessionUpdate(session_settings=settings)
-        await self._inner.send(given)
-
-    def __aiter__(self) -> AsyncIterator[RealtimeModelEvent]:
-        return self._inner.__aiter__()

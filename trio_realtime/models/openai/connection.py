@@ -1,15 +1,19 @@
 """The live connection to the OpenAI Realtime API: the only module that touches a socket.
 
-All decisions are made in `protocol`, which is pure. Here are the two tasks around it: whoever
-iterates reads frames and feeds them to the protocol; the writer sends what the protocol has to
-send, all that has gathered in one write. Frames that the protocol sends of its own accord (a
-cancel, a truncation, the next ``response.create``) therefore never wait for a reader, and a read
-never waits for a write.
+All decisions are made in `protocol`, which is pure. Here are the two tasks around it. Whoever
+iterates reads frames and feeds them to the protocol. A writer sends what the protocol has to send,
+all that has gathered in one write, and is there only while there is something. Frames that the
+protocol sends of its own accord (a cancel, a truncation, the next ``response.create``) therefore
+never wait for a reader, and a read never waits for a write.
+
+Time limits (a request that nothing answers, the next ping) need no task of their own: they are the
+deadline of the scope in which the reader waits.
 """
 
 import math
 from collections import deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
+from contextlib import suppress
 
 import attrs
 import trio
@@ -38,18 +42,17 @@ class OpenAIRealtimeConnection(RealtimeConnection):
     _protocol: RealtimeProtocol
     _settings: TransportSettings
     _ready: deque[RealtimeModelEvent] = attrs.field(factory=deque[RealtimeModelEvent], init=False)
-    _writer: trio.lowlevel.ParkingLot = attrs.field(factory=trio.lowlevel.ParkingLot, init=False)
     _room: trio.lowlevel.ParkingLot = attrs.field(factory=trio.lowlevel.ParkingLot, init=False)
-    _writer_scope: trio.CancelScope = attrs.field(
-        factory=lambda: trio.CancelScope(shield=True), init=False
-    )
-    _written: trio.Event = attrs.field(factory=trio.Event, init=False)
-    _idle: bool = attrs.field(default=False, init=False)
-    """Whether the writer waits and has not been woken."""
-    _armed: float | None = attrs.field(default=None, init=False)
-    """The time limit that the waiting writer keeps."""
+    """Where those wait who cannot go on before something has been written."""
+    _writer: trio.CancelScope | None = attrs.field(default=None, init=False)
+    """Of the writer, while there is one."""
+    _ping_at: float = attrs.field(init=False)
     _closing: bool = attrs.field(default=False, init=False)
     _failure: RealtimeConnectionError | None = attrs.field(default=None, init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self._set_ping()
+        self._write_pending()
 
     # -- for the session ---------------------------------------------------------
     async def send(self, input: RealtimeModelInput) -> None:
@@ -62,9 +65,9 @@ class OpenAIRealtimeConnection(RealtimeConnection):
             raise RealtimeSessionClosed("the connection is closed") from self._failure
         news = len(self._ready)
         protocol.send(input, trio.current_time(), self._ready)
-        self._wake_writer()
-        if len(self._ready) > news:
-            self._wake_reader()
+        self._write_pending()
+        if len(self._ready) > news and self.reader_scope is not None:
+            self.reader_scope.cancel()  # no frame will bring them
 
     def audio_delivered(self, item_id: str, content_index: int, nbytes: int) -> None:
         """See `RealtimeConnection.audio_delivered`."""
@@ -75,6 +78,7 @@ class OpenAIRealtimeConnection(RealtimeConnection):
         return self._protocol.remaining_ms(response_id, trio.current_time())
 
     def __aiter__(self) -> AsyncIterator[RealtimeModelEvent]:
+        self._keep_time()
         return self
 
     async def __anext__(self) -> RealtimeModelEvent:
@@ -87,10 +91,12 @@ class OpenAIRealtimeConnection(RealtimeConnection):
         """Read what has arrived; a whole batch is decided on before any of it is handed out, so
         that an interruption does not queue behind the audio it interrupts."""
         try:
-            frames = await self._transport.receive()
+            frames = await self._read()
         except RealtimeConnectionError as exc:
             self._end(self._failure or exc)
             raise self._failure or exc from exc.__cause__
+        if frames is None:
+            return
         if not frames:
             failure = self._failure
             self._end(failure)
@@ -101,78 +107,93 @@ class OpenAIRealtimeConnection(RealtimeConnection):
         now = trio.current_time()
         for frame in frames:
             protocol.receive(frame, now, self._ready)
-        self._wake_writer()
+        self._write_pending()
+
+    async def _read(self) -> Sequence[str | bytes] | None:
+        """What the transport has; ``None`` when there was something else to wake for.
+
+        A reader that brought no scope gets one for each read.
+        """
+        if self.reader_scope is not None:
+            return await self._transport.receive()
+        with trio.CancelScope() as scope:
+            self.reader_scope = scope
+            self._set_alarm()
+            try:
+                return await self._transport.receive()
+            finally:
+                self.reader_scope = None
+        self._keep_time()
+        return None
+
+    # -- time --------------------------------------------------------------------
+    def _keep_time(self) -> None:
+        """Do what is due, and be woken for the next."""
+        now = trio.current_time()
+        deadline = self._protocol.deadline
+        if deadline is not None and now >= deadline:
+            self._protocol.expire(now, self._ready)
+            self._write_pending()
+        if now >= self._ping_at and not self._closing:
+            self._ping_at = math.inf
+            self._transport.helpers.start_soon(self._ping)
+        self._set_alarm()
+
+    def _set_alarm(self) -> None:
+        """Have the reader woken when the next thing is due."""
+        scope, deadline = self.reader_scope, self._protocol.deadline
+        at = self._ping_at if deadline is None else min(deadline, self._ping_at)
+        if scope is not None and scope.deadline != at:
+            scope.deadline = at
+
+    def _set_ping(self) -> None:
+        interval = self._settings.ping_interval
+        self._ping_at = math.inf if interval is None else trio.current_time() + interval
+
+    async def _ping(self) -> None:
+        """Ping the server; no pong in time means that the connection is broken."""
+        timeout = self._settings.ping_timeout
+        with suppress(RealtimeConnectionError, RealtimeSessionClosed):  # the reader reports it
+            with trio.move_on_after(math.inf if timeout is None else timeout) as scope:
+                await self._transport.ping()
+            if scope.cancelled_caught:
+                await self._break(
+                    RealtimeConnectionError(
+                        f"the server did not answer a ping within {timeout:g} s"
+                    )
+                )
+        self._set_ping()
+        self._set_alarm()
 
     # -- the writer --------------------------------------------------------------
-    async def write(self) -> None:
-        """Send what the protocol has to send, until `flush` says that was all.
+    def _write_pending(self) -> None:
+        """If there is something to write, see that there is a writer; it may begin a time limit."""
+        if self._protocol.pending_bytes:
+            self._set_alarm()
+            if self._writer is None:
+                self._writer = self._transport.helpers.start_soon(self._write)
 
-        Shielded, since a frame cut in the middle would end the connection for good and with it
-        the orderly goodbye; `flush` and `abandon` bound how long it may take.
+    async def _write(self) -> None:
+        """Send what the protocol has to send, until there is no more.
+
+        Out of reach of the session's cancellation, since a frame cut in the middle would end the
+        connection for good and with it the orderly goodbye; `flush` bounds how long it may take.
         """
-        with self._writer_scope:
-            try:
-                while await self._wait_for_work():
-                    await self._transport.send(self._protocol.data_to_send())
-                    if self._room:
-                        self._room.unpark_all()
-            except RealtimeConnectionError as exc:
-                # A clean close may be noticed here first; the reader then ends without an error.
-                if not (isinstance(exc, RealtimeConnectionClosed) and exc.code in {1000, 1001}):
-                    await self._break(exc)
-            except RealtimeSessionClosed:
-                pass  # closed under the writer, because the connection broke: the reader says so
-            finally:
-                self._written.set()
-
-    async def _wait_for_work(self) -> bool:
-        """True when there is something to write; false when there never will be again."""
         protocol = self._protocol
-        while not protocol.pending_bytes:
-            if self._closing:
-                return False
-            self._armed = deadline = protocol.deadline
-            self._idle = True
-            with trio.CancelScope(deadline=math.inf if deadline is None else deadline) as scope:
-                await self._writer.park()
-            self._idle = False
-            if scope.cancelled_caught:
-                protocol.expire(trio.current_time(), self._ready)
-                self._wake_reader()
-        return True
-
-    def _wake_writer(self) -> None:
-        """If it waits, and there is something to write or another time limit to keep."""
-        protocol = self._protocol
-        if self._idle and (protocol.pending_bytes or protocol.deadline != self._armed):
-            self._idle = False
-            self._writer.unpark()
-
-    def _wake_reader(self) -> None:
-        """There are events that no frame will bring."""
-        if self.reader_scope is not None:
-            self.reader_scope.cancel()
-
-    # -- keeping alive -----------------------------------------------------------
-    async def keep_alive(self) -> None:
-        """Ping the server now and then; no pong in time means that the connection is broken."""
-        settings = self._settings
-        if settings.ping_interval is None:
-            return
         try:
-            while True:
-                await trio.sleep(settings.ping_interval)
-                with trio.move_on_after(settings.ping_timeout or float("inf")) as scope:
-                    await self._transport.ping()
-                if scope.cancelled_caught:
-                    await self._break(
-                        RealtimeConnectionError(
-                            f"the server did not answer a ping within {settings.ping_timeout:g} s"
-                        )
-                    )
-                    return
-        except (RealtimeConnectionError, RealtimeSessionClosed):
-            return  # the reader sees it too, and reports it
+            while protocol.pending_bytes:
+                await self._transport.send(protocol.data_to_send())
+                if self._room:
+                    self._room.unpark_all()
+        except RealtimeConnectionError as exc:
+            # A clean close may be noticed here first; the reader then ends without an error.
+            if not (isinstance(exc, RealtimeConnectionClosed) and exc.code in {1000, 1001}):
+                await self._break(exc)
+        except RealtimeSessionClosed:
+            pass  # closed under the writer, because the connection broke: the reader says so
+        finally:
+            self._writer = None
+            self._room.unpark_all()
 
     # -- ends --------------------------------------------------------------------
     async def _break(self, failure: RealtimeConnectionError) -> None:
@@ -184,12 +205,12 @@ class OpenAIRealtimeConnection(RealtimeConnection):
         self._failure = self._failure or failure
         self._closing = True
         self._room.unpark_all()
-        self._idle = False
-        self._writer.unpark_all()
 
     async def flush(self) -> None:
         """Take no more inputs and write those taken; at most the close timeout, even cancelled."""
         self._end(None)
         with trio.move_on_after(self._settings.close_timeout, shield=True):
-            await self._written.wait()
-        self._writer_scope.cancel()
+            while self._writer is not None:
+                await self._room.park()
+        if self._writer is not None:
+            self._writer.cancel()

@@ -9,7 +9,6 @@ from urllib.parse import urlencode
 
 import attrs
 
-from ..._nurseries import open_quiet_nursery
 from ..._version import __version__
 from ...config import UNSET, RealtimeModelConfig, RealtimeSessionModelSettings
 from ...errors import UserError
@@ -65,13 +64,10 @@ class OpenAIRealtimeWebSocketModel(RealtimeModel):
             kind=self.transport,
         ) as transport:
             connection = OpenAIRealtimeConnection(transport, protocol, transport_settings)
-            async with open_quiet_nursery() as nursery:
-                nursery.start_soon(connection.write)
-                nursery.start_soon(connection.keep_alive)
-                try:
-                    yield connection
-                finally:
-                    await connection.flush()
+            try:
+                yield connection
+            finally:
+                await connection.flush()
 
     def _protocol(
         self, config: RealtimeModelConfig, settings: RealtimeSessionModelSettings

@@ -127,6 +127,7 @@ class InputSender:
     ) -> None:
         settings = given.session_settings
         session = session_object(settings, call_id=self._call_id, tracing=False)
+        self._facts.name_model(session, named=settings.model_name is not UNSET)
         if self._outgoing.audio.any_yet:
             if nested_form(settings).audio.output.voice is UNSET:
                 session["audio"].get("output", {}).pop("voice", None)

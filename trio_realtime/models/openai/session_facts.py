@@ -24,6 +24,8 @@ class SessionFacts:
     _playback: PlaybackLedger
     server_interrupts: bool = True
     """Whether the server itself cancels a response when the user speaks."""
+    model: object = None
+    """The model's name as the first session object said it; ``None`` with an accepted call."""
     voice: object = None
     """The model's voice, in wire form; ``None`` when it is not known, as with an accepted call."""
 
@@ -37,6 +39,7 @@ class SessionFacts:
         spoken = _object(_object(session, "audio"), "output")
         if "format" in spoken:
             self._playback.set_format(spoken["format"])
+        self.model = self.model or session.get("model")
         self.asked_raw(session)
 
     def asked_raw(self, session: Mapping[str, Any]) -> None:
@@ -54,6 +57,19 @@ class SessionFacts:
         if audio.output is not None and audio.output.format is not None:
             with contextlib.suppress(SettingsError):  # one the API got after this was written
                 self._playback.set_format(audio.output.format)
+
+    def name_model(self, session: dict[str, Any], *, named: bool) -> None:
+        """Have a later session object name the model there is, unless ``named`` says it names one.
+
+        Raises `SettingsError` if that is another one.
+        """
+        if self.model is None:
+            return
+        if named and session["model"] != self.model:
+            raise SettingsError(
+                f"the model of a session cannot change; it is {self.model!r}", path="model_name"
+            )
+        session["model"] = self.model
 
     def check_voice(self, session: Mapping[str, Any]) -> None:
         """Raise `SettingsError` if this session object would change the voice of a model that has

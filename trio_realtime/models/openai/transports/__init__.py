@@ -1,8 +1,9 @@
 """WebSocket client transports behind one seam: text frames in, text frames out, close.
 
 ``seam`` is the interface and its settings, ``opening`` the door. ``target``, ``endings`` and
-``frames`` decide without waiting; ``dialing``, ``proxies`` and ``lifecycle`` are what the two
-implementations share: ``trio_websocket_transport``, the default, and ``websockets_transport``.
+``frames`` decide without waiting; ``dialing``, ``proxies``, ``helpers`` and ``lifecycle`` are what
+the two implementations share. These are ``trio_websocket_transport``, the default, and
+``websockets_transport``.
 """
 
 from .opening import open_transport as open_transport

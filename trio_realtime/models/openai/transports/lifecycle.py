@@ -6,42 +6,11 @@ sees it: not as an ExceptionGroup, not as a stray `trio.Cancelled`.
 
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from typing import TypeVarTuple
 
-import attrs
 import trio
 
+from .helpers import Helpers
 from .seam import TextTransport
-
-Args = TypeVarTuple("Args")
-
-
-@attrs.define(eq=False)
-class Helpers:
-    """Starts a transport's own tasks, which must report through the transport and never raise.
-
-    A cancellation of the body does not reach them, as the goodbye after it still needs them.
-    """
-
-    _nursery: trio.Nursery
-    _scopes: set[trio.CancelScope] = attrs.field(factory=set[trio.CancelScope], init=False)
-
-    def start_soon(self, task: Callable[[*Args], Awaitable[None]], *args: *Args) -> None:
-        """Start a task."""
-        scope = trio.CancelScope(shield=True)
-        self._scopes.add(scope)
-
-        async def shielded() -> None:
-            with scope:
-                await task(*args)
-            self._scopes.discard(scope)
-
-        self._nursery.start_soon(shielded)
-
-    def cancel(self) -> None:
-        """End every task."""
-        for scope in self._scopes:
-            scope.cancel()
 
 
 @asynccontextmanager

@@ -14,6 +14,8 @@ import trio
 
 from trio_realtime._structuring import Between, Settings, at_their_fields
 
+from .helpers import Helpers
+
 StreamFactory: TypeAlias = Callable[[str, int], Awaitable[trio.abc.Stream]]
 """Dials (host, port); the byte stream it returns takes the place of TCP. TLS is put on top."""
 
@@ -31,6 +33,9 @@ class TextTransport(ABC):
     any task at any time. Pings of the server are answered and closing is noticed while `receive`
     runs, so the caller drains: a transport that nobody reads answers no pings.
     """
+
+    helpers: Helpers
+    """Where its tasks run; whoever drives the transport may start some there too."""
 
     @abstractmethod
     async def receive(self) -> Sequence[str | bytes]:

@@ -38,7 +38,8 @@ from trio_realtime.errors import RealtimeConnectionError
 
 from .dialing import broken_while_connecting, connecting, default_ssl_context, dial, refused
 from .endings import CLOSED_HERE, TORN, Ending, check_close, lost, too_big
-from .lifecycle import Helpers, transport_scope
+from .helpers import Helpers
+from .lifecycle import transport_scope
 from .seam import READ_SIZE, StreamFactory, TextTransport, TransportSettings
 from .target import Target
 
@@ -201,7 +202,7 @@ def _why_not_open(target: Target, reader: Reader) -> RealtimeConnectionError:
 class TrioWebSocketTransport(TextTransport):
     """See `TextTransport`."""
 
-    _helpers: Helpers
+    helpers: Helpers
     _connection: trio_websocket.WebSocketConnection
     _reader: Reader
     _settings: TransportSettings
@@ -287,7 +288,7 @@ class TrioWebSocketTransport(TextTransport):
         await trio.lowlevel.checkpoint_if_cancelled()
         self._check_open()
         ponged = trio.Event()
-        self._helpers.start_soon(self._ping, ponged)
+        self.helpers.start_soon(self._ping, ponged)
         with self._reader.while_running():
             await ponged.wait()
             return

@@ -29,7 +29,8 @@ from trio_realtime.errors import RealtimeConnectionError
 from .dialing import connecting, dial, refused
 from .endings import CLOSED_HERE, TORN, Ending, check_close, lost, too_big
 from .frames import FrameReader, encode_text
-from .lifecycle import Helpers, transport_scope
+from .helpers import Helpers
+from .lifecycle import transport_scope
 from .seam import READ_SIZE, StreamFactory, TextTransport, TransportSettings
 from .target import Target
 
@@ -124,7 +125,7 @@ async def _refusal(
 class WebsocketsTransport(TextTransport):
     """See `TextTransport`."""
 
-    _helpers: Helpers
+    helpers: Helpers
     _stream: trio.abc.Stream
     _protocol: ClientProtocol
     _settings: TransportSettings
@@ -284,7 +285,7 @@ class WebsocketsTransport(TextTransport):
         """Have the control frames written, without waiting for it."""
         if not self._writing and self._unwritable is None:
             self._writing = True
-            self._helpers.start_soon(self._write_control)
+            self.helpers.start_soon(self._write_control)
 
     async def _write_control(self) -> None:
         with suppress(trio.BrokenResourceError, trio.ClosedResourceError):  # the reader reports it
