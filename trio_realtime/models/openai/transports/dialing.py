@@ -13,6 +13,7 @@ import trio
 
 from trio_realtime.errors import RealtimeConnectionError, RealtimeHandshakeError
 
+from .patient_stream import open_patient_stream
 from .seam import StreamFactory
 from .target import Target
 
@@ -36,7 +37,7 @@ async def dial(
     """
     stream: trio.abc.Stream
     if stream_factory is None:
-        stream = await trio.open_tcp_stream(target.host, target.port)
+        stream = await open_patient_stream(target.host, target.port)
     else:
         stream = await stream_factory(target.host, target.port)
     if not target.secure:

@@ -13,6 +13,7 @@ import trio
 from trio_realtime.errors import RealtimeConnectionError, SettingsError
 
 from .dialing import broken_while_connecting, start_tls
+from .patient_stream import open_patient_stream
 from .seam import READ_SIZE, StreamFactory
 from .target import Target, bracketed
 
@@ -73,7 +74,7 @@ def http_proxy(url: str, *, setting: str = "proxy") -> StreamFactory:
         request = f"CONNECT {address} HTTP/1.1\r\nHost: {address}\r\n{authorization}\r\n"
         stream: trio.abc.Stream
         try:
-            stream = await trio.open_tcp_stream(host, port)
+            stream = await open_patient_stream(host, port)
             if secure:
                 stream = await start_tls(stream, host, None)
         except OSError as error:

@@ -9,6 +9,7 @@ does not do by itself is done here, through its private attributes where there i
   waiting: `Reader` cancels them;
 - it leaves the stream open after a close by the server or a drop, and when opening fails:
   ``_stream`` is closed here; that is also where TLS is shaken hands with, to know why it failed;
+- it dials by itself: its TCP stream is replaced by a `PatientStream` before the first read;
 - a message above the limit discards those queued before it, and some after it are still handled:
   a clone of ``_recv_channel`` keeps the ones, ``_handle_message_event`` is made to stop the others;
 - it lets other tasks run after each message it has read, and writes each it sends by itself, which
@@ -40,6 +41,7 @@ from .dialing import broken_while_connecting, connecting, default_ssl_context, d
 from .endings import CLOSED_HERE, TORN, Ending, check_close, lost, too_big
 from .helpers import Helpers
 from .lifecycle import transport_scope
+from .patient_stream import PatientStream
 from .seam import READ_SIZE, StreamFactory, TextTransport, TransportSettings
 from .target import Target
 
@@ -73,8 +75,13 @@ class Reader:
     ) -> None:
         try:
             stream: trio.abc.Stream = connection._stream
-            if isinstance(stream, trio.SSLStream):
-                await cast("trio.SSLStream[trio.SocketStream]", stream).do_handshake()
+            if isinstance(stream, trio.SocketStream):
+                connection._stream = PatientStream(stream)
+            elif isinstance(stream, trio.SSLStream):
+                secured = cast("trio.SSLStream[trio.abc.Stream]", stream)
+                if isinstance(secured.transport_stream, trio.SocketStream):
+                    secured.transport_stream = PatientStream(secured.transport_stream)
+                await secured.do_handshake()
             _deliver_without_waiting(connection)
             await task()
         except Exception as error:  # noqa: BLE001 - told to whoever waits for the reader
