@@ -32,11 +32,11 @@ class EventBuffer:
     on_audio_taken: Callable[[RealtimeAudio], None] | None = None
     """Told of each piece of audio when a reader takes it."""
     _events: deque[RealtimeSessionEvent] = attrs.field(factory=deque[RealtimeSessionEvent])
-    _readers: trio.lowlevel.ParkingLot = attrs.field(factory=trio.lowlevel.ParkingLot)
+    _parked: list[trio.lowlevel.Task] = attrs.field(factory=list[trio.lowlevel.Task])
+    """Readers that wait and have not been woken, the longest first. No `trio.lowlevel.ParkingLot`,
+    which costs half as much again, for each event where the application keeps up."""
     _open: bool = True
     _failure: BaseException | None = None
-    _parked: int = 0
-    """Readers that wait and have not been woken."""
     _taken: int = 0
     _slice_began: float = 0.0
 
@@ -46,7 +46,7 @@ class EventBuffer:
     @property
     def tasks_waiting(self) -> int:
         """How many application tasks wait for an event."""
-        return self._parked
+        return len(self._parked)
 
     def wants(self, kind: str) -> bool:
         """Whether the application asked for events of this type. Making others is waste."""
@@ -86,9 +86,9 @@ class EventBuffer:
         if self._parked and kept:
             self._wake_one()
 
+    @trio.lowlevel.enable_ki_protection
     def _wake_one(self) -> None:
-        self._parked -= 1
-        self._readers.unpark()
+        trio.lowlevel.reschedule(self._parked.pop(0))
 
     def _overflow(self) -> None:
         overflow = EventBufferOverflow(
@@ -104,8 +104,8 @@ class EventBuffer:
         if self._open:
             self._open = False
             self._failure = failure
-            self._parked = 0
-            self._readers.unpark_all()
+            while self._parked:
+                self._wake_one()
 
     def take_failure(self) -> BaseException | None:
         """The failure, if no reader has been given it yet; it counts as given now."""
@@ -154,11 +154,13 @@ class EventBuffer:
             self._slice_began = trio.current_time()
 
     async def _park(self) -> None:
-        self._parked += 1
-        try:
-            await self._readers.park()
-        except trio.Cancelled:
-            self._parked -= 1
-            raise
+        task = trio.lowlevel.current_task()
+
+        def abort(_raise_cancel: trio.lowlevel.RaiseCancelT) -> trio.lowlevel.Abort:
+            self._parked.remove(task)
+            return trio.lowlevel.Abort.SUCCEEDED
+
+        self._parked.append(task)
+        await trio.lowlevel.wait_task_rescheduled(abort)
         self._taken = 0
         self._slice_began = trio.current_time()

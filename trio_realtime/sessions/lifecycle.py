@@ -79,8 +79,8 @@ class SessionLifecycle(Generic[TContext]):
     )
     _ready: trio.Event = attrs.field(factory=trio.Event, init=False)
     _over: bool = attrs.field(default=False, init=False)
-    _talking: trio.CancelScope = attrs.field(factory=trio.CancelScope, init=False)
-    """Around receiving; cancelled when the session is to end."""
+    _talking: trio.CancelScope | None = attrs.field(default=None, init=False)
+    """Of all tasks that talk with the model, while there are some."""
     _closed: trio.Event = attrs.field(factory=trio.Event, init=False)
     _failure: BaseException | None = attrs.field(default=None, init=False)
     _failure_seen: bool = attrs.field(default=False, init=False)
@@ -163,8 +163,10 @@ class SessionLifecycle(Generic[TContext]):
         async with self._model.connect(config) as connection, open_quiet_nursery() as nursery:
             receiver = self._put_together(nursery, connection, bound)
             nursery.start_soon(self._begin, connection, task_status)
-            with self._talking:
-                await self._receive(receiver)
+            self._talking = nursery.cancel_scope
+            if self._over:
+                self._talking.cancel()
+            await self._receive(receiver)
 
     async def _begin(
         self, connection: RealtimeConnection, task_status: trio.TaskStatus[Self]
@@ -271,7 +273,8 @@ class SessionLifecycle(Generic[TContext]):
     def _finish(self) -> None:
         """Have the session end."""
         self._over = True
-        self._talking.cancel()
+        if self._talking is not None:
+            self._talking.cancel()
 
     async def aclose(self) -> None:
         """End the session: tools are cancelled and answered, the server is told goodbye.

@@ -34,7 +34,7 @@ class Outgoing:
     pending_bytes: int = 0
     """How much `take` would give."""
     _frames: list[bytes] = attrs.field(factory=list[bytes])
-    _own_ids: deque[str] = attrs.field(factory=lambda: deque[str](maxlen=_REMEMBERED_IDS))
+    _own_ids: list[str] = attrs.field(factory=list[str])
     """Event ids of frames nobody asked for, so that nobody hears of their refusal."""
     _count: int = 0
 
@@ -47,6 +47,7 @@ class Outgoing:
         """Send an event that the application did not ask for."""
         event_id = self.new_event_id()
         self._own_ids.append(event_id)
+        del self._own_ids[:-_REMEMBERED_IDS]
         self.put(frames.raw({"type": kind, "event_id": event_id, **fields}))
 
     def new_event_id(self) -> str:

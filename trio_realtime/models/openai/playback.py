@@ -29,7 +29,6 @@ only items with unheard audio and the one being received; those played out or cu
 their audio, up to ``_PAST_ITEMS``, then forgotten.
 """
 
-from collections import deque
 from collections.abc import Collection
 from itertools import takewhile
 from typing import Final, TypeAlias
@@ -156,7 +155,7 @@ class PlaybackLedger:
     _live: dict[str, _Item] = attrs.field(init=False, factory=dict[str, _Item])
     _past: dict[str, _Item] = attrs.field(init=False, factory=dict[str, _Item])
     # The play-out of the clock, without gaps: an underrun empties it.
-    _runs: deque[_Run] = attrs.field(init=False, factory=deque[_Run])
+    _runs: list[_Run] = attrs.field(init=False, factory=list[_Run])
     # The part that the last delta belonged to, which the next one usually does too.
     _receiving: _Part | None = attrs.field(init=False, default=None)
 
@@ -407,9 +406,9 @@ class PlaybackLedger:
             self._runs.append(_Run(run.part, cursor, cursor + rest))
             cursor += rest
 
-    def _unfinished(self, now: float) -> deque[_Run]:
+    def _unfinished(self, now: float) -> list[_Run]:
         while self._runs and self._runs[0].end <= now:
-            self._runs.popleft()
+            del self._runs[0]
         return self._runs
 
     def _heard_ms(self, part: _Part, now: float) -> float:

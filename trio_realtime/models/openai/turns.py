@@ -30,7 +30,6 @@ The machine holds no clock and sends nothing: each step returns what to send. `p
 """
 
 import enum
-from collections import deque
 from collections.abc import Callable, Mapping
 from typing import Any, TypeAlias
 
@@ -125,11 +124,11 @@ class ResponseTurns:
     _sent: CreateRequest | None = None
     """The last create that was sent, until its slot is free: its refusal may come late."""
     _cancel_when_created: bool = False
-    _cancels: deque[str] = attrs.field(factory=lambda: deque[str](maxlen=REMEMBERED_CANCELS))
+    _cancels: list[str] = attrs.field(factory=list[str])
     """Event ids of our last cancels. Their refusals come after ``response.done``."""
     _cancel_event_id: str | None = None
     """The cancel in flight."""
-    _waiting: deque[CreateRequest] = attrs.field(factory=deque[CreateRequest])
+    _waiting: list[CreateRequest] = attrs.field(factory=list[CreateRequest])
     _count: int = 0
 
     @property
@@ -223,13 +222,14 @@ class ResponseTurns:
         if event_id is None:
             event_id = self._new_event_id()
             self._cancels.append(event_id)
+            del self._cancels[:-REMEMBERED_CANCELS]
         self._cancel_event_id = event_id
         return [SendCancel(response_id=response_id or self.active_response_id, event_id=event_id)]
 
     def _free(self, now: float) -> list[TurnCommand]:
         """The slot is empty: send what waits first, or rest."""
         if self._waiting:
-            return self._send(self._waiting.popleft(), now)
+            return self._send(self._waiting.pop(0), now)
         self.state = TurnState.IDLE
         self.active_response_id = None
         self.deadline = None
@@ -299,8 +299,8 @@ def _keep_for_later(turns: ResponseTurns) -> None:
     if sent is None:
         return
     if sent.automatic:
-        turns._waiting = deque(waiting for waiting in turns._waiting if not waiting.automatic)
-    turns._waiting.appendleft(sent)
+        turns._waiting = [waiting for waiting in turns._waiting if not waiting.automatic]
+    turns._waiting.insert(0, sent)
 
 
 def _busy(turns: ResponseTurns, step: _Step) -> list[TurnCommand]:
