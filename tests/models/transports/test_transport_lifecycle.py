@@ -7,7 +7,8 @@ import trio
 import trio.testing
 
 from trio_realtime.models.openai.transports import TextTransport
-from trio_realtime.models.openai.transports.lifecycle import Helpers, transport_scope
+from trio_realtime.models.openai.transports.helpers import Helpers
+from trio_realtime.models.openai.transports.lifecycle import transport_scope
 
 
 class Silent(TextTransport):

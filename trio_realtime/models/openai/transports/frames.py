@@ -11,8 +11,8 @@ import os
 from collections.abc import Sequence
 from typing import Final
 
-from websockets.client import ClientProtocol
 from websockets.frames import CloseCode, Frame, Opcode
+from websockets.protocol import Protocol
 
 try:
     from websockets.speedups import apply_mask
@@ -52,7 +52,7 @@ class FrameReader:
     have become true, by a close frame or by a fault of the server. Nothing is read after that.
     """
 
-    def __init__(self, protocol: ClientProtocol, max_message_size: int) -> None:
+    def __init__(self, protocol: Protocol, max_message_size: int) -> None:
         self.protocol = protocol
         self.control: list[Frame] = []
         self.eventful: bool = False

@@ -21,7 +21,7 @@ from websockets.client import ClientProtocol
 from websockets.exceptions import InvalidStatus, PayloadTooBig
 from websockets.frames import Opcode
 from websockets.http11 import Response
-from websockets.protocol import State
+from websockets.protocol import Protocol, Side, State
 from websockets.uri import parse_uri
 
 from trio_realtime.errors import RealtimeConnectionError
@@ -55,16 +55,18 @@ def open_websockets(
     """Open the transport as a context manager; see `opening.open_transport`."""
 
     async def connect(helpers: Helpers) -> TextTransport:
-        protocol = ClientProtocol(
-            parse_uri(target.url), max_size=settings.max_message_size, logger=LOGGER
-        )
+        opening = ClientProtocol(parse_uri(target.url), logger=LOGGER)
         with connecting(target, settings.handshake_timeout):
             stream = await dial(target, ssl_context=ssl_context, stream_factory=stream_factory)
             try:
-                early = await _upgrade(stream, protocol, target)
+                early = await _upgrade(stream, opening, target)
             except BaseException:
                 await trio.aclose_forcefully(stream)
                 raise
+        # A protocol without the handshake's requests and headers, of which there may be thousands.
+        protocol = Protocol(
+            Side.CLIENT, state=State.OPEN, max_size=settings.max_message_size, logger=LOGGER
+        )
         frames = FrameReader(protocol, settings.max_message_size)
         transport = WebsocketsTransport(helpers, stream, protocol, settings, frames)
         transport.take_early(early)
@@ -127,7 +129,7 @@ class WebsocketsTransport(TextTransport):
 
     helpers: Helpers
     _stream: trio.abc.Stream
-    _protocol: ClientProtocol
+    _protocol: Protocol
     _settings: TransportSettings
     _frames: FrameReader
     _ready: list[bytes] = attrs.field(factory=list[bytes], init=False)
@@ -135,7 +137,7 @@ class WebsocketsTransport(TextTransport):
     _ended: trio.Event = attrs.field(factory=trio.Event, init=False)
     # Reading is done by `receive`, or by `aclose` while nobody is in `receive`.
     _reading: bool = attrs.field(default=False, init=False)
-    _reader_left: trio.Event = attrs.field(factory=trio.Event, init=False)
+    _reader_left: trio.Event | None = attrs.field(default=None, init=False)
     _eof: bool = attrs.field(default=False, init=False)
     # Writing is done by whoever set the flag; it also writes what others append meanwhile.
     _writing: bool = attrs.field(default=False, init=False)
@@ -185,7 +187,7 @@ class WebsocketsTransport(TextTransport):
             return []
         finally:
             self._reading = False
-            if self._closing:
+            if self._reader_left is not None:
                 self._reader_left.set()
         if not data:
             self._eof = True
