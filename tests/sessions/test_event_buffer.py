@@ -18,7 +18,7 @@ from trio_realtime.events import (
     RealtimeSessionEvent,
 )
 from trio_realtime.models.events import RealtimeModelAudioEvent
-from trio_realtime.sessions.event_buffer import BATCH, SLICE, EventBuffer
+from trio_realtime.sessions.event_buffer import BATCH, SLICE, EventBuffer, Waiting
 
 INFO = RealtimeEventInfo(context=RunContext(context=None))
 TYPES = frozenset({"audio", "audio_interrupted", "dtmf_received"})
@@ -37,7 +37,7 @@ def interrupted(item_id: str) -> RealtimeAudioInterrupted:
     return RealtimeAudioInterrupted(item_id=item_id, content_index=0, heard_ms=0, info=INFO)
 
 
-def audio_of(item_id: str) -> Callable[[RealtimeSessionEvent], bool]:
+def audio_of(item_id: str) -> Callable[[Waiting], bool]:
     return lambda event: isinstance(event, RealtimeAudio) and event.item_id == item_id
 
 
@@ -46,7 +46,7 @@ def make(
     wanted: frozenset[str] = TYPES,
     on_overflow: Callable[[EventBufferOverflow], None] = lambda _: None,
 ) -> EventBuffer:
-    return EventBuffer(size, wanted, on_overflow)
+    return EventBuffer(size, INFO, wanted, on_overflow)
 
 
 def filled(count: int, size: int = 1000) -> EventBuffer:

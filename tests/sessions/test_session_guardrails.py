@@ -193,6 +193,7 @@ async def test_a_guardrail_that_raises(failure: str, autojump_clock: Clock) -> N
             assert isinstance(events[-1], RealtimeGuardrailFailed)
             assert events[-1].guardrail_name == "broken"
             assert watch.seen == ["Short."]
+            await settle()
             await session.aclose()
             rest = kinds([event async for event in session])
             assert ("guardrail_tripped" in rest) == (failure == "trip")

@@ -8,6 +8,8 @@ from collections.abc import Callable, Mapping
 from typing import Any, ClassVar, Literal, TypeAlias
 
 import attrs
+import msgspec
+from msgspec import UNSET
 
 from ..context import Usage
 from ..items import RealtimeItem
@@ -17,36 +19,33 @@ ResponseStatus: TypeAlias = Literal["completed", "cancelled", "failed", "incompl
 
 # Freezing doubles the price of making an object, so what is made for each frame is not frozen. It
 # is a value all the same: nothing in the library changes one.
+#
+# The two that are made most often are structs of msgspec: cheaper to make, and no work for the
+# garbage collector, which in a process with a thousand sessions would stop them all for long. That
+# is right for what holds no more than text and bytes, and so can be part of no cycle.
 
 
-class RealtimeModelRawServerEvent:
+class RealtimeModelRawServerEvent(msgspec.Struct, eq=False, gc=False):
     """A server event as it came, decoded only when looked at.
 
     Most applications never read most raw events, so decoding each twice would be waste.
     """
 
-    __slots__ = ("_data", "_load", "frame")
-
+    frame: str | bytes
+    """The frame as received: JSON text, or its UTF-8."""
+    _load: Callable[[str | bytes], Any]
+    _data: Any = UNSET
     type: ClassVar[Literal["raw_server_event"]] = "raw_server_event"
-
-    def __init__(self, frame: str | bytes, load: Callable[[str | bytes], Any]) -> None:
-        self.frame: str | bytes = frame
-        """The frame as received: JSON text, or its UTF-8."""
-        self._load = load
-        self._data: Any = _NOT_LOADED
 
     @property
     def data(self) -> Any:
         """The event as a dict; the frame's text where it is not JSON."""
-        if self._data is _NOT_LOADED:
+        if self._data is UNSET:
             self._data = self._load(self.frame)
         return self._data
 
     def __repr__(self) -> str:
         return f"<RealtimeModelRawServerEvent of {len(self.frame)} characters>"
-
-
-_NOT_LOADED = object()
 
 
 @attrs.frozen(kw_only=True)
@@ -86,16 +85,21 @@ class RealtimeModelToolCallEvent:
     type: ClassVar[Literal["function_call"]] = "function_call"
 
 
-@attrs.define(kw_only=True, unsafe_hash=True)
-class RealtimeModelAudioEvent:
+class RealtimeModelAudioEvent(msgspec.Struct, kw_only=True, frozen=True, gc=False):
     """Audio from the model, in the session's output format (PCM16 mono 24 kHz little-endian,
     unless set otherwise)."""
 
-    data: bytes = attrs.field(repr=False)
+    data: bytes
     response_id: str
     item_id: str
     content_index: int
     type: ClassVar[Literal["audio"]] = "audio"
+
+    def __repr__(self) -> str:
+        return (
+            f"RealtimeModelAudioEvent(response_id={self.response_id!r}, item_id={self.item_id!r}, "
+            f"content_index={self.content_index!r})"
+        )
 
 
 @attrs.frozen(kw_only=True)

@@ -30,6 +30,7 @@ class SessionCore:
 
     config: RealtimeRunConfig
     context: RunContext[Any]
+    info: RealtimeEventInfo
     events: EventBuffer
     connection: RealtimeConnection
     bound: BoundAgent
@@ -38,12 +39,8 @@ class SessionCore:
     """Makes a later agent ready to take over."""
     start_task: StartTask
     history: History = attrs.field(factory=History)
-    info: RealtimeEventInfo = attrs.field(init=False)
     _active: bool = attrs.field(default=False, init=False)
     _last_response_id: str | None = attrs.field(default=None, init=False)
-
-    def __attrs_post_init__(self) -> None:
-        self.info = RealtimeEventInfo(context=self.context)
 
     def response_started(self, response_id: str | None) -> None:
         """The model begins to answer."""

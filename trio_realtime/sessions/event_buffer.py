@@ -8,12 +8,19 @@ is interrupted, audio nobody has taken yet is thrown away and the interruption g
 
 from collections import deque
 from collections.abc import Callable
+from typing import Any, Final, TypeAlias, cast, get_args
 
 import attrs
 import trio
 
 from ..errors import EventBufferOverflow
-from ..events import RealtimeAudio, RealtimeSessionEvent
+from ..events import (
+    RealtimeAudio,
+    RealtimeEventInfo,
+    RealtimeRawModelEvent,
+    RealtimeSessionEvent,
+)
+from ..models.events import RealtimeModelEvent
 
 BATCH = 32
 """Events a task takes between two looks at the clock."""
@@ -21,17 +28,24 @@ BATCH = 32
 SLICE = 0.002
 """Seconds a task may go on taking events before a checkpoint lets others run."""
 
+Waiting: TypeAlias = RealtimeSessionEvent | RealtimeModelEvent
+"""What the buffer holds. A model event becomes a `RealtimeRawModelEvent` when it is taken: what
+waits in a thousand sessions at once is work for the garbage collector."""
+
+_SESSION_EVENTS: Final[frozenset[type[Any]]] = frozenset(get_args(RealtimeSessionEvent))
+
 
 @attrs.define(eq=False, repr=False)
 class EventBuffer:
     """Events between a session and its application."""
 
     _size: int
+    _info: RealtimeEventInfo
     _wanted: frozenset[str]
     _on_overflow: Callable[[EventBufferOverflow], None]
     on_audio_taken: Callable[[RealtimeAudio], None] | None = None
     """Told of each piece of audio when a reader takes it."""
-    _events: deque[RealtimeSessionEvent] = attrs.field(factory=deque[RealtimeSessionEvent])
+    _events: deque[Waiting] = attrs.field(factory=deque[Waiting])
     _parked: list[trio.lowlevel.Task] = attrs.field(factory=list[trio.lowlevel.Task])
     """Readers that wait and have not been woken, the longest first. No `trio.lowlevel.ParkingLot`,
     which costs half as much again, for each event where the application keeps up."""
@@ -58,16 +72,23 @@ class EventBuffer:
         One too many ends the stream: what was buffered, this event included, is still delivered,
         and then `EventBufferOverflow` is raised.
         """
-        if event.type in self._wanted and self._open:
+        if event.type in self._wanted:
+            self._put(event)
+
+    def put_raw(self, event: RealtimeModelEvent) -> None:
+        """Add what the model sent, as it is, if the application wants that."""
+        if "raw_model_event" in self._wanted:
+            self._put(event)
+
+    def _put(self, event: Waiting) -> None:
+        if self._open:
             self._events.append(event)
             if self._parked:
                 self._wake_one()
             if len(self._events) > self._size:
                 self._overflow()
 
-    def interrupt(
-        self, event: RealtimeSessionEvent, is_stale: Callable[[RealtimeSessionEvent], bool]
-    ) -> None:
+    def interrupt(self, event: RealtimeSessionEvent, is_stale: Callable[[Waiting], bool]) -> None:
         """Throw away what is stale, and put this event where it is taken next.
 
         Looks at every event that waits, so it costs more the further the application is behind.
@@ -140,7 +161,10 @@ class EventBuffer:
                     raise failure
                 raise StopAsyncIteration
             await self._park()
-        event = events.popleft()
+        waiting = events.popleft()
+        if type(waiting) not in _SESSION_EVENTS:
+            return RealtimeRawModelEvent(data=cast("RealtimeModelEvent", waiting), info=self._info)
+        event = cast("RealtimeSessionEvent", waiting)
         if type(event) is RealtimeAudio and self.on_audio_taken is not None:
             self.on_audio_taken(event)
         return event

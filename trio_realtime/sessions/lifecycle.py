@@ -71,6 +71,7 @@ class SessionLifecycle(Generic[TContext]):
     _config: RealtimeRunConfig = attrs.field(alias="config")
     _model_config: RealtimeModelConfig = attrs.field(alias="model_config")
     _context: RunContext[TContext] = attrs.field(alias="context")
+    _info: RealtimeEventInfo = attrs.field(init=False)
     _events: EventBuffer = attrs.field(init=False)
     _mcp: MCPTools = attrs.field(init=False)
     _parts: Parts | None = attrs.field(default=None, init=False)
@@ -89,8 +90,9 @@ class SessionLifecycle(Generic[TContext]):
     """Of the session's task, when `run` is not called in one of the application's."""
 
     def __attrs_post_init__(self) -> None:
+        self._info = RealtimeEventInfo(context=self._context)
         self._events = EventBuffer(
-            self._config.event_buffer_size, self._config.event_types, self._fail
+            self._config.event_buffer_size, self._info, self._config.event_types, self._fail
         )
 
     def __repr__(self) -> str:
@@ -186,7 +188,7 @@ class SessionLifecycle(Generic[TContext]):
 
     def _tell_error(self, error: Exception) -> None:
         """As `SessionCore.tell_error`, also while there is no core yet."""
-        self._events.put(RealtimeError(error=error, info=RealtimeEventInfo(context=self._context)))
+        self._events.put(RealtimeError(error=error, info=self._info))
 
     async def _renew_tools(self) -> None:
         """Tools of an MCP server changed: the model is told what the agent has now."""
@@ -208,6 +210,7 @@ class SessionLifecycle(Generic[TContext]):
         core = SessionCore(
             config=self._config,
             context=self._context,
+            info=self._info,
             events=self._events,
             connection=connection,
             bound=bound,

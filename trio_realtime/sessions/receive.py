@@ -16,6 +16,7 @@ from ..models import events as model
 from ..models.interface import RealtimeConnection
 from .bound_agent import BoundAgent
 from .core import SessionCore
+from .event_buffer import Waiting
 from .hook_calls import HookCalls
 from .idle import IdleWatch
 from .input_checks import InputChecks
@@ -52,12 +53,9 @@ class Receiver:
                 ended = True
 
     async def _iterate(self, connection: RealtimeConnection) -> None:
-        core = self._core
-        events, info = core.events, core.info
-        wants_raw = events.wants("raw_model_event")
+        events = self._core.events
         async for event in connection:
-            if wants_raw:
-                events.put(app.RealtimeRawModelEvent(data=event, info=info))
+            events.put_raw(event)
             handle = self._HANDLERS.get(type(event))
             if handle is not None:
                 handle(self, event)
@@ -302,17 +300,14 @@ class Receiver:
     }
 
 
-def _is_audio_of(item_id: str) -> Callable[[app.RealtimeSessionEvent], bool]:
+def _is_audio_of(item_id: str) -> Callable[[Waiting], bool]:
     """Whether a waiting event is audio of this item, raw events of it included."""
 
-    def is_stale(event: app.RealtimeSessionEvent) -> bool:
-        if isinstance(event, app.RealtimeAudio | app.RealtimeAudioEnd):
+    def is_stale(event: Waiting) -> bool:
+        if isinstance(
+            event, app.RealtimeAudio | app.RealtimeAudioEnd | model.RealtimeModelAudioEvent
+        ):
             return event.item_id == item_id
-        if isinstance(event, app.RealtimeRawModelEvent):
-            return (
-                isinstance(event.data, model.RealtimeModelAudioEvent)
-                and event.data.item_id == item_id
-            )
         return False
 
     return is_stale
