@@ -237,16 +237,22 @@ _INPUT_ALIASES = {
     "turn_detection": "turn_detection",
 }
 _OUTPUT_ALIASES = {"output_audio_format": "format", "voice": "voice", "speed": "speed"}
+_FLAT = {*_INPUT_ALIASES, *_OUTPUT_ALIASES, "modalities"}
 
 
 def _over(below: S, above: S) -> S:
     """``below`` with every field that ``above`` sets."""
-    return type(below)(**{**below.given(), **above.given()})
+    under, over = below.given(), above.given()
+    if not over:
+        return below
+    return type(below)(**{**under, **over}) if under else above
 
 
 def nested_form(settings: RealtimeSessionModelSettings) -> RealtimeSessionModelSettings:
     """The same settings with every flat alias moved to its nested home, where that one is unset."""
     given = settings.given()
+    if not given.keys() & _FLAT:
+        return settings
 
     def moved(aliases: Mapping[str, str]) -> dict[str, Any]:
         return {home: given[alias] for alias, home in aliases.items() if alias in given}

@@ -37,9 +37,15 @@ T = TypeVar("T")
 # -- settings classes ----------------------------------------------------------------------------
 
 
+@functools.cache
+def _fields(cls: Any) -> "tuple[tuple[str, Any, attrs.Attribute[Any]], ...]":
+    """The fields of an attrs class, each with its name and its default."""
+    return tuple((f.name, f.default, f) for f in attrs.fields(cls))
+
+
 def _settled(field: "attrs.Attribute[Any]", value: Any) -> Any:
     """A field's value after its check; `UNSET` for a None that only says nothing was given."""
-    if value is field.default:  # most fields, in most objects
+    if value is field.default:
         return value
     if value is None and field.default is UNSET and types.NoneType not in members(field.type):
         return UNSET
@@ -59,16 +65,21 @@ class Settings:
     """Other spellings of keys that a mapping may use; the right spelling wins over them."""
 
     def __attrs_post_init__(self) -> None:
-        for field in attrs.fields(cast("Any", type(self))):
-            value = getattr(self, field.name)
+        for name, default, field in _fields(type(self)):
+            value = getattr(self, name)
+            if value is default:  # most fields, in most objects
+                continue
             settled = _settled(field, value)
             if settled is not value:
-                object.__setattr__(self, field.name, settled)
+                object.__setattr__(self, name, settled)
 
     def given(self) -> dict[str, Any]:
         """The fields that were set, by name; values as they are."""
-        values = ((f.name, getattr(self, f.name)) for f in attrs.fields(cast("Any", type(self))))
-        return {name: value for name, value in values if value is not UNSET}
+        return {
+            name: value
+            for name, _, _ in _fields(type(self))
+            if (value := getattr(self, name)) is not UNSET
+        }
 
     def __repr__(self) -> str:
         shown: list[str] = []
