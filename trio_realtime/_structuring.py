@@ -65,7 +65,7 @@ class Settings:
     """Other spellings of keys that a mapping may use; the right spelling wins over them."""
 
     def __attrs_post_init__(self) -> None:
-        for name, default, field in _fields(type(self)):
+        for name, default, field in _fields(cast("Any", type(self))):
             value = getattr(self, name)
             if value is default:  # most fields, in most objects
                 continue
@@ -77,7 +77,7 @@ class Settings:
         """The fields that were set, by name; values as they are."""
         return {
             name: value
-            for name, _, _ in _fields(type(self))
+            for name, _, _ in _fields(cast("Any", type(self)))
             if (value := getattr(self, name)) is not UNSET
         }
 

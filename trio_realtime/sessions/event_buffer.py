@@ -13,6 +13,7 @@ from typing import Any, Final, TypeAlias, cast, get_args
 import attrs
 import trio
 
+from .._sleepers import Sleepers
 from ..errors import EventBufferOverflow
 from ..events import (
     RealtimeAudio,
@@ -46,9 +47,7 @@ class EventBuffer:
     on_audio_taken: Callable[[RealtimeAudio], None] | None = None
     """Told of each piece of audio when a reader takes it."""
     _events: deque[Waiting] = attrs.field(factory=deque[Waiting])
-    _parked: list[trio.lowlevel.Task] = attrs.field(factory=list[trio.lowlevel.Task])
-    """Readers that wait and have not been woken, the longest first. No `trio.lowlevel.ParkingLot`,
-    which costs half as much again, for each event where the application keeps up."""
+    _readers: Sleepers = attrs.field(factory=Sleepers)
     _open: bool = True
     _failure: BaseException | None = None
     _taken: int = 0
@@ -60,7 +59,7 @@ class EventBuffer:
     @property
     def tasks_waiting(self) -> int:
         """How many application tasks wait for an event."""
-        return len(self._parked)
+        return len(self._readers)
 
     def wants(self, kind: str) -> bool:
         """Whether the application asked for events of this type. Making others is waste."""
@@ -83,8 +82,8 @@ class EventBuffer:
     def _put(self, event: Waiting) -> None:
         if self._open:
             self._events.append(event)
-            if self._parked:
-                self._wake_one()
+            if self._readers:
+                self._readers.wake_one()
             if len(self._events) > self._size:
                 self._overflow()
 
@@ -104,12 +103,8 @@ class EventBuffer:
             kept.insert(place, event)
         self._events.clear()
         self._events.extend(kept)
-        if self._parked and kept:
-            self._wake_one()
-
-    @trio.lowlevel.enable_ki_protection
-    def _wake_one(self) -> None:
-        trio.lowlevel.reschedule(self._parked.pop(0))
+        if self._readers and kept:
+            self._readers.wake_one()
 
     def _overflow(self) -> None:
         overflow = EventBufferOverflow(
@@ -125,8 +120,7 @@ class EventBuffer:
         if self._open:
             self._open = False
             self._failure = failure
-            while self._parked:
-                self._wake_one()
+            self._readers.wake_all()
 
     def take_failure(self) -> BaseException | None:
         """The failure, if no reader has been given it yet; it counts as given now."""
@@ -160,7 +154,9 @@ class EventBuffer:
                 if failure is not None:
                     raise failure
                 raise StopAsyncIteration
-            await self._park()
+            await self._readers.sleep()
+            self._taken = 0
+            self._slice_began = trio.current_time()
         waiting = events.popleft()
         if type(waiting) not in _SESSION_EVENTS:
             return RealtimeRawModelEvent(data=cast("RealtimeModelEvent", waiting), info=self._info)
@@ -176,15 +172,3 @@ class EventBuffer:
         else:
             await trio.lowlevel.checkpoint()
             self._slice_began = trio.current_time()
-
-    async def _park(self) -> None:
-        task = trio.lowlevel.current_task()
-
-        def abort(_raise_cancel: trio.lowlevel.RaiseCancelT) -> trio.lowlevel.Abort:
-            self._parked.remove(task)
-            return trio.lowlevel.Abort.SUCCEEDED
-
-        self._parked.append(task)
-        await trio.lowlevel.wait_task_rescheduled(abort)
-        self._taken = 0
-        self._slice_began = trio.current_time()

@@ -6,8 +6,7 @@ to another agent, for `handoff_run`; whether a human has to agree, for `approval
 """
 
 import contextlib
-import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, TypeAlias
 
 import attrs
@@ -71,8 +70,7 @@ class ToolCalls:
     _ledger: ToolLedger = attrs.field(factory=ToolLedger, init=False)
     _approvals: Approvals[Call] = attrs.field(factory=Approvals[Call], init=False)
     _work: OnDemand[_Work] = attrs.field(init=False)
-    _at_once: trio.CapacityLimiter = attrs.field(init=False)
-    _per_tool: dict[str, trio.CapacityLimiter] = attrs.field(
+    _limiters: dict[str, trio.CapacityLimiter] = attrs.field(
         factory=dict[str, trio.CapacityLimiter], init=False
     )
     _interruptible: set[trio.CancelScope] = attrs.field(factory=set[trio.CancelScope], init=False)
@@ -122,8 +120,6 @@ class ToolCalls:
     # -- the task --------------------------------------------------------------------
     async def _serve_all(self, works: trio.MemoryReceiveChannel[_Work]) -> None:
         """Serve calls until cancelled; then answer what is unanswered."""
-        limit = self._core.config.tool_execution.max_concurrent_calls
-        self._at_once = trio.CapacityLimiter(math.inf if limit is None else limit)
         try:
             async with trio.open_nursery() as nursery:
                 self._nursery = nursery
@@ -227,15 +223,20 @@ class ToolCalls:
             )
             await self._hooks.tool_started(ctx, agent, tool)
 
-        async with self._at_once, self._tool_limiter(tool):
+        async with contextlib.AsyncExitStack() as turn:
+            for limiter in self._limits(tool):
+                await turn.enter_async_context(limiter)
             return await run_tool(tool, ctx, agent, started=started)
 
-    def _tool_limiter(self, tool: FunctionTool[Any]) -> trio.CapacityLimiter:
-        limiter = self._per_tool.get(tool.name)
-        if limiter is None:
-            most = math.inf if tool.max_concurrency is None else tool.max_concurrency
-            limiter = self._per_tool[tool.name] = trio.CapacityLimiter(most)
-        return limiter
+    def _limits(self, tool: FunctionTool[Any]) -> Iterator[trio.CapacityLimiter]:
+        """What a call has to wait for; nothing where nothing is limited, as even a limiter with
+        room takes a round of the scheduler."""
+        most_of_all = self._core.config.tool_execution.max_concurrent_calls
+        for name, most in (("", most_of_all), (tool.name, tool.max_concurrency)):
+            if most is not None:
+                if name not in self._limiters:
+                    self._limiters[name] = trio.CapacityLimiter(most)
+                yield self._limiters[name]
 
     def _context(self, call: Call, tool: FunctionTool[Any]) -> ToolContext[Any]:
         core, event, agent = self._core, call.event, call.bound.agent

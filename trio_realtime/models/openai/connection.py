@@ -1,10 +1,10 @@
 """The live connection to the OpenAI Realtime API: the only module that touches a socket.
 
 All decisions are made in `protocol`, which is pure. Here are the two tasks around it. Whoever
-iterates reads frames and feeds them to the protocol. A writer sends what the protocol has to send,
-all that has gathered in one write, and is there only while there is something. Frames that the
-protocol sends of its own accord (a cancel, a truncation, the next ``response.create``) therefore
-never wait for a reader, and a read never waits for a write.
+iterates reads frames and feeds them to the protocol; the writer sends what the protocol has to
+send, all that has gathered in one write. Frames that the protocol sends of its own accord (a
+cancel, a truncation, the next ``response.create``) therefore never wait for a reader, and a read
+never waits for a write.
 
 Time limits (a request that nothing answers, the next ping) need no task of their own: they are the
 deadline of the scope in which the reader waits.
@@ -18,6 +18,7 @@ from contextlib import suppress
 import attrs
 import trio
 
+from ..._sleepers import Sleepers
 from ...errors import (
     RealtimeConnectionClosed,
     RealtimeConnectionError,
@@ -42,17 +43,21 @@ class OpenAIRealtimeConnection(RealtimeConnection):
     _protocol: RealtimeProtocol
     _settings: TransportSettings
     _ready: deque[RealtimeModelEvent] = attrs.field(factory=deque[RealtimeModelEvent], init=False)
-    _room: trio.lowlevel.ParkingLot = attrs.field(factory=trio.lowlevel.ParkingLot, init=False)
-    """Where those wait who cannot go on before something has been written."""
+    _room: Sleepers = attrs.field(factory=Sleepers, init=False)
+    """Those who cannot go on before something has been written."""
     _writer: trio.CancelScope | None = attrs.field(default=None, init=False)
-    """Of the writer, while there is one."""
+    """Of the writer; ``None`` when it is over."""
+    _writer_rests: Sleepers = attrs.field(factory=Sleepers, init=False)
+    """The writer, while there is nothing to write."""
+    _armed: float | None = attrs.field(default=None, init=False)
+    """The time limit of the protocol's that the reader will be woken for."""
     _ping_at: float = attrs.field(init=False)
     _closing: bool = attrs.field(default=False, init=False)
     _failure: RealtimeConnectionError | None = attrs.field(default=None, init=False)
 
     def __attrs_post_init__(self) -> None:
         self._set_ping()
-        self._write_pending()
+        self._writer = self._transport.helpers.start_soon(self._write)
 
     # -- for the session ---------------------------------------------------------
     async def send(self, input: RealtimeModelInput) -> None:
@@ -60,7 +65,7 @@ class OpenAIRealtimeConnection(RealtimeConnection):
         await trio.lowlevel.checkpoint_if_cancelled()
         protocol = self._protocol
         while protocol.pending_bytes > HIGH_WATER and not self._closing:
-            await self._room.park()
+            await self._room.sleep()
         if self._closing:
             raise RealtimeSessionClosed("the connection is closed") from self._failure
         news = len(self._ready)
@@ -142,6 +147,7 @@ class OpenAIRealtimeConnection(RealtimeConnection):
     def _set_alarm(self) -> None:
         """Have the reader woken when the next thing is due."""
         scope, deadline = self.reader_scope, self._protocol.deadline
+        self._armed = deadline
         at = self._ping_at if deadline is None else min(deadline, self._ping_at)
         if scope is not None and scope.deadline != at:
             scope.deadline = at
@@ -167,24 +173,28 @@ class OpenAIRealtimeConnection(RealtimeConnection):
 
     # -- the writer --------------------------------------------------------------
     def _write_pending(self) -> None:
-        """If there is something to write, see that there is a writer; it may begin a time limit."""
-        if self._protocol.pending_bytes:
-            self._set_alarm()
-            if self._writer is None:
-                self._writer = self._transport.helpers.start_soon(self._write)
+        """If there is something to write, see that it is written; it may begin a time limit."""
+        protocol = self._protocol
+        if protocol.pending_bytes:
+            if protocol.deadline != self._armed:
+                self._set_alarm()
+            if self._writer_rests:
+                self._writer_rests.wake_one()
 
     async def _write(self) -> None:
-        """Send what the protocol has to send, until there is no more.
+        """Send what the protocol has to send, until `flush` says that was all.
 
         Out of reach of the session's cancellation, since a frame cut in the middle would end the
         connection for good and with it the orderly goodbye; `flush` bounds how long it may take.
         """
         protocol = self._protocol
         try:
-            while protocol.pending_bytes:
+            while protocol.pending_bytes or not self._closing:
+                if not protocol.pending_bytes:
+                    await self._writer_rests.sleep()
+                    continue
                 await self._transport.send(protocol.data_to_send())
-                if self._room:
-                    self._room.unpark_all()
+                self._room.wake_all()
         except RealtimeConnectionError as exc:
             # A clean close may be noticed here first; the reader then ends without an error.
             if not (isinstance(exc, RealtimeConnectionClosed) and exc.code in {1000, 1001}):
@@ -193,7 +203,7 @@ class OpenAIRealtimeConnection(RealtimeConnection):
             pass  # closed under the writer, because the connection broke: the reader says so
         finally:
             self._writer = None
-            self._room.unpark_all()
+            self._room.wake_all()
 
     # -- ends --------------------------------------------------------------------
     async def _break(self, failure: RealtimeConnectionError) -> None:
@@ -204,13 +214,14 @@ class OpenAIRealtimeConnection(RealtimeConnection):
     def _end(self, failure: RealtimeConnectionError | None) -> None:
         self._failure = self._failure or failure
         self._closing = True
-        self._room.unpark_all()
+        self._room.wake_all()
+        self._writer_rests.wake_all()
 
     async def flush(self) -> None:
         """Take no more inputs and write those taken; at most the close timeout, even cancelled."""
         self._end(None)
         with trio.move_on_after(self._settings.close_timeout, shield=True):
             while self._writer is not None:
-                await self._room.park()
+                await self._room.sleep()
         if self._writer is not None:
             self._writer.cancel()
