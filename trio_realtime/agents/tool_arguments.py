@@ -62,7 +62,7 @@ def parse_arguments(arguments: str) -> dict[str, Any]:
     if not arguments.strip():
         return {}
     try:
-        value = json.loads(arguments, parse_constant=_refuse_constant)
+        value = _decode_json(arguments)
     except (ValueError, RecursionError):
         raise ToolArgumentsError([("arguments", "not valid JSON")]) from None
     if not isinstance(value, dict):
@@ -71,8 +71,11 @@ def parse_arguments(arguments: str) -> dict[str, Any]:
 
 
 def _refuse_constant(constant: str) -> object:
-    """NaN and the infinities: json.loads takes them, JSON does not know them."""
+    """NaN and the infinities: `json` takes them, JSON does not know them."""
     raise ValueError(constant)
+
+
+_decode_json = json.JSONDecoder(parse_constant=_refuse_constant).decode
 
 
 class ArgumentReader(Generic[T]):

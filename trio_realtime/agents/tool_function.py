@@ -59,6 +59,11 @@ class DeclaredFunction(Generic[TContext]):
     function: Callable[..., Any]
     signature: ToolSignature = attrs.field(repr=False)
     abandon_on_cancel: bool = False
+    _in_thread: bool = attrs.field(init=False, repr=False)
+
+    @_in_thread.default
+    def _is_sync(self) -> bool:
+        return not is_async(self.function)
 
     def bind(self, arguments: str) -> BoundCall[TContext]:
         """The call for these arguments, JSON text. Raises `ToolArgumentsError`."""
@@ -66,7 +71,7 @@ class DeclaredFunction(Generic[TContext]):
             function=self.function,
             takes_context=self.signature.takes_context,
             kwargs=self.signature.reader.read(arguments),
-            in_thread=not is_async(self.function),
+            in_thread=self._in_thread,
             abandon_on_cancel=self.abandon_on_cancel,
         )
 

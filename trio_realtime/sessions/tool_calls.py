@@ -353,6 +353,8 @@ class ToolCalls:
                         tool_call=call.event, output=text, start_response=start_response
                     )
                 )
+                # Let it be written before the application and the history are told of it.
+                await trio.lowlevel.cancel_shielded_checkpoint()
             lost = time_limit.cancelled_caught
         except (RealtimeConnectionError, RealtimeSessionClosed):
             lost = True
