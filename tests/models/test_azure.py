@@ -394,15 +394,18 @@ class TestAzureModel(RealtimeModelContract):
             yield Peer(model=stage.model(auth="k"), config=RealtimeModelConfig(), accept=accept)
 
 
-async def test_news_wake_the_reader(autojump_clock: trio.testing.MockClock) -> None:
-    """What no frame brings, an interruption's event, cancels the scope that the reader set."""
+async def test_what_is_played_is_accounted(autojump_clock: trio.testing.MockClock) -> None:
+    """So that an interruption cuts the item where it was heard, as with OpenAI's own endpoint."""
     async with azure() as stage, stage.model(auth="k").connect(RealtimeModelConfig()) as connection:
         server = SimulatedRemote(await stage.simulator.wait_connected())
         await server.send_audio([bytes(48_000)])
         async for event in connection:
             if event.type == "audio":
+                connection.audio_delivered(event.item_id, event.content_index, len(event.data))
                 break
-        scope = connection.reader_scope = trio.CancelScope()
-        assert connection.reader_scope is scope
+        assert connection.audio_remaining_ms("resp") == 1000.0
+        await trio.sleep(0.25)
         await connection.send(RealtimeModelSendInterrupt())
-        assert scope.cancel_called
+        await server.connection.wait_received("conversation.item.truncate")
+        (cut,) = server.connection.received_of("conversation.item.truncate")
+        assert cut["audio_end_ms"] == 250

@@ -288,6 +288,24 @@ def update(**settings: Any) -> inputs.RealtimeModelSendSessionUpdate:
     )
 
 
+def test_a_later_update_names_the_model_of_the_first() -> None:
+    client = Client()
+    client.protocol.open(RealtimeSessionModelSettings(model_name="gpt-realtime"))
+    client.says(update(instructions="Be brief."))
+    client.says(update(model_name="gpt-realtime"))
+    assert [event["session"]["model"] for event in client.sent()] == ["gpt-realtime"] * 3
+
+
+def test_the_model_of_a_session_cannot_change() -> None:
+    client = Client()
+    client.protocol.open(RealtimeSessionModelSettings(model_name="gpt-realtime"))
+    client.sent()
+    with pytest.raises(SettingsError, match="it is 'gpt-realtime'") as caught:
+        client.says(update(model_name="gpt-realtime-mini"))
+    assert caught.value.path == "model_name"
+    assert client.sent() == []
+
+
 def test_an_update_is_sent_without_the_trace_that_was_fixed_at_the_beginning() -> None:
     (sent,) = sent_for(update(instructions="Be brief."))
     assert sent["type"] == "session.update"

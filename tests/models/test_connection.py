@@ -1,0 +1,201 @@
+"""The live connection: what keeps it alive, and what wakes its reader besides frames."""
+
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import asynccontextmanager
+
+import attrs
+import pytest
+import trio
+import trio.testing
+from support_transports import PING, PONG, Peer, Scripted, each_kind, frame, text
+
+from trio_realtime.config import RealtimeModelConfig
+from trio_realtime.errors import RealtimeConnectionError
+from trio_realtime.models.inputs import (
+    RealtimeModelCreateResponse,
+    RealtimeModelSendAudio,
+    RealtimeModelSendInterrupt,
+)
+from trio_realtime.models.interface import RealtimeConnection
+from trio_realtime.models.openai.model import OpenAIRealtimeWebSocketModel
+from trio_realtime.models.openai.transports import TransportKind, TransportSettings
+
+Script = Callable[[Peer], Awaitable[None]]
+SETTINGS = TransportSettings(ping_interval=10.0, ping_timeout=5.0)
+AUDIO = text(
+    '{"type":"response.output_audio.delta","response_id":"r","item_id":"i","output_index":0,'
+    '"content_index":0,"delta":"' + "AAAA" * 1600 + '"}'
+)
+
+
+@attrs.define
+class Pings:
+    """A server that says one thing, and answers pings or not."""
+
+    answered: bool
+    greeting: bytes = b""
+    times: list[float] = attrs.field(factory=list[float])
+
+    async def serve(self, peer: Peer) -> None:
+        await peer.accept(then=self.greeting)
+        began = trio.current_time()
+        with pytest.raises((EOFError, trio.BrokenResourceError)):
+            while True:
+                received = await peer.read()
+                if received.opcode == PING:
+                    self.times.append(trio.current_time() - began)
+                    if self.answered:
+                        await peer.send(frame(PONG, received.payload))
+
+
+@asynccontextmanager
+async def connected(
+    script: Script, kind: TransportKind = "websockets", settings: TransportSettings = SETTINGS
+) -> AsyncGenerator[RealtimeConnection]:
+    """A connection to a script, which may serve it until it is over."""
+    async with trio.open_nursery() as nursery:
+        model = OpenAIRealtimeWebSocketModel(
+            stream_factory=Scripted(nursery, script).dial, transport=kind
+        )
+        config = RealtimeModelConfig(
+            api_key="k", url="ws://server.test/", transport=settings, response_timeout=7.0
+        )
+        async with model.connect(config) as connection:
+            yield connection
+        nursery.cancel_scope.cancel()
+
+
+async def read(connection: RealtimeConnection, *, scoped: bool) -> None:
+    """Iterate to the end, in scopes to be woken by, as sessions do, or just so."""
+    ended = False
+    while not ended:
+        with trio.CancelScope() as scope:
+            connection.reader_scope = scope if scoped else None
+            async for _ in connection:
+                pass
+            ended = True
+
+
+each_reader = pytest.mark.parametrize("scoped", [True, False])
+
+
+@each_kind
+@each_reader
+async def test_a_server_that_answers_no_ping_is_lost(
+    kind: TransportKind, scoped: bool, autojump_clock: trio.testing.MockClock
+) -> None:
+    server = Pings(answered=False)
+    async with connected(server.serve, kind) as connection:
+        began = trio.current_time()
+        with pytest.raises(RealtimeConnectionError, match="did not answer a ping within 5 s"):
+            await read(connection, scoped=scoped)
+        # Then the close handshake, which it does not answer either, has its time limit.
+        assert 15.0 <= trio.current_time() - began <= 15.0 + SETTINGS.close_timeout
+    assert server.times == [10.0]
+
+
+@each_kind
+@each_reader
+async def test_pings_go_on_as_long_as_they_are_answered(
+    kind: TransportKind, scoped: bool, autojump_clock: trio.testing.MockClock
+) -> None:
+    server = Pings(answered=True)
+    async with connected(server.serve, kind) as connection:
+        with trio.move_on_after(45):
+            await read(connection, scoped=scoped)
+    assert server.times == [10.0, 20.0, 30.0, 40.0]
+
+
+@each_reader
+async def test_no_interval_no_pings(scoped: bool, autojump_clock: trio.testing.MockClock) -> None:
+    server = Pings(answered=True)
+    settings = TransportSettings(ping_interval=None)
+    async with connected(server.serve, settings=settings) as connection:
+        with trio.move_on_after(600):
+            await read(connection, scoped=scoped)
+    assert server.times == []
+
+
+@each_reader
+async def test_a_pong_may_take_as_long_as_it_likes_where_no_limit_is_set(
+    scoped: bool, autojump_clock: trio.testing.MockClock
+) -> None:
+    server = Pings(answered=False)
+    settings = TransportSettings(ping_interval=10.0, ping_timeout=None)
+    async with connected(server.serve, settings=settings) as connection:
+        with trio.move_on_after(600):
+            await read(connection, scoped=scoped)
+    assert server.times == [10.0]
+
+
+async def test_a_server_that_does_not_read_is_lost_too(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    """The ping is due while a write is on its way, and cannot even be sent."""
+
+    async def deaf(peer: Peer) -> None:
+        await peer.accept()
+        await trio.sleep_forever()
+
+    pair = trio.testing.lockstep_stream_pair  # a write returns when it has been read
+    async with trio.open_nursery() as nursery:
+        model = OpenAIRealtimeWebSocketModel(
+            stream_factory=Scripted(nursery, deaf, pair).dial, transport="websockets"
+        )
+        config = RealtimeModelConfig(api_key="k", url="ws://server.test/", transport=SETTINGS)
+        async with model.connect(config) as connection:
+            await connection.send(RealtimeModelSendAudio(audio=bytes(4800)))
+            with pytest.raises(RealtimeConnectionError, match="did not answer a ping"):
+                await read(connection, scoped=True)
+        nursery.cancel_scope.cancel()
+
+
+@each_reader
+async def test_a_request_that_nothing_answers_wakes_the_reader(
+    scoped: bool, autojump_clock: trio.testing.MockClock
+) -> None:
+    """Its time limit is news that no frame brings; it may begin before or while somebody reads."""
+    server = Pings(answered=True)
+    async with connected(server.serve) as connection, trio.open_nursery() as nursery:
+        lost: list[float] = []
+
+        async def listen() -> None:
+            while True:
+                with trio.CancelScope() as scope:
+                    connection.reader_scope = scope if scoped else None
+                    async for event in connection:
+                        assert event.type == "error"
+                        lost.append(trio.current_time() - began)
+
+        began = trio.current_time()
+        await connection.send(RealtimeModelCreateResponse(params={}))
+        nursery.start_soon(listen)
+        await trio.sleep(8)
+        await connection.send(RealtimeModelCreateResponse(params={}))
+        await trio.sleep(8)
+        nursery.cancel_scope.cancel()
+    assert lost == [7.0, 15.0]
+
+
+@each_reader
+async def test_an_interruption_wakes_the_reader(
+    scoped: bool, autojump_clock: trio.testing.MockClock
+) -> None:
+    """What was cut is news as well, and is told before anything else arrives."""
+    server = Pings(answered=True, greeting=AUDIO)
+    async with connected(server.serve) as connection, trio.open_nursery() as nursery:
+        told: list[str] = []
+
+        async def listen() -> None:
+            while True:
+                with trio.CancelScope() as scope:
+                    connection.reader_scope = scope if scoped else None
+                    async for event in connection:
+                        told.append(event.type)
+
+        nursery.start_soon(listen)
+        await trio.testing.wait_all_tasks_blocked()
+        await connection.send(RealtimeModelSendInterrupt())
+        await trio.testing.wait_all_tasks_blocked()
+        nursery.cancel_scope.cancel()
+    assert told == ["raw_server_event", "audio", "audio_interrupted"]
