@@ -175,11 +175,14 @@ def _converse(batches: Sequence[list[bytes]]) -> None:
     from trio_realtime.models.interface import RealtimeConnection
     from trio_realtime.models.openai.connection import OpenAIRealtimeConnection
     from trio_realtime.models.openai.transports import TextTransport, TransportSettings
+    from trio_realtime.models.openai.transports.helpers import Helpers
+    from trio_realtime.models.openai.transports.lifecycle import transport_scope
 
     clock = MockClock()
 
     class Canned(TextTransport):
-        def __init__(self) -> None:
+        def __init__(self, helpers: Helpers) -> None:
+            self.helpers = helpers
             self._batches = iter(batches)
 
         async def receive(self) -> Sequence[str | bytes]:
@@ -191,7 +194,7 @@ def _converse(batches: Sequence[list[bytes]]) -> None:
             await trio.lowlevel.checkpoint()
 
         async def ping(self) -> None:
-            raise AssertionError("no time passes")
+            raise AssertionError("no pings are asked for")
 
         async def aclose(self, code: int = 1000, reason: str = "") -> None:  # noqa: ARG002
             await trio.lowlevel.checkpoint()
@@ -199,10 +202,13 @@ def _converse(batches: Sequence[list[bytes]]) -> None:
     class CannedModel(RealtimeModel):
         @asynccontextmanager
         async def connect(self, config: Any) -> AsyncIterator[RealtimeConnection]:  # noqa: ARG002
+            async def open_canned(helpers: Helpers) -> TextTransport:
+                return Canned(helpers)
+
             protocol, _ = _protocol()
-            connection = OpenAIRealtimeConnection(Canned(), protocol, TransportSettings())
-            async with trio.open_nursery() as nursery:
-                nursery.start_soon(connection.write)
+            async with transport_scope(open_canned) as transport:
+                settings = TransportSettings(ping_interval=None)
+                connection = OpenAIRealtimeConnection(transport, protocol, settings)
                 yield connection
                 await connection.flush()
 

@@ -10,30 +10,29 @@ import trio
 
 @attrs.define(eq=False, repr=False)
 class Sleepers:
-    """The tasks that sleep in one place; true while there are some."""
+    """The tasks that sleep in one place."""
 
-    _tasks: list[trio.lowlevel.Task] = attrs.field(factory=list[trio.lowlevel.Task], init=False)
+    tasks: list[trio.lowlevel.Task] = attrs.field(factory=list[trio.lowlevel.Task], init=False)
+    """The longest sleeping first. Not to be changed from outside."""
 
-    def __len__(self) -> int:
-        return len(self._tasks)
-
+    @trio.lowlevel.enable_ki_protection
     async def sleep(self) -> None:
         """Wait to be woken. Cancelled, the task is not counted any more."""
         task = trio.lowlevel.current_task()
 
         def abort(_raise_cancel: trio.lowlevel.RaiseCancelT) -> trio.lowlevel.Abort:
-            self._tasks.remove(task)
+            self.tasks.remove(task)
             return trio.lowlevel.Abort.SUCCEEDED
 
-        self._tasks.append(task)
+        self.tasks.append(task)
         await trio.lowlevel.wait_task_rescheduled(abort)
 
     @trio.lowlevel.enable_ki_protection
     def wake_one(self) -> None:
         """Wake the task that has slept longest; there has to be one."""
-        trio.lowlevel.reschedule(self._tasks.pop(0))
+        trio.lowlevel.reschedule(self.tasks.pop(0))
 
     def wake_all(self) -> None:
         """Wake all there are."""
-        while self._tasks:
+        while self.tasks:
             self.wake_one()

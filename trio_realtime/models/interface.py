@@ -23,9 +23,16 @@ class RealtimeConnection(ABC):
     """
 
     reader_scope: trio.CancelScope | None = None
-    """Set by the iterating task to the scope it iterates in, if it wants to be woken. A connection
-    that has news of its own making (a request nobody answered) while its reader waits cancels the
-    scope; the reader then iterates anew. Cancelling a read loses nothing."""
+    """Set by the iterating task, before it begins, to the scope it iterates in, if it wants to be
+    woken. A connection that has news of its own making while its reader waits cancels the scope.
+    One that has something to do at a certain time (a ping, the end of a time limit) may set the
+    scope's deadline, which is the connection's for that reason: put a time limit of the reader's
+    into a scope around it. The reader then sets a new scope and iterates anew, and the connection
+    does what is due. Cancelling a read loses nothing.
+
+    ``None``, while nobody has set it, leaves a connection to wake itself: that of OpenAI opens a
+    scope for each read, and its reader notices nothing. A connection that has neither news nor time
+    limits need not look at it."""
 
     @abstractmethod
     async def send(self, input: RealtimeModelInput) -> None:

@@ -8,7 +8,7 @@ is interrupted, audio nobody has taken yet is thrown away and the interruption g
 
 from collections import deque
 from collections.abc import Callable
-from typing import Any, Final, TypeAlias, cast, get_args
+from typing import Any, Final, TypeAlias, get_args
 
 import attrs
 import trio
@@ -59,7 +59,7 @@ class EventBuffer:
     @property
     def tasks_waiting(self) -> int:
         """How many application tasks wait for an event."""
-        return len(self._readers)
+        return len(self._readers.tasks)
 
     def wants(self, kind: str) -> bool:
         """Whether the application asked for events of this type. Making others is waste."""
@@ -82,7 +82,7 @@ class EventBuffer:
     def _put(self, event: Waiting) -> None:
         if self._open:
             self._events.append(event)
-            if self._readers:
+            if self._readers.tasks:
                 self._readers.wake_one()
             if len(self._events) > self._size:
                 self._overflow()
@@ -103,7 +103,7 @@ class EventBuffer:
             kept.insert(place, event)
         self._events.clear()
         self._events.extend(kept)
-        if self._readers and kept:
+        if self._readers.tasks and kept:
             self._readers.wake_one()
 
     def _overflow(self) -> None:
@@ -157,10 +157,10 @@ class EventBuffer:
             await self._readers.sleep()
             self._taken = 0
             self._slice_began = trio.current_time()
-        waiting = events.popleft()
+        waiting: Any = events.popleft()
         if type(waiting) not in _SESSION_EVENTS:
-            return RealtimeRawModelEvent(data=cast("RealtimeModelEvent", waiting), info=self._info)
-        event = cast("RealtimeSessionEvent", waiting)
+            return RealtimeRawModelEvent(data=waiting, info=self._info)
+        event: RealtimeSessionEvent = waiting
         if type(event) is RealtimeAudio and self.on_audio_taken is not None:
             self.on_audio_taken(event)
         return event

@@ -36,6 +36,7 @@ class OnDemand(Generic[T]):
     def _begin(self) -> trio.MemorySendChannel[T]:
         # Unbounded, since the receive task must not wait; what it hands over is bounded by what
         # the model or the user says in a response or turn.
-        self._channel, work = trio.open_memory_channel[T](math.inf)
+        channel, work = trio.open_memory_channel[T](math.inf)
         self._start_task(lambda: self._serve(work))
-        return self._channel
+        self._channel = channel
+        return channel

@@ -178,7 +178,7 @@ class OpenAIRealtimeConnection(RealtimeConnection):
         if protocol.pending_bytes:
             if protocol.deadline != self._armed:
                 self._set_alarm()
-            if self._writer_rests:
+            if self._writer_rests.tasks:
                 self._writer_rests.wake_one()
 
     async def _write(self) -> None:

@@ -33,6 +33,8 @@ class PatientStream(trio.abc.HalfCloseableStream):
     async def receive_some(self, max_bytes: int | None = None) -> bytes:
         """See `trio.abc.ReceiveStream.receive_some`."""
         size = _DEFAULT_SIZE if max_bytes is None else max_bytes
+        if size < 1:
+            raise ValueError(f"max_bytes must be >= 1, not {size}")
         if self._drained:
             data = await self._wait_and_read(size)
         else:
@@ -43,15 +45,19 @@ class PatientStream(trio.abc.HalfCloseableStream):
     async def _wait_and_read(self, size: int) -> bytes:
         """Nothing is awaited after the read, so no cancellation can lose it."""
         while True:
-            if self._socket.fileno() < 0:
-                raise trio.ClosedResourceError("this stream was already closed")
+            self._check_not_closed()
             await trio.lowlevel.wait_readable(self._socket)
             try:
                 return self._socket.recv(size)
             except BlockingIOError:
                 continue  # somebody was woken for nothing, as an operating system may do
             except OSError as error:
+                self._check_not_closed()
                 raise trio.BrokenResourceError(f"socket connection broken: {error}") from error
+
+    def _check_not_closed(self) -> None:
+        if self._socket.fileno() < 0:
+            raise trio.ClosedResourceError("this stream was already closed")
 
     async def send_all(self, data: bytes | bytearray | memoryview) -> None:
         """See `trio.abc.SendStream.send_all`."""
