@@ -61,9 +61,8 @@ class DeclaredFunction(Generic[TContext]):
     abandon_on_cancel: bool = False
     _in_thread: bool = attrs.field(init=False, repr=False)
 
-    @_in_thread.default
-    def _is_sync(self) -> bool:
-        return not is_async(self.function)
+    def __attrs_post_init__(self) -> None:
+        object.__setattr__(self, "_in_thread", not is_async(self.function))
 
     def bind(self, arguments: str) -> BoundCall[TContext]:
         """The call for these arguments, JSON text. Raises `ToolArgumentsError`."""
