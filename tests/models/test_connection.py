@@ -199,3 +199,44 @@ async def test_an_interruption_wakes_the_reader(
         await trio.testing.wait_all_tasks_blocked()
         nursery.cancel_scope.cancel()
     assert told == ["raw_server_event", "audio", "audio_interrupted"]
+
+
+# -- the end
+
+
+@each_kind
+@each_reader
+async def test_a_closed_connection_ends_for_whoever_still_reads(
+    kind: TransportKind, scoped: bool, autojump_clock: trio.testing.MockClock
+) -> None:
+    """Also when a ping has been due for long: a deadline that is past would let nobody read."""
+    server = Pings(answered=True)
+    async with connected(server.serve, kind) as connection:
+        await trio.sleep(60)  # nobody reads, so nobody is woken
+    with trio.fail_after(1):
+        await read(connection, scoped=scoped)
+    assert server.times == []
+
+
+@each_kind
+async def test_a_write_that_is_stuck_delays_the_end_once(
+    kind: TransportKind, autojump_clock: trio.testing.MockClock
+) -> None:
+    """By the close timeout: the transport then knows that a frame was cut, and says no goodbye."""
+
+    async def deaf(peer: Peer) -> None:
+        await peer.accept()
+        await trio.sleep_forever()
+
+    pair = trio.testing.lockstep_stream_pair  # a write returns when it has been read
+    async with trio.open_nursery() as nursery:
+        model = OpenAIRealtimeWebSocketModel(
+            stream_factory=Scripted(nursery, deaf, pair).dial, transport=kind
+        )
+        settings = TransportSettings(ping_interval=None, close_timeout=1.0)
+        config = RealtimeModelConfig(api_key="k", url="ws://server.test/", transport=settings)
+        async with model.connect(config):
+            await trio.testing.wait_all_tasks_blocked()
+            began = trio.current_time()
+        assert trio.current_time() - began == 1.0
+        nursery.cancel_scope.cancel()

@@ -15,9 +15,13 @@ from trio_realtime.events import (
     RealtimeDtmfReceived,
     RealtimeEventInfo,
     RealtimeInputAudioTimeoutTriggered,
+    RealtimeRawModelEvent,
     RealtimeSessionEvent,
 )
-from trio_realtime.models.events import RealtimeModelAudioEvent
+from trio_realtime.models.events import (
+    RealtimeModelAudioEvent,
+    RealtimeModelAudioInterruptedEvent,
+)
 from trio_realtime.sessions.event_buffer import BATCH, SLICE, EventBuffer, Waiting
 
 INFO = RealtimeEventInfo(context=RunContext(context=None))
@@ -372,3 +376,13 @@ async def test_slow_readers_take_turns_too(mock_clock: trio.testing.MockClock) -
         nursery.start_soon(read)
     assert sum(taken) == 20 * BATCH
     assert min(taken) >= 6 * BATCH
+
+
+async def test_an_interruption_goes_before_raw_events_that_wait() -> None:
+    """One of them may be of the interruption before, under the same name."""
+    buffer = make(wanted=TYPES | {"raw_model_event"})
+    raw = RealtimeModelAudioInterruptedEvent(item_id="a", content_index=0, heard_ms=5)
+    buffer.put_raw(raw)
+    buffer.interrupt(interrupted("b"), lambda _event: False)
+    buffer.close()
+    assert await rest_of(buffer) == [interrupted("b"), RealtimeRawModelEvent(data=raw, info=INFO)]

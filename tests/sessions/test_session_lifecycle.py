@@ -1,8 +1,10 @@
 """Opening, closing, failing: what a session promises about its ends."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from typing import Any
 
+import attrs
 import pytest
 import trio
 import trio.testing
@@ -13,12 +15,17 @@ from trio_realtime import (
     RealtimeAgent,
     RealtimeConnectionClosed,
     RealtimeConnectionError,
+    RealtimeModel,
+    RealtimeModelConfig,
     RealtimeRunner,
     RealtimeSessionClosed,
     RealtimeSessionEvent,
     UserError,
     function_tool,
 )
+from trio_realtime.models.events import RealtimeModelEvent
+from trio_realtime.models.inputs import RealtimeModelSendAudio
+from trio_realtime.models.interface import RealtimeConnection
 from trio_realtime.testing.simulator import CallFunction, RealtimeSimulator, Turn
 
 
@@ -360,6 +367,84 @@ async def test_two_hundred_sessions_of_one_runner(autojump_clock: trio.testing.M
                 nursery.start_soon(converse, number)
         assert sorted(answers) == sorted(f"You wrote: Number {n}" for n in range(200))
         assert {connection.close_code for connection in st.simulator.connections} == {1000}
+
+
+# -- between the connection's end and the session's ---------------------------------------
+
+
+@attrs.define
+class Ending(RealtimeConnection):
+    """Ends when it is told, and refuses audio."""
+
+    ends: trio.Event = attrs.field(factory=trio.Event)
+
+    async def send(self, input: object) -> None:
+        if isinstance(input, RealtimeModelSendAudio):
+            raise LookupError("no audio here")
+
+    def __aiter__(self) -> AsyncIterator[RealtimeModelEvent]:
+        return self
+
+    async def __anext__(self) -> RealtimeModelEvent:
+        await self.ends.wait()
+        raise StopAsyncIteration
+
+
+@attrs.define
+class SlowGoodbye(RealtimeModel):
+    """A model that takes a second to connect, and a second to say goodbye."""
+
+    connection: Ending = attrs.field(factory=Ending)
+
+    @asynccontextmanager
+    async def connect(self, config: RealtimeModelConfig) -> AsyncIterator[RealtimeConnection]:
+        await trio.sleep(1)
+        yield self.connection
+        with trio.CancelScope(shield=True):
+            await trio.sleep(1)
+
+
+async def test_a_session_is_over_when_its_connection_is(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    """Not only when the goodbye is said: what is sent meanwhile would be lost."""
+    model = SlowGoodbye()
+    runner: RealtimeRunner[Any] = RealtimeRunner(RealtimeAgent("A"), model=model)
+    async with await runner.run() as session:
+        model.connection.ends.set()
+        await trio.sleep(0.5)
+        with pytest.raises(RealtimeSessionClosed):
+            await session.send_message("Hello")
+        session._mcp._note_change()  # as a server may do until the very end
+
+
+async def test_opening_a_session_twice_leaves_the_first_alone(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    async with stage() as st, await st.session() as session:
+        with pytest.raises(UserError, match="runs once"):
+            async with session:
+                raise AssertionError("opened")
+        await session.send_message("Hello")
+        await until(session, "agent_end")
+
+
+async def test_early_audio_that_a_model_refuses_fails_the_session(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    runner: RealtimeRunner[Any] = RealtimeRunner(RealtimeAgent("A"), model=SlowGoodbye())
+    session = await runner.run()
+    async with trio.open_nursery() as nursery:
+
+        @nursery.start_soon
+        async def speak() -> None:
+            await trio.sleep(0.5)
+            await session.send_audio(bytes(4800))
+
+        async with session:
+            with pytest.raises(LookupError, match="no audio here"):
+                async for _event in session:
+                    pass
 
 
 # -- cancellation, everywhere --------------------------------------------------------------

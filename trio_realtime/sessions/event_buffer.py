@@ -98,7 +98,7 @@ class EventBuffer:
         if event.type in self._wanted:
             # Several interruptions in a row are taken in their order, ahead of everything else.
             place = 0
-            while place < len(kept) and kept[place].type == event.type:
+            while place < len(kept) and type(kept[place]) is type(event):
                 place += 1
             kept.insert(place, event)
         self._events.clear()

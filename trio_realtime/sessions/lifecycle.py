@@ -86,7 +86,7 @@ class SessionLifecycle(Generic[TContext]):
     _failure: BaseException | None = attrs.field(default=None, init=False)
     _failure_seen: bool = attrs.field(default=False, init=False)
     _started: bool = attrs.field(default=False, init=False)
-    _nursery: open_quiet_nursery = attrs.field(factory=open_quiet_nursery, init=False)
+    _nursery: open_quiet_nursery | None = attrs.field(default=None, init=False)
     """Of the session's task, when `run` is not called in one of the application's."""
 
     def __attrs_post_init__(self) -> None:
@@ -104,9 +104,11 @@ class SessionLifecycle(Generic[TContext]):
     async def __aenter__(self) -> Self:
         """Connect. Raises `UserError` and `RealtimeConnectionError` as `RealtimeModel.connect`."""
         async with AsyncExitStack() as opening:
-            nursery = await opening.enter_async_context(self._nursery)
+            quiet = open_quiet_nursery()
+            nursery = await opening.enter_async_context(quiet)
             await nursery.start(self._run)
             opening.pop_all()
+            self._nursery = quiet
         return self
 
     async def __aexit__(
@@ -116,6 +118,7 @@ class SessionLifecycle(Generic[TContext]):
         traceback: TracebackType | None,
     ) -> bool | None:
         """Close. Raises the failure of the session if nobody has seen it and the block was fine."""
+        assert self._nursery is not None
         try:
             await self.aclose()
         except BaseException as cancelled:
@@ -162,13 +165,17 @@ class SessionLifecycle(Generic[TContext]):
     async def _talk(self, task_status: trio.TaskStatus[Self]) -> None:
         bound = await self._bind(self._agent, initial=self._model_config.initial_model_settings)
         config = attrs.evolve(self._model_config, initial_model_settings=bound.settings)
-        async with self._model.connect(config) as connection, open_quiet_nursery() as nursery:
-            receiver = self._put_together(nursery, connection, bound)
-            nursery.start_soon(self._begin, connection, task_status)
-            self._talking = nursery.cancel_scope
-            if self._over:
-                self._talking.cancel()
-            await self._receive(receiver)
+        async with self._model.connect(config) as connection:
+            try:
+                async with open_quiet_nursery() as nursery:
+                    self._talking = nursery.cancel_scope
+                    if self._over:
+                        self._talking.cancel()
+                    receiver, self._parts = self._put_together(nursery, connection, bound)
+                    nursery.start_soon(self._begin, connection, task_status)
+                    await self._receive(receiver, self._parts.tools)
+            finally:
+                self._talking = None
 
     async def _begin(
         self, connection: RealtimeConnection, task_status: trio.TaskStatus[Self]
@@ -182,6 +189,8 @@ class SessionLifecycle(Generic[TContext]):
                 await connection.send(self._early_audio.pop(0))
         except (RealtimeConnectionError, RealtimeSessionClosed):
             pass  # the receiving task has seen it too, and has the reason
+        except Exception as exc:  # noqa: BLE001 - a model of the application's may raise anything
+            self._fail(exc)
         finally:
             self._ready.set()
             task_status.started(self)
@@ -203,9 +212,10 @@ class SessionLifecycle(Generic[TContext]):
 
     def _put_together(
         self, nursery: trio.Nursery, connection: RealtimeConnection, bound: BoundAgent
-    ) -> Receiver:
+    ) -> tuple[Receiver, Parts]:
         def start_task(task: Callable[[], Awaitable[None]]) -> None:
-            nursery.start_soon(self._guarded, task)
+            if self._talking is not None:  # else an MCP server has news when all is over
+                nursery.start_soon(self._guarded, task)
 
         core = SessionCore(
             config=self._config,
@@ -225,11 +235,12 @@ class SessionLifecycle(Generic[TContext]):
         if idle is not None:
             start_task(idle.run)
         self._mcp.watch(start_task, self._renew_tools)
-        self._parts = Parts(core=core, tools=tools, inputs=inputs, responses=responses, idle=idle)
         receiver = Receiver(core, tools, OutputChecks(core), inputs, hooks, responses, idle)
         self._events.on_audio_taken = receiver.audio_taken
         core.events.put(RealtimeHistoryUpdated(history=HistoryView(), info=core.info))
-        return receiver
+        return receiver, Parts(
+            core=core, tools=tools, inputs=inputs, responses=responses, idle=idle
+        )
 
     def _idle_watch(self, core: SessionCore, tools: ToolCalls) -> IdleWatch | None:
         if self._config.idle is None:
@@ -247,7 +258,7 @@ class SessionLifecycle(Generic[TContext]):
 
         return IdleWatch(self._config.idle, is_busy, nudge, self._finish)
 
-    async def _receive(self, receiver: Receiver) -> None:
+    async def _receive(self, receiver: Receiver, tools: ToolCalls) -> None:
         """Receive to the end. When the server has closed cleanly, tools may finish in a bound."""
         try:
             await receiver.run()
@@ -255,7 +266,8 @@ class SessionLifecycle(Generic[TContext]):
             self._fail(exc)
             return
         with trio.move_on_after(self._config.close_timeout):
-            await self._open().tools.wait_idle()
+            await tools.wait_idle()
+        self._over = True
 
     async def _guarded(self, task: Callable[[], Awaitable[None]]) -> None:
         try:

@@ -149,6 +149,8 @@ class OpenAIRealtimeConnection(RealtimeConnection):
         scope, deadline = self.reader_scope, self._protocol.deadline
         self._armed = deadline
         at = self._ping_at if deadline is None else min(deadline, self._ping_at)
+        if self._closing:
+            at = math.inf  # nothing is due any more, and a past deadline would let nobody read
         if scope is not None and scope.deadline != at:
             scope.deadline = at
 
@@ -214,6 +216,7 @@ class OpenAIRealtimeConnection(RealtimeConnection):
     def _end(self, failure: RealtimeConnectionError | None) -> None:
         self._failure = self._failure or failure
         self._closing = True
+        self._set_alarm()
         self._room.wake_all()
         self._writer_rests.wake_all()
 
@@ -225,3 +228,6 @@ class OpenAIRealtimeConnection(RealtimeConnection):
                 await self._room.sleep()
         if self._writer is not None:
             self._writer.cancel()
+            with trio.CancelScope(shield=True):  # until it has let go of the transport
+                while self._writer is not None:
+                    await self._room.sleep()
