@@ -224,10 +224,12 @@ class OpenAIRealtimeConnection(RealtimeConnection):
         """Take no more inputs and write those taken; at most the close timeout, even cancelled."""
         self._end(None)
         with trio.move_on_after(self._settings.close_timeout, shield=True):
-            while self._writer is not None:
-                await self._room.sleep()
+            await self._writer_is_over()
         if self._writer is not None:
             self._writer.cancel()
             with trio.CancelScope(shield=True):  # until it has let go of the transport
-                while self._writer is not None:
-                    await self._room.sleep()
+                await self._writer_is_over()
+
+    async def _writer_is_over(self) -> None:
+        while self._writer is not None:
+            await self._room.sleep()
