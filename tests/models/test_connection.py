@@ -7,7 +7,7 @@ import attrs
 import pytest
 import trio
 import trio.testing
-from support_transports import PING, PONG, Peer, Scripted, each_kind, frame, text
+from support_transports import PING, PONG, Peer, Scripted, StreamPair, each_kind, frame, text
 
 from trio_realtime.config import RealtimeModelConfig
 from trio_realtime.errors import RealtimeConnectionError
@@ -48,14 +48,23 @@ class Pings:
                         await peer.send(frame(PONG, received.payload))
 
 
+async def deaf(peer: Peer) -> None:
+    """Reads nothing after the handshake."""
+    await peer.accept()
+    await trio.sleep_forever()
+
+
 @asynccontextmanager
 async def connected(
-    script: Script, kind: TransportKind = "websockets", settings: TransportSettings = SETTINGS
+    script: Script,
+    kind: TransportKind = "websockets",
+    settings: TransportSettings = SETTINGS,
+    pair: StreamPair = trio.testing.memory_stream_pair,
 ) -> AsyncGenerator[RealtimeConnection]:
     """A connection to a script, which may serve it until it is over."""
     async with trio.open_nursery() as nursery:
         model = OpenAIRealtimeWebSocketModel(
-            stream_factory=Scripted(nursery, script).dial, transport=kind
+            stream_factory=Scripted(nursery, script, pair).dial, transport=kind
         )
         config = RealtimeModelConfig(
             api_key="k", url="ws://server.test/", transport=settings, response_timeout=7.0
@@ -132,22 +141,11 @@ async def test_a_server_that_does_not_read_is_lost_too(
     autojump_clock: trio.testing.MockClock,
 ) -> None:
     """The ping is due while a write is on its way, and cannot even be sent."""
-
-    async def deaf(peer: Peer) -> None:
-        await peer.accept()
-        await trio.sleep_forever()
-
     pair = trio.testing.lockstep_stream_pair  # a write returns when it has been read
-    async with trio.open_nursery() as nursery:
-        model = OpenAIRealtimeWebSocketModel(
-            stream_factory=Scripted(nursery, deaf, pair).dial, transport="websockets"
-        )
-        config = RealtimeModelConfig(api_key="k", url="ws://server.test/", transport=SETTINGS)
-        async with model.connect(config) as connection:
-            await connection.send(RealtimeModelSendAudio(audio=bytes(4800)))
-            with pytest.raises(RealtimeConnectionError, match="did not answer a ping"):
-                await read(connection, scoped=True)
-        nursery.cancel_scope.cancel()
+    async with connected(deaf, pair=pair) as connection:
+        await connection.send(RealtimeModelSendAudio(audio=bytes(4800)))
+        with pytest.raises(RealtimeConnectionError, match="did not answer a ping"):
+            await read(connection, scoped=True)
 
 
 @each_reader
@@ -223,20 +221,9 @@ async def test_a_write_that_is_stuck_delays_the_end_once(
     kind: TransportKind, autojump_clock: trio.testing.MockClock
 ) -> None:
     """By the close timeout: the transport then knows that a frame was cut, and says no goodbye."""
-
-    async def deaf(peer: Peer) -> None:
-        await peer.accept()
-        await trio.sleep_forever()
-
-    pair = trio.testing.lockstep_stream_pair  # a write returns when it has been read
-    async with trio.open_nursery() as nursery:
-        model = OpenAIRealtimeWebSocketModel(
-            stream_factory=Scripted(nursery, deaf, pair).dial, transport=kind
-        )
-        settings = TransportSettings(ping_interval=None, close_timeout=1.0)
-        config = RealtimeModelConfig(api_key="k", url="ws://server.test/", transport=settings)
-        async with model.connect(config):
-            await trio.testing.wait_all_tasks_blocked()
-            began = trio.current_time()
-        assert trio.current_time() - began == 1.0
-        nursery.cancel_scope.cancel()
+    pair = trio.testing.lockstep_stream_pair
+    settings = TransportSettings(ping_interval=None, close_timeout=1.0)
+    async with connected(deaf, kind, settings, pair):
+        await trio.testing.wait_all_tasks_blocked()
+        began = trio.current_time()
+    assert trio.current_time() - began == 1.0
