@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from functools import partial
 
 import attrs
 import pytest
@@ -11,6 +12,7 @@ from support_transports import PING, PONG, Peer, Scripted, StreamPair, each_kind
 
 from trio_realtime.config import RealtimeModelConfig
 from trio_realtime.errors import RealtimeConnectionError
+from trio_realtime.models.events import RealtimeModelEvent
 from trio_realtime.models.inputs import (
     RealtimeModelCreateResponse,
     RealtimeModelSendAudio,
@@ -74,14 +76,19 @@ async def connected(
         nursery.cancel_scope.cancel()
 
 
-async def read(connection: RealtimeConnection, *, scoped: bool) -> None:
+async def read(
+    connection: RealtimeConnection,
+    *,
+    scoped: bool,
+    told: Callable[[RealtimeModelEvent], None] = lambda _event: None,
+) -> None:
     """Iterate to the end, in scopes to be woken by, as sessions do, or just so."""
     ended = False
     while not ended:
         with trio.CancelScope() as scope:
             connection.reader_scope = scope if scoped else None
-            async for _ in connection:
-                pass
+            async for event in connection:
+                told(event)
             ended = True
 
 
@@ -155,24 +162,19 @@ async def test_a_request_that_nothing_answers_wakes_the_reader(
     """Its time limit is news that no frame brings; it may begin before or while somebody reads."""
     server = Pings(answered=True)
     async with connected(server.serve) as connection, trio.open_nursery() as nursery:
-        lost: list[float] = []
+        told: list[tuple[str, float]] = []
 
-        async def listen() -> None:
-            while True:
-                with trio.CancelScope() as scope:
-                    connection.reader_scope = scope if scoped else None
-                    async for event in connection:
-                        assert event.type == "error"
-                        lost.append(trio.current_time() - began)
+        def note(event: RealtimeModelEvent) -> None:
+            told.append((event.type, trio.current_time() - began))
 
         began = trio.current_time()
         await connection.send(RealtimeModelCreateResponse(params={}))
-        nursery.start_soon(listen)
+        nursery.start_soon(partial(read, connection, scoped=scoped, told=note))
         await trio.sleep(8)
         await connection.send(RealtimeModelCreateResponse(params={}))
         await trio.sleep(8)
         nursery.cancel_scope.cancel()
-    assert lost == [7.0, 15.0]
+    assert told == [("error", 7.0), ("error", 15.0)]
 
 
 @each_reader
@@ -182,21 +184,13 @@ async def test_an_interruption_wakes_the_reader(
     """What was cut is news as well, and is told before anything else arrives."""
     server = Pings(answered=True, greeting=AUDIO)
     async with connected(server.serve) as connection, trio.open_nursery() as nursery:
-        told: list[str] = []
-
-        async def listen() -> None:
-            while True:
-                with trio.CancelScope() as scope:
-                    connection.reader_scope = scope if scoped else None
-                    async for event in connection:
-                        told.append(event.type)
-
-        nursery.start_soon(listen)
+        told: list[RealtimeModelEvent] = []
+        nursery.start_soon(partial(read, connection, scoped=scoped, told=told.append))
         await trio.testing.wait_all_tasks_blocked()
         await connection.send(RealtimeModelSendInterrupt())
         await trio.testing.wait_all_tasks_blocked()
         nursery.cancel_scope.cancel()
-    assert told == ["raw_server_event", "audio", "audio_interrupted"]
+    assert [event.type for event in told] == ["raw_server_event", "audio", "audio_interrupted"]
 
 
 # -- the end
