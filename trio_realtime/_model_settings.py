@@ -172,8 +172,8 @@ class RealtimeSessionModelSettings(Settings):
     """
 
     model_name: str | Unset = UNSET
-    """The realtime model; not together with a ``call_id``. It stays what it was for the whole session:
-    later settings need not name it, and `SettingsError` refuses another."""
+    """The realtime model; not together with a ``call_id``. It stays for the whole session: later
+    settings need not name it, and `SettingsError` refuses another."""
     instructions: str | Unset = UNSET
     prompt: RealtimePrompt | Unset | None = attrs.field(default=UNSET, converter=_to_prompt)
     """``None`` is sent as null and clears a prompt."""
