@@ -43,7 +43,7 @@ def decode_turn(times: int) -> None:
 
 
 def _decode(frames: list[bytes], times: int) -> None:
-    from trio_realtime.models.openai.decode import decode
+    from trio_realtime.models.openai.wire.decode import decode
 
     _settle()
     for _ in range(times):
@@ -102,7 +102,7 @@ def fold_turn(times: int) -> None:
 
 
 def _fold(frames: list[bytes], times: int) -> None:
-    from trio_realtime.sessions.history import History
+    from trio_realtime.sessions.history.history_fold import History
 
     protocol, out = _protocol()
     for frame in frames:
@@ -151,7 +151,7 @@ def session_turn(times: int) -> None:
 def _protocol() -> tuple[Any, deque[Any]]:
     """A protocol whose session is set up, and where to put what it makes known."""
     from trio_realtime.config import RealtimeSessionModelSettings
-    from trio_realtime.models.openai.protocol import RealtimeProtocol
+    from trio_realtime.models.openai.protocol.receiving import RealtimeProtocol
 
     protocol = RealtimeProtocol()
     out: deque[Any] = deque()
@@ -173,10 +173,10 @@ def _converse(batches: Sequence[list[bytes]]) -> None:
 
     from trio_realtime import RealtimeAgent, RealtimeModel, RealtimeRunner
     from trio_realtime.models.interface import RealtimeConnection
-    from trio_realtime.models.openai.connection import OpenAIRealtimeConnection
-    from trio_realtime.models.openai.transports import TextTransport, TransportSettings
-    from trio_realtime.models.openai.transports.helpers import Helpers
-    from trio_realtime.models.openai.transports.lifecycle import transport_scope
+    from trio_realtime.models.transports import TextTransport, TransportSettings
+    from trio_realtime.models.transports.scope import transport_scope
+    from trio_realtime.models.transports.tasks import Helpers
+    from trio_realtime.models.websocket_connection import OpenAIRealtimeConnection
 
     clock = MockClock()
 

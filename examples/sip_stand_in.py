@@ -13,7 +13,7 @@ import attrs
 import httpx
 import trio
 
-from trio_realtime.models.openai.webhooks import sign_webhook
+from trio_realtime.models.openai.rest.webhooks import sign_webhook
 from trio_realtime.testing import CallFunction, RealtimeSimulator, Reply, Turn, Wait
 
 SECRET = "whsec_c3RhbmQtaW4gc2VjcmV0"

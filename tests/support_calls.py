@@ -9,7 +9,7 @@ from typing import Any
 import attrs
 import pytest
 
-from trio_realtime.models.openai.rest import OpenAIRestClient
+from trio_realtime.models.openai.rest.client import OpenAIRestClient
 
 httpx: Any = pytest.importorskip("httpx")
 

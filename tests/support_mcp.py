@@ -20,10 +20,10 @@ from mcp.types import (
 )
 
 from trio_realtime import RealtimeAgent, RunContext, ToolContext
-from trio_realtime._nurseries import open_quiet_nursery
+from trio_realtime._util.nurseries import open_quiet_nursery
 from trio_realtime.agents.mcp import MCPServer
 from trio_realtime.agents.tools import FunctionTool
-from trio_realtime.sessions.mcp_tools import MCPTools
+from trio_realtime.sessions.mcp.session_servers import MCPTools
 
 
 @attrs.define(eq=False, kw_only=True)

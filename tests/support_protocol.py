@@ -11,7 +11,7 @@ from trio_realtime.config import RealtimeSessionModelSettings
 from trio_realtime.items import InputText
 from trio_realtime.models import events as model
 from trio_realtime.models import inputs
-from trio_realtime.models.openai.protocol import RealtimeProtocol
+from trio_realtime.models.openai.protocol.receiving import RealtimeProtocol
 
 SECOND = bytes(48_000)
 """Of PCM16."""

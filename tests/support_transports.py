@@ -16,7 +16,7 @@ import pytest
 import trio
 import trio.testing
 
-from trio_realtime.models.openai.transports import (
+from trio_realtime.models.transports import (
     TextTransport,
     TransportKind,
     TransportSettings,

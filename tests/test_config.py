@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from trio_realtime import config
+from trio_realtime.audio.formats import PCM16, PCMA, PCMU
 from trio_realtime.config import (
     ALL_EVENT_TYPES,
     SDK_EVENT_TYPES,
@@ -34,8 +35,7 @@ from trio_realtime.config import (
     structure,
 )
 from trio_realtime.errors import SettingsError, UserError
-from trio_realtime.models.audio_formats import PCM16, PCMA, PCMU
-from trio_realtime.models.openai.transports.seam import TransportSettings
+from trio_realtime.models.transports.text_transport import TransportSettings
 
 
 def refused(cls: type, value: object) -> SettingsError:
@@ -118,7 +118,7 @@ def test_cattrs_is_imported_when_the_first_mapping_is_given_and_not_before() -> 
     program = (
         "import sys\n"
         "from trio_realtime.config import *\n"
-        "from trio_realtime.models.openai.session_update import session_payload\n"
+        "from trio_realtime.models.openai.wire.session_update import session_payload\n"
         "session_payload(RealtimeSessionModelSettings(audio=None, voice='ash'))\n"
         "assert 'cattrs' not in sys.modules\n"
         "structure(RealtimePrompt, {'id': 'p'})\n"

@@ -10,7 +10,7 @@ import pytest
 import trio
 import trio.testing
 
-from trio_realtime._nurseries import open_quiet_nursery
+from trio_realtime._util.nurseries import open_quiet_nursery
 
 
 class Stop(BaseException):

@@ -21,12 +21,12 @@ from trio_realtime import (
     UserError,
 )
 from trio_realtime import recording as recording_module
-from trio_realtime._recording_file import RecordingFile
-from trio_realtime._recording_timeline import Clip, Silence, Slab, Timeline
 from trio_realtime.audio import alaw_decode, ulaw_decode
-from trio_realtime.models.audio_formats import PCM16, PCMA, PCMU
+from trio_realtime.audio.formats import PCM16, PCMA, PCMU
 from trio_realtime.models.events import RealtimeModelAudioEvent
 from trio_realtime.recording import SessionRecorder
+from trio_realtime.recording.placement import Clip, Silence, Slab, Timeline
+from trio_realtime.recording.wav_file import RecordingFile
 from trio_realtime.testing.leaks import assert_nothing_survives
 
 INFO = RealtimeEventInfo(context=RunContext(None))

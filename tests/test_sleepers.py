@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from trio.lowlevel import Abort, RaiseCancelT
 
-from trio_realtime._sleepers import Sleepers
+from trio_realtime._util.wait_queue import Sleepers
 
 
 class Dormitory:

@@ -55,9 +55,7 @@ from .config import RealtimeAudioInputConfig as RealtimeAudioInputConfig
 from .config import RealtimeAudioOutputConfig as RealtimeAudioOutputConfig
 from .config import RealtimeGuardrailsSettings as RealtimeGuardrailsSettings
 from .config import RealtimeIdleConfig as RealtimeIdleConfig
-from .config import (
-    RealtimeInputAudioNoiseReductionConfig as RealtimeInputAudioNoiseReductionConfig,
-)
+from .config import RealtimeInputAudioNoiseReductionConfig as RealtimeInputAudioNoiseReductionConfig
 from .config import RealtimeInputAudioTranscriptionConfig as RealtimeInputAudioTranscriptionConfig
 from .config import RealtimeModelConfig as RealtimeModelConfig
 from .config import RealtimeModelTracingConfig as RealtimeModelTracingConfig
@@ -136,19 +134,19 @@ from .items import SystemMessageItem as SystemMessageItem
 from .items import UserMessageItem as UserMessageItem
 from .models.interface import RealtimeConnection as RealtimeConnection
 from .models.interface import RealtimeModel as RealtimeModel
-from .models.playback_tracker import RealtimePlaybackState as RealtimePlaybackState
-from .models.playback_tracker import RealtimePlaybackTracker as RealtimePlaybackTracker
-from .sessions.approvals import ToolErrorFormatterArgs as ToolErrorFormatterArgs
-from .sessions.responses import RealtimeResponse as RealtimeResponse
+from .models.playback.tracker import RealtimePlaybackState as RealtimePlaybackState
+from .models.playback.tracker import RealtimePlaybackTracker as RealtimePlaybackTracker
+from .sessions.asking.responses import RealtimeResponse as RealtimeResponse
 from .sessions.runner import RealtimeRunner as RealtimeRunner
 from .sessions.session import RealtimeSession as RealtimeSession
 from .sessions.statistics import SessionStatistics as SessionStatistics
+from .sessions.tools.approvals import ToolErrorFormatterArgs as ToolErrorFormatterArgs
 
 if TYPE_CHECKING:
     from .models.openai.azure import AzureOpenAIRealtimeModel as AzureOpenAIRealtimeModel
     from .models.openai.model import OpenAIRealtimeWebSocketModel as OpenAIRealtimeWebSocketModel
     from .models.openai.sip import OpenAIRealtimeSIPModel as OpenAIRealtimeSIPModel
-    from .models.openai.transports import TransportSettings as TransportSettings
+    from .models.transports import TransportSettings as TransportSettings
 
 # Imported when first used: applications with a model of their own never need them.
 _LAZY = {

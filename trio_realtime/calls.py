@@ -4,14 +4,14 @@ A door to what `models.openai` has for it; ``docs/howto/sip`` tells how the piec
 Needs the ``[sip]`` extra, except for the webhooks.
 """
 
-from .models.openai.calls import Call as Call
-from .models.openai.rest import OpenAIRestClient as OpenAIRestClient
-from .models.openai.webhooks import IncomingCall as IncomingCall
-from .models.openai.webhooks import WebhookVerifier as WebhookVerifier
-from .models.openai.webhooks import parse_incoming_call as parse_incoming_call
-from .models.openai.webhooks import sign_webhook as sign_webhook
-from .models.openai.webhooks import verify_webhook as verify_webhook
-from .models.openai.webrtc import ClientSecret as ClientSecret
-from .models.openai.webrtc import RelayedCall as RelayedCall
-from .models.openai.webrtc import create_client_secret as create_client_secret
-from .models.openai.webrtc import relay_offer as relay_offer
+from .models.openai.rest.call import Call as Call
+from .models.openai.rest.client import OpenAIRestClient as OpenAIRestClient
+from .models.openai.rest.webhooks import IncomingCall as IncomingCall
+from .models.openai.rest.webhooks import WebhookVerifier as WebhookVerifier
+from .models.openai.rest.webhooks import parse_incoming_call as parse_incoming_call
+from .models.openai.rest.webhooks import sign_webhook as sign_webhook
+from .models.openai.rest.webhooks import verify_webhook as verify_webhook
+from .models.openai.rest.webrtc import ClientSecret as ClientSecret
+from .models.openai.rest.webrtc import RelayedCall as RelayedCall
+from .models.openai.rest.webrtc import create_client_secret as create_client_secret
+from .models.openai.rest.webrtc import relay_offer as relay_offer

@@ -1,19 +1,17 @@
 """Every setting an application can give, as attrs classes that also accept plain mappings.
 
-The runner takes a `RealtimeRunConfig` (how sessions run) and each session a `RealtimeModelConfig`
-(how to reach the model); both hold `RealtimeSessionModelSettings` (what the model is told, defined
-in `_model_settings` and `_audio_settings` and exported here). Wherever one of these classes is
+The runner takes a `RealtimeRunConfig` (how sessions run, `sessions.run_config`) and each session a
+`RealtimeModelConfig` (how to reach the model, `models.model_config`); both hold
+`RealtimeSessionModelSettings` (what the model is told, `models.session_settings` and
+`models.audio_settings`). They are exported here and defined there. Wherever one of these classes is
 expected, also inside another, a mapping with the same keys does. Anything wrong is a
-`SettingsError` that names the path, raised when the object is made; `_structuring` says what counts
-as wrong. What goes to the wire is in `models.openai.session_update`.
+`SettingsError` that names the path, raised when the object is made; `_util.settings_base` says what
+counts as wrong.
 """
 
-from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
-from typing import Annotated, Any, Final, Literal, TypeAlias, cast
-
-import attrs
-
-from ._audio_settings import (
+from ._util.settings_base import structure
+from ._util.type_checks import UNSET, Unset
+from .models.audio_settings import (
     DEFAULT_TURN_DETECTION,
     RealtimeAudioConfig,
     RealtimeAudioFormat,
@@ -24,8 +22,8 @@ from ._audio_settings import (
     RealtimeTurnDetectionConfig,
     RealtimeVoice,
 )
-from ._checks import UNSET, Between, Unset, nearest, problem
-from ._model_settings import (
+from .models.model_config import ApiKey, RealtimeModelConfig
+from .models.session_settings import (
     RealtimeModality,
     RealtimeModelTracingConfig,
     RealtimePrompt,
@@ -35,7 +33,14 @@ from ._model_settings import (
     merge_settings,
     nested_form,
 )
-from ._structuring import Settings, at_their_fields, structure
+from .sessions.run_config import (
+    ALL_EVENT_TYPES,
+    SDK_EVENT_TYPES,
+    RealtimeGuardrailsSettings,
+    RealtimeIdleConfig,
+    RealtimeRunConfig,
+    RealtimeToolExecutionConfig,
+)
 
 __all__ = [
     "ALL_EVENT_TYPES",
@@ -67,219 +72,3 @@ __all__ = [
     "nested_form",
     "structure",
 ]
-
-SDK_EVENT_TYPES: Final = frozenset(
-    {
-        "agent_start",
-        "agent_end",
-        "handoff",
-        "tool_start",
-        "tool_end",
-        "tool_approval_required",
-        "raw_model_event",
-        "audio",
-        "audio_end",
-        "audio_interrupted",
-        "error",
-        "history_added",
-        "history_updated",
-        "guardrail_tripped",
-        "input_audio_timeout_triggered",
-    }
-)
-"""The session events that the OpenAI Agents SDK has too."""
-
-ALL_EVENT_TYPES: Final = SDK_EVENT_TYPES | {
-    "user_speech_started",
-    "user_speech_stopped",
-    "user_transcript_delta",
-    "user_transcript_completed",
-    "user_transcript_failed",
-    "transcript_delta",
-    "response_done",
-    "rate_limits_updated",
-    "tool_progress",
-    "guardrail_failed",
-    "input_guardrail_tripped",
-    "output_lost",
-    "dtmf_received",
-    "mcp_approval_required",
-}
-"""Every session event there is."""
-
-ApiKey: TypeAlias = str | Callable[[], str | Awaitable[str]]
-"""A key, or a function, plain or async, that is asked for one at each connection."""
-
-Seconds: TypeAlias = Annotated[float, Between(0)]
-
-
-@attrs.frozen(kw_only=True, repr=False)
-class RealtimeGuardrailsSettings(Settings):
-    """When guardrails run, and what a trip or a failure of one does."""
-
-    debounce_text_length: Annotated[int, Between(1)] = 100
-    """Output guardrails run each time this many more characters were said, and once at the end."""
-    guardrail_mode: Literal["interrupt", "hold"] = "interrupt"
-    """Play output while it is checked and interrupt it on a trip, or hold it until checked."""
-    guardrail_failure: Literal["report", "trip"] = "report"
-    """Whether an output guardrail that raises is only reported, or counts as tripped."""
-    input_guardrail_mode: Literal["parallel", "strict"] = "parallel"
-    """Check what the user says while the model answers, or before it may."""
-
-
-@attrs.frozen(kw_only=True, repr=False)
-class RealtimeToolExecutionConfig(Settings):
-    """How tool calls are run."""
-
-    pre_approval_tool_input_guardrails: bool = False
-    """Also run a tool's input guardrails before its approval is asked for."""
-    max_concurrent_calls: Annotated[int, Between(1)] | None = None
-    """Tools running at once; further calls wait their turn. None: no limit."""
-    approval_timeout: Seconds | None = None
-    """Seconds an approval may be waited for; the call is then rejected. None: no limit."""
-
-
-@attrs.frozen(kw_only=True, repr=False)
-class RealtimeIdleConfig(Settings):
-    """What to do when the user says nothing for long. Seconds of silence."""
-
-    nudge_after: Annotated[float, Between(0.1)] | None = None
-    """Speak up after this; ``None``: never."""
-    nudge: str = "The user has been silent. Ask briefly whether they are still there."
-    """Instructions for what to say then."""
-    nudges: Annotated[int, Between(0)] = 1
-    """How often before giving up."""
-    end_after: Annotated[float, Between(0.1)] = 60.0
-    """End the session after this much silence, counted anew after each nudge."""
-
-
-def _to_idle(
-    value: RealtimeIdleConfig | Mapping[str, Any] | None,
-) -> RealtimeIdleConfig | None:
-    return None if value is None else structure(RealtimeIdleConfig, value)
-
-
-def _to_model_settings(
-    value: RealtimeSessionModelSettings | Mapping[str, Any],
-) -> RealtimeSessionModelSettings:
-    return structure(RealtimeSessionModelSettings, value)
-
-
-def _to_guardrails_settings(
-    value: RealtimeGuardrailsSettings | Mapping[str, Any],
-) -> RealtimeGuardrailsSettings:
-    return structure(RealtimeGuardrailsSettings, value)
-
-
-def _to_tool_execution(
-    value: RealtimeToolExecutionConfig | Mapping[str, Any],
-) -> RealtimeToolExecutionConfig:
-    return structure(RealtimeToolExecutionConfig, value)
-
-
-@attrs.frozen(kw_only=True, repr=False, field_transformer=at_their_fields)
-class RealtimeRunConfig(Settings):
-    """How the sessions of a runner run."""
-
-    model_settings: RealtimeSessionModelSettings = attrs.field(
-        factory=RealtimeSessionModelSettings, converter=_to_model_settings
-    )
-    """Below the model config's ``initial_model_settings``, which win."""
-    output_guardrails: Sequence[Any] = ()
-    """For what the model says, in addition to the agent's own."""
-    input_guardrails: Sequence[Any] = ()
-    """For what the user says, in addition to the agent's own."""
-    guardrails_settings: RealtimeGuardrailsSettings = attrs.field(
-        factory=RealtimeGuardrailsSettings, converter=_to_guardrails_settings
-    )
-    idle: RealtimeIdleConfig | None = attrs.field(default=None, converter=_to_idle)
-    """What to do about silence. None: nothing."""
-    hooks: Any = None
-    """`RealtimeRunHooks`, called for everything in a session."""
-    tracing_disabled: bool = False
-    """Ask the server for no trace, whatever the model settings say."""
-    async_tool_calls: bool = True
-    """Run tool calls at the same time; False keeps them in the order of their arrival."""
-    tool_execution: RealtimeToolExecutionConfig = attrs.field(
-        factory=RealtimeToolExecutionConfig, converter=_to_tool_execution
-    )
-    tool_error_formatter: Callable[..., Any] | None = None
-    """Makes the text that the model gets when a tool call is refused."""
-    events: Literal["sdk", "all"] | Collection[str] = "sdk"
-    """The events the application's stream carries: the SDK's, all, or those of these types."""
-    event_buffer_size: Annotated[int, Between(1)] = 20_000
-    """Events the application may leave unread before the session fails with
-    `EventBufferOverflow`."""
-    close_timeout: Seconds = 5.0
-    """Seconds that running tools have to finish after the server ended the session cleanly."""
-
-    def __attrs_post_init__(self) -> None:
-        super().__attrs_post_init__()
-        for name in self.event_types:
-            if name not in ALL_EVENT_TYPES:
-                text = f"unknown event type {name!r}; {nearest(name, sorted(ALL_EVENT_TYPES))}"
-                raise problem("events", text)
-
-    @property
-    def event_types(self) -> frozenset[str]:
-        """The types that ``events`` stands for."""
-        if self.events == "sdk":
-            return SDK_EVENT_TYPES
-        return ALL_EVENT_TYPES if self.events == "all" else frozenset(self.events)
-
-
-def _show_headers(headers: Mapping[str, str]) -> str:
-    return "{" + ", ".join(f"{name!r}: ..." for name in headers) + "}"
-
-
-def _show_url(url: str) -> str:
-    """A URL as far as it can hold no secret: without user and query."""
-    scheme, _, rest = url.partition("?")[0].partition("://")
-    host, slash, path = rest.partition("/")
-    return repr(f"{scheme}://{host.rpartition('@')[2]}{slash}{path}")
-
-
-def _to_initial_settings(
-    value: RealtimeSessionModelSettings | Mapping[str, Any] | None,
-) -> RealtimeSessionModelSettings | None:
-    return None if value is None else structure(RealtimeSessionModelSettings, value)
-
-
-def _to_transport(value: object) -> object:
-    if not isinstance(value, Mapping):
-        return value
-    from .models.openai.transports.seam import TransportSettings
-
-    return structure(TransportSettings, cast("object", value))
-
-
-@attrs.frozen(kw_only=True, repr=False, field_transformer=at_their_fields)
-class RealtimeModelConfig(Settings):
-    """How one session reaches the model. Its repr shows no key and no header's value."""
-
-    api_key: ApiKey | None = attrs.field(default=None, repr=False)
-    """None: the environment variable ``OPENAI_API_KEY``."""
-    url: str | None = attrs.field(default=None, repr=_show_url)
-    """None: the provider's own."""
-    headers: Mapping[str, str] | None = attrs.field(default=None, repr=_show_headers)
-    """Sent as given; the library then adds no ``Authorization``."""
-    initial_model_settings: RealtimeSessionModelSettings | None = attrs.field(
-        default=None, converter=_to_initial_settings
-    )
-    """Over the run config's ``model_settings``."""
-    playback_tracker: object | None = None
-    """Knows what the user has heard. None: audio is taken to play at once, in real time."""
-    call_id: str | None = None
-    """Attach to this call instead of beginning a conversation."""
-    transport: object | None = attrs.field(default=None, converter=_to_transport)
-    """Limits and time-outs of the WebSocket: the transport's settings, or a mapping of them."""
-    response_timeout: Seconds | None = 30.0
-    """Seconds a request for a response may go without the server's word that it began. None: any
-    time."""
-
-    def __attrs_post_init__(self) -> None:
-        super().__attrs_post_init__()
-        settings = self.initial_model_settings
-        if self.call_id and settings is not None and settings.model_name is not UNSET:
-            text = "not together with call_id: the call has its model already"
-            raise problem("initial_model_settings.model_name", text)

@@ -1,11 +1,11 @@
-"""`trio_realtime.agents._calls`: values, functions and async functions alike."""
+"""`trio_realtime._util.maybe_async`: values, functions and async functions alike."""
 
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 
-from trio_realtime.agents._calls import call, resolve
+from trio_realtime._util.maybe_async import call, resolve
 
 
 async def add_async(a: int, b: int) -> int:

@@ -248,7 +248,7 @@ def test_declaring_imports_neither_the_package_nor_asyncio() -> None:
     """It is imported when a server is opened."""
     program = (
         "import sys; from trio_realtime.agents.mcp import MCPServerStdio;"
-        "import trio_realtime.sessions.mcp_tools;"
+        "import trio_realtime.sessions.mcp.session_servers;"
         "MCPServerStdio(params={'command': 'desk'});"
         "print([name for name in ('mcp', 'httpx2', 'anyio', 'asyncio') if name in sys.modules])"
     )

@@ -5,11 +5,7 @@ from typing import Any
 import pytest
 
 from trio_realtime.agents.agent import RealtimeAgent, check_names
-from trio_realtime.agents.guardrails import (
-    GuardrailFunctionOutput,
-    InputGuardrail,
-    OutputGuardrail,
-)
+from trio_realtime.agents.guardrails import GuardrailFunctionOutput, InputGuardrail, OutputGuardrail
 from trio_realtime.agents.handoffs import Handoff, realtime_handoff
 from trio_realtime.agents.hooks import RealtimeAgentHooks
 from trio_realtime.agents.hosted_mcp import HostedMCPTool

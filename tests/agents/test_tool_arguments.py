@@ -16,11 +16,7 @@ import attrs
 import pytest
 
 from trio_realtime.agents.class_fields import ClassField
-from trio_realtime.agents.tool_arguments import (
-    ArgumentReader,
-    ToolArgumentsError,
-    parse_arguments,
-)
+from trio_realtime.agents.tool_arguments import ArgumentReader, ToolArgumentsError, parse_arguments
 from trio_realtime.agents.tool_schema import SchemaWriter
 from trio_realtime.errors import ModelBehaviorError
 

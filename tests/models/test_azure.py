@@ -329,7 +329,7 @@ async def test_the_rest_client_shows_the_same(auth: Any, name: str, value: str) 
     """And so does a session that attaches to a call of its."""
     from support_calls import RestServer, httpx
 
-    from trio_realtime.models.openai.calls import Call
+    from trio_realtime.models.openai.rest.call import Call
 
     server = RestServer()
     model = AzureOpenAIRealtimeModel(ENDPOINT, "d", auth=auth)

@@ -19,8 +19,8 @@ from trio_realtime import (
     UserError,
 )
 from trio_realtime._version import __version__
-from trio_realtime.models.openai.calls import Call
-from trio_realtime.models.openai.rest import KEPT_BODY, OpenAIRestClient
+from trio_realtime.models.openai.rest.call import Call
+from trio_realtime.models.openai.rest.client import KEPT_BODY, OpenAIRestClient
 
 CALL_ID = "rtc_u1_9c65"
 PAYLOAD = {"type": "realtime", "model": "gpt-realtime-2.1", "instructions": "Be brief."}

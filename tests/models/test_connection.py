@@ -20,7 +20,7 @@ from trio_realtime.models.inputs import (
 )
 from trio_realtime.models.interface import RealtimeConnection
 from trio_realtime.models.openai.model import OpenAIRealtimeWebSocketModel
-from trio_realtime.models.openai.transports import TransportKind, TransportSettings
+from trio_realtime.models.transports import TransportKind, TransportSettings
 
 Script = Callable[[Peer], Awaitable[None]]
 SETTINGS = TransportSettings(ping_interval=10.0, ping_timeout=5.0)

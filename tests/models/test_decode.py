@@ -9,14 +9,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from trio_realtime.errors import RealtimeProtocolError
-from trio_realtime.models.openai.decode import (
+from trio_realtime.models.openai.wire.decode import (
     MalformedFrame,
     UnknownEvent,
     decode,
     raw_data,
     raw_dict,
 )
-from trio_realtime.models.openai.wire import (
+from trio_realtime.models.openai.wire.server_events import (
     Error,
     InputAudioBufferSpeechStarted,
     ResponseOutputAudioDelta,

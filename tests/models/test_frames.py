@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from openai.types.realtime import RealtimeClientEvent
 
 from trio_realtime.errors import UserError
-from trio_realtime.models.openai import frames
+from trio_realtime.models.openai.wire import client_events as frames
 
 MODELS: dict[str, type[pydantic.BaseModel]] = {
     get_args(model.model_fields["type"].annotation)[0]: model

@@ -18,13 +18,13 @@ from hypothesis import strategies as st
 from trio_realtime import RealtimePlaybackTracker, RealtimeSessionModelSettings
 from trio_realtime.models import events as model
 from trio_realtime.models import inputs
-from trio_realtime.models.openai import wire
-from trio_realtime.models.openai.playback import PlaybackLedger
-from trio_realtime.models.openai.protocol import RealtimeProtocol
-from trio_realtime.models.openai.spoken_audio import SpokenAudio
+from trio_realtime.models.openai.protocol.receiving import RealtimeProtocol
+from trio_realtime.models.openai.protocol.response_audio import SpokenAudio
+from trio_realtime.models.openai.wire import server_events as wire
+from trio_realtime.models.playback.ledger import PlaybackLedger
 from trio_realtime.testing.simulator.outlet import Outlet, Send, Start, Stop
-from trio_realtime.testing.simulator.protocol import Protocol
 from trio_realtime.testing.simulator.replies import Say, hearing
+from trio_realtime.testing.simulator.server_protocol import Protocol
 
 LOUD = bytes([0x00, 0x80]) * 400
 """100 ms of noise in G.711, which takes a sixth of what PCM16 does."""

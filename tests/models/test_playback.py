@@ -8,15 +8,15 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
+from trio_realtime.audio.formats import PCM16, PCMA, PCMU
 from trio_realtime.errors import SettingsError
-from trio_realtime.models.audio_formats import PCM16, PCMA, PCMU
-from trio_realtime.models.openai.playback import (
+from trio_realtime.models.playback.ledger import (
     PlaybackLedger,
     PlaybackPosition,
     Truncation,
     Unheard,
 )
-from trio_realtime.models.playback_tracker import RealtimePlaybackTracker
+from trio_realtime.models.playback.tracker import RealtimePlaybackTracker
 
 SECOND = 48_000  # bytes of PCM16
 

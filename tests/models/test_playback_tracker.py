@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
+from trio_realtime.audio.formats import PCM16, PCMA, PCMU, AudioFormat, audio_format
 from trio_realtime.errors import SettingsError, UserError
-from trio_realtime.models.audio_formats import PCM16, PCMA, PCMU, AudioFormat, audio_format
-from trio_realtime.models.playback_tracker import RealtimePlaybackTracker
+from trio_realtime.models.playback.tracker import RealtimePlaybackTracker
 
 NOTHING = {"current_item_id": None, "current_item_content_index": None, "elapsed_ms": None}
 

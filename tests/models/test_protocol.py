@@ -15,10 +15,10 @@ from trio_realtime.errors import RealtimeProtocolError
 from trio_realtime.items import AssistantMessageItem
 from trio_realtime.models import events as model
 from trio_realtime.models import inputs
-from trio_realtime.models.openai import spoken_audio
-from trio_realtime.models.openai.playback import PlaybackLedger
-from trio_realtime.models.openai.turns import CREATE_TIMEOUT
-from trio_realtime.models.playback_tracker import RealtimePlaybackTracker
+from trio_realtime.models.openai.protocol import response_audio as spoken_audio
+from trio_realtime.models.openai.protocol.response_slot import CREATE_TIMEOUT
+from trio_realtime.models.playback.ledger import PlaybackLedger
+from trio_realtime.models.playback.tracker import RealtimePlaybackTracker
 
 
 def manual() -> Client:

@@ -13,8 +13,8 @@ from trio_realtime.errors import SettingsError, UserError
 from trio_realtime.items import InputImage, InputText
 from trio_realtime.models import events as model
 from trio_realtime.models import inputs
-from trio_realtime.models.openai.out_of_band import MAX_METADATA
-from trio_realtime.models.openai.sending import session_object
+from trio_realtime.models.openai.protocol.out_of_band import MAX_METADATA
+from trio_realtime.models.openai.protocol.sending import session_object
 
 
 def raw(kind: str, **fields: Any) -> inputs.RealtimeModelSendRawMessage:

@@ -14,7 +14,7 @@ from trio_realtime.config import (
     RealtimeSessionModelSettings,
 )
 from trio_realtime.errors import SettingsError
-from trio_realtime.models.openai.session_update import DEFAULT_MODEL, session_payload
+from trio_realtime.models.openai.wire.session_update import DEFAULT_MODEL, session_payload
 
 PCM = {"type": "audio/pcm", "rate": 24000}
 TOOL = {

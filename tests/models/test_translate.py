@@ -21,11 +21,10 @@ from trio_realtime.items import (
     UserMessageItem,
 )
 from trio_realtime.models import events as model
-from trio_realtime.models.openai import translate
-from trio_realtime.models.openai.decode import decode
-from trio_realtime.models.openai.protocol import RealtimeProtocol
-from trio_realtime.models.openai.translate_events import TRANSLATIONS
-from trio_realtime.models.openai.wire_values import (
+from trio_realtime.models.openai.protocol.receiving import RealtimeProtocol
+from trio_realtime.models.openai.wire import to_items as translate
+from trio_realtime.models.openai.wire.decode import decode
+from trio_realtime.models.openai.wire.objects import (
     WireError,
     WireInputTokens,
     WireItem,
@@ -34,6 +33,7 @@ from trio_realtime.models.openai.wire_values import (
     WireStatusError,
     WireUsage,
 )
+from trio_realtime.models.openai.wire.to_model_events import TRANSLATIONS
 
 
 def wire_item(kind: str, **changes: Any) -> WireItem:

@@ -10,7 +10,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from trio_realtime.models.openai.turns import (
+from trio_realtime.models.openai.protocol.response_slot import (
     CREATE_TIMEOUT,
     REMEMBERED_CANCELS,
     TRANSITIONS,

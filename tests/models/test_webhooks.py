@@ -16,8 +16,8 @@ from trio_realtime import (
     WebhookReplayError,
     WebhookVerificationError,
 )
-from trio_realtime.models.openai import webhooks
-from trio_realtime.models.openai.webhooks import (
+from trio_realtime.models.openai.rest import webhooks
+from trio_realtime.models.openai.rest.webhooks import (
     IncomingCall,
     WebhookVerifier,
     parse_incoming_call,

@@ -11,9 +11,8 @@ import pydantic
 import pytest
 import support_wire as support
 
-from trio_realtime.models.openai.decode import MalformedFrame, decode
-from trio_realtime.models.openai.wire import SERVER_EVENTS, ServerEvent
-from trio_realtime.models.openai.wire_values import (
+from trio_realtime.models.openai.wire.decode import MalformedFrame, decode
+from trio_realtime.models.openai.wire.objects import (
     NEEDED_BY_ITEM_TYPE,
     WireCachedTokens,
     WireInputTokens,
@@ -27,6 +26,7 @@ from trio_realtime.models.openai.wire_values import (
     WireTranscriptionUsage,
     WireUsage,
 )
+from trio_realtime.models.openai.wire.server_events import SERVER_EVENTS, ServerEvent
 
 KINDS = sorted(SERVER_EVENTS)
 ITEM_KINDS = sorted(support.items())

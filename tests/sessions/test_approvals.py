@@ -4,7 +4,7 @@ import pytest
 
 from trio_realtime.context import RunContext
 from trio_realtime.errors import UserError
-from trio_realtime.sessions.approvals import (
+from trio_realtime.sessions.tools.approvals import (
     DEFAULT_REJECTION,
     Approvals,
     ToolErrorFormatterArgs,

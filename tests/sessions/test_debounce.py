@@ -3,7 +3,7 @@
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from trio_realtime.sessions.debounce import GrowingText
+from trio_realtime.sessions.guardrails.growing_text import GrowingText
 
 
 def test_a_check_is_due_each_time_the_text_has_grown_by_the_length() -> None:

@@ -18,11 +18,8 @@ from trio_realtime.events import (
     RealtimeRawModelEvent,
     RealtimeSessionEvent,
 )
-from trio_realtime.models.events import (
-    RealtimeModelAudioEvent,
-    RealtimeModelAudioInterruptedEvent,
-)
-from trio_realtime.sessions.event_buffer import BATCH, SLICE, EventBuffer, Waiting
+from trio_realtime.models.events import RealtimeModelAudioEvent, RealtimeModelAudioInterruptedEvent
+from trio_realtime.sessions.core.event_buffer import BATCH, SLICE, EventBuffer, Waiting
 
 INFO = RealtimeEventInfo(context=RunContext(context=None))
 TYPES = frozenset({"audio", "audio_interrupted", "dtmf_received"})

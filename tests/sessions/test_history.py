@@ -20,7 +20,7 @@ from trio_realtime.items import (
     UserMessageItem,
 )
 from trio_realtime.models import events as model
-from trio_realtime.sessions.history import MAX_PARTS, UPDATED, Added, Change, History
+from trio_realtime.sessions.history.history_fold import MAX_PARTS, UPDATED, Added, Change, History
 
 
 def assistant(*content: Any, item_id: str = "a", **fields: Any) -> AssistantMessageItem:

@@ -42,8 +42,8 @@ from trio_realtime.agents.mcp import MCPToolError
 from trio_realtime.agents.mcp_policy import ToolFilterContext
 from trio_realtime.agents.tool_arguments import ToolArgumentsError
 from trio_realtime.agents.tools import DEFAULT_TOOL_ERROR
-from trio_realtime.sessions.bound_agent import bind_agent
-from trio_realtime.sessions.mcp_output import result_output
+from trio_realtime.sessions.core.bound_agent import bind_agent
+from trio_realtime.sessions.mcp.result_text import result_output
 from trio_realtime.testing.checkpoints import cancel_at_each_checkpoint
 from trio_realtime.testing.leaks import assert_nothing_survives
 

@@ -6,7 +6,7 @@ import pytest
 import trio
 import trio.testing
 
-from trio_realtime.sessions.on_demand import OnDemand
+from trio_realtime.sessions.core.on_demand import OnDemand
 
 
 class Server:

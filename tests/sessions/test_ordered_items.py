@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from trio_realtime.items import InputText, RealtimeItem, SystemMessageItem
-from trio_realtime.sessions import ordered_items
-from trio_realtime.sessions.ordered_items import LEAF_SIZE, HistoryView, OrderedItems
+from trio_realtime.sessions.history import ordered_items
+from trio_realtime.sessions.history.ordered_items import LEAF_SIZE, HistoryView, OrderedItems
 
 
 def item(item_id: str, previous: str | None = None, text: str = "") -> RealtimeItem:

@@ -24,7 +24,7 @@ from trio_realtime import (
     function_tool,
 )
 from trio_realtime.agents.tool_arguments import ToolArgumentsError
-from trio_realtime.sessions.responses import RealtimeResponse
+from trio_realtime.sessions.asking.responses import RealtimeResponse
 from trio_realtime.testing.simulator import (
     CallFunction,
     Fail,

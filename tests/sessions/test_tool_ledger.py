@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, precondition, rule
 
 from trio_realtime.models.events import RealtimeModelToolCallEvent
-from trio_realtime.sessions.tool_ledger import CallState, ToolLedger, Verdict
+from trio_realtime.sessions.tools.call_ledger import CallState, ToolLedger, Verdict
 
 
 def call(

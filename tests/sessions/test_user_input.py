@@ -7,7 +7,7 @@ import pytest
 
 from trio_realtime.errors import UserError
 from trio_realtime.items import InputAudio, InputImage, InputText
-from trio_realtime.sessions.user_input import content_parts
+from trio_realtime.sessions.asking.user_message import content_parts
 
 TEXT = {"type": "input_text", "text": "look"}
 IMAGE = {"type": "input_image", "image_url": "data:image/png;base64,AA==", "detail": "low"}

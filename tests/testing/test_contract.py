@@ -15,7 +15,7 @@ from trio_realtime.config import RealtimeModelConfig
 from trio_realtime.items import InputText
 from trio_realtime.models.inputs import RealtimeModelSendUserInput
 from trio_realtime.models.openai.model import OpenAIRealtimeWebSocketModel
-from trio_realtime.models.openai.transports import TransportKind
+from trio_realtime.models.transports import TransportKind
 from trio_realtime.testing import (
     FakeConnection,
     FakeRealtimeModel,

@@ -32,7 +32,7 @@ from trio_realtime.models.inputs import (
 )
 from trio_realtime.models.interface import RealtimeConnection
 from trio_realtime.models.openai.model import OpenAIRealtimeWebSocketModel
-from trio_realtime.sessions.history import History
+from trio_realtime.sessions.history.history_fold import History
 from trio_realtime.testing import (
     CallFunction,
     Close,

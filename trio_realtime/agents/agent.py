@@ -15,8 +15,8 @@ import attrs
 from trio_realtime.context import RunContext, TContext
 from trio_realtime.errors import UserError
 
-from ._calls import MaybeAwaitable, resolve
-from ._checks import check_list, check_option, check_type, check_unique, kind
+from .._util.maybe_async import MaybeAwaitable, resolve
+from .declaration_checks import check_list, check_option, check_type, check_unique, kind
 from .guardrails import InputGuardrail, OutputGuardrail
 from .handoffs import Handoff, realtime_handoff
 from .hooks import RealtimeAgentHooks

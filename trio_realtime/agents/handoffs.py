@@ -16,8 +16,8 @@ import attrs
 from trio_realtime.context import RunContext, TContext
 from trio_realtime.errors import UserError
 
-from ._calls import MaybeAwaitable, call, resolve
-from ._checks import check_flag, check_function, check_tool_name, check_type
+from .._util.maybe_async import MaybeAwaitable, call, resolve
+from .declaration_checks import check_flag, check_function, check_tool_name, check_type
 from .tool_arguments import ArgumentReader
 from .tool_output import tool_output
 from .tool_schema import JsonSchema, SchemaWriter, strict_schema

@@ -12,7 +12,7 @@ import attrs
 
 from trio_realtime.errors import UserError
 
-from ._checks import check_type, kind
+from .declaration_checks import check_type, kind
 
 RequireApproval: TypeAlias = Literal["always", "never"] | Mapping[str, Any]
 """For all tools, or ``{"always": filter, "never": filter}`` with filters such as

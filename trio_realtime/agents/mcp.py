@@ -17,19 +17,13 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, TextIO, TypeAlias, ca
 
 import attrs
 
-from trio_realtime._checks import UNSET, Between, Unset
-from trio_realtime._structuring import Settings, at_their_fields, structure
+from trio_realtime._util.settings_base import Settings, at_their_fields, structure
+from trio_realtime._util.type_checks import UNSET, Between, Unset
 from trio_realtime.context import RunContext
 from trio_realtime.errors import TrioRealtimeError, UserError
 
-from ._checks import check_function, check_list, check_type
-from .mcp_policy import (
-    ApprovalPolicy,
-    RequireApproval,
-    ToolFilter,
-    check_filter,
-    read_approval,
-)
+from .declaration_checks import check_function, check_list, check_type
+from .mcp_policy import ApprovalPolicy, RequireApproval, ToolFilter, check_filter, read_approval
 from .tool_guardrails import ToolInputGuardrail, ToolOutputGuardrail
 from .tools import ToolErrorFunction, default_tool_error
 

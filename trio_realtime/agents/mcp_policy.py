@@ -13,8 +13,8 @@ import attrs
 from trio_realtime.context import RunContext
 from trio_realtime.errors import UserError
 
-from ._calls import MaybeAwaitable, call
-from ._checks import check_option, kind
+from .._util.maybe_async import MaybeAwaitable, call
+from .declaration_checks import check_option, kind
 
 if TYPE_CHECKING:
     from mcp.types import Tool

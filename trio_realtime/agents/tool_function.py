@@ -14,7 +14,7 @@ import trio
 
 from trio_realtime.context import TContext, ToolContext
 
-from ._calls import call
+from .._util.maybe_async import call
 from .tool_signature import ToolSignature
 
 

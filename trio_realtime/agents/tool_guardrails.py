@@ -13,8 +13,8 @@ import attrs
 
 from trio_realtime.context import TContext, ToolContext
 
-from ._calls import MaybeAwaitable, call
-from ._checks import check_function, function_name, kind
+from .._util.maybe_async import MaybeAwaitable, call
+from .declaration_checks import check_function, function_name, kind
 
 if TYPE_CHECKING:
     from .agent import RealtimeAgent

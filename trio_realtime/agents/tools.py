@@ -32,8 +32,8 @@ import attrs
 from trio_realtime.context import RunContext, TContext, ToolContext
 from trio_realtime.errors import ToolTimeoutError, UserError
 
-from ._calls import MaybeAwaitable, call, resolve
-from ._checks import (
+from .._util.maybe_async import MaybeAwaitable, call, resolve
+from .declaration_checks import (
     check_choice,
     check_flag,
     check_function,

@@ -5,7 +5,7 @@ import platform
 from importlib import metadata
 
 from .._version import __version__
-from ..models.openai.transports.opening import choose
+from ..models.transports.opening import choose
 from .failures import CommandError
 from .servers import KEY_VARIABLE
 

@@ -17,7 +17,7 @@ import trio
 
 from ..audio import MODEL_RATE
 from ..events import RealtimeAudio, RealtimeAudioInterrupted, RealtimeSessionEvent
-from ..models.playback_tracker import RealtimePlaybackTracker
+from ..models.playback.tracker import RealtimePlaybackTracker
 from ..sessions.session import RealtimeSession
 from .failures import CommandError
 from .show import Show

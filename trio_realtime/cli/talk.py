@@ -7,8 +7,8 @@ from typing import Any, TextIO
 import trio
 
 from ..agents.agent import RealtimeAgent
-from ..config import ALL_EVENT_TYPES
 from ..events import RealtimeError
+from ..sessions.run_config import ALL_EVENT_TYPES
 from ..sessions.runner import RealtimeRunner
 from .arguments import Options
 from .failures import CommandError

@@ -5,9 +5,9 @@ from typing import Any, Literal, TypeAlias
 
 import attrs
 
-from ..config import RealtimeSessionModelSettings
 from ..items import InputImage, InputText
 from .events import RealtimeModelToolCallEvent
+from .session_settings import RealtimeSessionModelSettings
 
 
 @attrs.frozen(kw_only=True)

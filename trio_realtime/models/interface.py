@@ -11,9 +11,9 @@ from contextlib import AbstractAsyncContextManager
 
 import trio
 
-from ..config import RealtimeModelConfig
 from .events import RealtimeModelEvent
 from .inputs import RealtimeModelInput
+from .model_config import RealtimeModelConfig
 
 
 class RealtimeConnection(ABC):

@@ -9,18 +9,15 @@ here.
 from collections.abc import Mapping
 from typing import Any
 
-from .._checks import check
+from .._util.settings_base import structure
+from .._util.type_checks import check
 from ..agents.agent import RealtimeAgent
-from ..config import (
-    RealtimeModelConfig,
-    RealtimeRunConfig,
-    RealtimeSessionModelSettings,
-    merge_settings,
-    structure,
-)
 from ..context import RunContext
-from ..models.openai.protocol import session_object
-from .bound_agent import bind_agent
+from ..models.model_config import RealtimeModelConfig
+from ..models.openai.protocol.receiving import session_object
+from ..models.session_settings import RealtimeSessionModelSettings, merge_settings
+from .core.bound_agent import bind_agent
+from .run_config import RealtimeRunConfig
 
 
 async def initial_session_payload(

@@ -5,11 +5,13 @@ from typing import Any, Generic, cast
 
 import attrs
 
+from .._util.settings_base import structure
 from ..agents.agent import RealtimeAgent
-from ..config import RealtimeModelConfig, RealtimeRunConfig, structure
 from ..context import RunContext, TContext
 from ..errors import UserError
 from ..models.interface import RealtimeModel
+from ..models.model_config import RealtimeModelConfig
+from .run_config import RealtimeRunConfig
 from .session import RealtimeSession
 
 

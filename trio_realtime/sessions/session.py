@@ -16,14 +16,14 @@ from ..errors import RealtimeSessionClosed, UserError
 from ..events import RealtimeSessionEvent
 from ..items import InputText, RealtimeHistory
 from ..models import inputs as model
-from .asking import answer_tool, answered_text, answered_value, check_answered, question
-from .handoff_run import switch_agent
-from .lifecycle import EARLY_AUDIO, SessionLifecycle
-from .ordered_items import HistoryView
-from .responses import RESPONSE_KEY, RealtimeResponse
+from .asking.push_to_talk import UserTurn, check_push_to_talk, spoken_turn
+from .asking.questions import answer_tool, answered_text, answered_value, check_answered, question
+from .asking.responses import RESPONSE_KEY, RealtimeResponse
+from .asking.user_message import UserInput, content_parts
+from .history.ordered_items import HistoryView
+from .life import EARLY_AUDIO, SessionLifecycle
 from .statistics import SessionStatistics
-from .user_input import UserInput, content_parts
-from .user_turns import UserTurn, check_push_to_talk, spoken_turn
+from .tools.handing_off import switch_agent
 
 T = TypeVar("T")
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final, Generic, Literal, TypeAlias
 import attrs
 import trio
 
-from .._nurseries import open_quiet_nursery
+from .._util.nurseries import open_quiet_nursery
 from ..context import RunContext, TContext
 from ..errors import EventBufferOverflow, RealtimeConnectionError, RealtimeSessionClosed
 from ..events import (
@@ -25,7 +25,7 @@ from ..events import (
     RealtimeEventInfo,
     RealtimeSessionEvent,
 )
-from ..models.playback_tracker import RealtimePlaybackTracker
+from ..models.playback.tracker import RealtimePlaybackTracker
 from ..sessions.session import RealtimeSession
 from . import messages
 from .playout import BYTES_PER_MS, HeardAudio, Playout

@@ -10,12 +10,13 @@ from typing import Annotated, Any, Final
 
 import attrs
 
-from .._checks import UNSET, Between
-from .._structuring import Settings, structure
-from ..config import RealtimeModelConfig, RealtimeSessionModelSettings, Seconds, merge_settings
+from .._util.settings_base import Settings, structure
+from .._util.type_checks import UNSET, Between, Seconds
+from ..audio.formats import PCMU
 from ..errors import SettingsError
-from ..models.audio_formats import PCMU
-from ..models.playback_tracker import RealtimePlaybackTracker
+from ..models.model_config import RealtimeModelConfig
+from ..models.playback.tracker import RealtimePlaybackTracker
+from ..models.session_settings import RealtimeSessionModelSettings, merge_settings
 from ..sessions.runner import RealtimeRunner
 
 NEEDED_EVENTS: Final = frozenset({"audio", "audio_end", "audio_interrupted"})

@@ -18,8 +18,8 @@ import attrs
 import msgspec
 import trio
 
-from .._nurseries import open_quiet_nursery
-from ..models.audio_formats import PCMU
+from .._util.nurseries import open_quiet_nursery
+from ..audio.formats import PCMU
 from . import messages
 from .playout import FRAME_BYTES, FRAME_MS
 from .sockets import TwilioSocket, as_twilio_socket

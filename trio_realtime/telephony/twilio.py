@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any, Final
 
 import trio
 
-from .._structuring import structure
-from ..config import RealtimeModelConfig
+from .._util.settings_base import structure
+from ..audio.formats import PCMU
 from ..context import TContext
 from ..errors import RealtimeProtocolError, UserError
-from ..models.audio_formats import PCMU
-from ..models.playback_tracker import RealtimePlaybackTracker
+from ..models.model_config import RealtimeModelConfig
+from ..models.playback.tracker import RealtimePlaybackTracker
 from ..sessions.runner import RealtimeRunner
 from ..sessions.session import RealtimeSession
 from . import messages

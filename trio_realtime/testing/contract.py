@@ -21,7 +21,6 @@ import pytest
 import trio
 from trio.testing import wait_all_tasks_blocked
 
-from ..config import RealtimeModelConfig
 from ..errors import RealtimeConnectionError, RealtimeSessionClosed, UserError
 from ..items import InputText
 from ..models.events import RealtimeModelAudioEvent
@@ -31,6 +30,7 @@ from ..models.inputs import (
     RealtimeModelSendUserInput,
 )
 from ..models.interface import RealtimeConnection, RealtimeModel
+from ..models.model_config import RealtimeModelConfig
 from .checkpoints import cancel_at_each_checkpoint
 from .leaks import assert_nothing_survives
 

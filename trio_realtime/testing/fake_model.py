@@ -14,8 +14,7 @@ from typing import Any, Final, TypeAlias
 import attrs
 import trio
 
-from .._nurseries import open_quiet_nursery
-from ..config import RealtimeModelConfig, RealtimeSessionModelSettings
+from .._util.nurseries import open_quiet_nursery
 from ..errors import (
     RealtimeConnectionClosed,
     RealtimeConnectionError,
@@ -25,8 +24,10 @@ from ..errors import (
 from ..models.events import RealtimeModelEvent
 from ..models.inputs import RealtimeModelInput
 from ..models.interface import RealtimeConnection, RealtimeModel
-from ..models.openai import frames
-from ..models.openai.protocol import RealtimeProtocol, session_object
+from ..models.model_config import RealtimeModelConfig
+from ..models.openai.protocol.receiving import RealtimeProtocol, session_object
+from ..models.openai.wire import client_events as frames
+from ..models.session_settings import RealtimeSessionModelSettings
 from .script import (
     INPUT_TYPES,
     Emit,

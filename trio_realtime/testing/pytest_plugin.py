@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, cast
 import pytest
 
 if TYPE_CHECKING:
-    from ..config import RealtimeModelConfig
+    from ..models.model_config import RealtimeModelConfig
     from ..models.openai.model import OpenAIRealtimeWebSocketModel
     from .fake_model import FakeRealtimeModel
     from .simulator import RealtimeSimulator
@@ -79,7 +79,7 @@ async def realtime_model(
 @pytest.fixture
 def realtime_model_config() -> "RealtimeModelConfig":
     """The config with which `realtime_model` reaches its simulator: a URL and a key."""
-    from ..config import RealtimeModelConfig
+    from ..models.model_config import RealtimeModelConfig
 
     return RealtimeModelConfig(url="ws://simulator/v1/realtime", api_key="a key of tests")
 

@@ -15,10 +15,7 @@ import trio.testing
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from trio_realtime.models.openai.transports.patient_stream import (
-    PatientStream,
-    open_patient_stream,
-)
+from trio_realtime.models.transports.tcp_stream import PatientStream, open_patient_stream
 
 Wait: TypeAlias = Callable[[socket.socket], Awaitable[None]]
 

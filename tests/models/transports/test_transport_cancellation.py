@@ -26,7 +26,7 @@ from support_transports import (
 )
 
 from trio_realtime.errors import RealtimeConnectionError, RealtimeSessionClosed
-from trio_realtime.models.openai.transports import (
+from trio_realtime.models.transports import (
     TextTransport,
     TransportKind,
     TransportSettings,

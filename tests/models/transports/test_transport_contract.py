@@ -24,16 +24,8 @@ from support_transports import (
     text,
 )
 
-from trio_realtime.errors import (
-    RealtimeConnectionClosed,
-    RealtimeSessionClosed,
-    UserError,
-)
-from trio_realtime.models.openai.transports import (
-    TextTransport,
-    TransportKind,
-    TransportSettings,
-)
+from trio_realtime.errors import RealtimeConnectionClosed, RealtimeSessionClosed, UserError
+from trio_realtime.models.transports import TextTransport, TransportKind, TransportSettings
 
 pytestmark = each_kind
 

@@ -15,8 +15,8 @@ from websockets.protocol import OPEN
 from websockets.server import ServerProtocol
 from websockets.uri import parse_uri
 
-from trio_realtime.models.openai.transports import frames as frames_module
-from trio_realtime.models.openai.transports.frames import FrameReader, encode_text
+from trio_realtime.models.transports import websocket_frames as frames_module
+from trio_realtime.models.transports.websocket_frames import FrameReader, encode_text
 
 
 def reader(max_size: int = 2**20) -> FrameReader:

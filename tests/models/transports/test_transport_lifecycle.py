@@ -6,9 +6,9 @@ import pytest
 import trio
 import trio.testing
 
-from trio_realtime.models.openai.transports import TextTransport
-from trio_realtime.models.openai.transports.helpers import Helpers
-from trio_realtime.models.openai.transports.lifecycle import transport_scope
+from trio_realtime.models.transports import TextTransport
+from trio_realtime.models.transports.scope import transport_scope
+from trio_realtime.models.transports.tasks import Helpers
 
 
 class Silent(TextTransport):

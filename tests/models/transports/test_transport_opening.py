@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 
 from trio_realtime.errors import SettingsError, UserError
-from trio_realtime.models.openai.transports import TransportSettings, open_transport
-from trio_realtime.models.openai.transports.endings import Ending
-from trio_realtime.models.openai.transports.opening import choose, websockets_release
-from trio_realtime.models.openai.transports.target import parse_target
+from trio_realtime.models.transports import TransportSettings, open_transport
+from trio_realtime.models.transports.endings import Ending
+from trio_realtime.models.transports.opening import choose, websockets_release
+from trio_realtime.models.transports.target import parse_target
 
 
 @pytest.fixture

@@ -14,10 +14,10 @@ import trustme
 from support_transports import as_bytes, each_kind
 
 from trio_realtime.errors import RealtimeConnectionError, SettingsError
-from trio_realtime.models.openai.transports import TransportKind, http_proxy, open_transport
-from trio_realtime.models.openai.transports import dialing as dialing_module
-from trio_realtime.models.openai.transports.proxies import proxy_from_environment
-from trio_realtime.models.openai.transports.target import parse_target
+from trio_realtime.models.transports import TransportKind, http_proxy, open_transport
+from trio_realtime.models.transports import dialing as dialing_module
+from trio_realtime.models.transports.proxies import proxy_from_environment
+from trio_realtime.models.transports.target import parse_target
 
 NAMES = ("http_proxy", "https_proxy", "all_proxy", "no_proxy")
 

@@ -24,7 +24,7 @@ from trio_realtime.errors import (
     RealtimeConnectionError,
     RealtimeHandshakeError,
 )
-from trio_realtime.models.openai.transports import (
+from trio_realtime.models.transports import (
     TextTransport,
     TransportKind,
     TransportSettings,

@@ -7,7 +7,7 @@ import trio
 import trio_websocket
 from support_transports import Peer, Scripted
 
-from trio_realtime.models.openai.transports import TransportSettings, open_transport
+from trio_realtime.models.transports import TransportSettings, open_transport
 
 
 class CalledError(Exception):

@@ -19,7 +19,7 @@ from support_transports import (
 )
 
 from trio_realtime.errors import RealtimeConnectionClosed
-from trio_realtime.models.openai.transports import TextTransport, open_transport
+from trio_realtime.models.transports import TextTransport, open_transport
 
 
 async def test_messages_of_one_send_leave_in_one_write() -> None:

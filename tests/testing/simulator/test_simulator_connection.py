@@ -8,15 +8,7 @@ from support_simulator import Client, connected, open_client, silence, speech, t
 from trio.testing import MockClock, lockstep_stream_pair, wait_all_tasks_blocked
 from trio_websocket import ConnectionClosed
 
-from trio_realtime.testing.simulator import (
-    Fail,
-    Heard,
-    RealtimeSimulator,
-    Reply,
-    Say,
-    Turn,
-    Wait,
-)
+from trio_realtime.testing.simulator import Fail, Heard, RealtimeSimulator, Reply, Say, Turn, Wait
 
 TRANSCRIBED = "conversation.item.input_audio_transcription.completed"
 

@@ -8,7 +8,7 @@ from support_simulator import Peer, types
 
 from trio_realtime.testing.simulator import CallFunction, Fail, Incomplete, Say, Text, Wait
 from trio_realtime.testing.simulator.replies import pieces
-from trio_realtime.testing.simulator.responses import TEXT_DELTA_MS, Pause
+from trio_realtime.testing.simulator.response_playing import TEXT_DELTA_MS, Pause
 
 OPENING = ["response.created", "rate_limits.updated"]
 MESSAGE_OPENING = [

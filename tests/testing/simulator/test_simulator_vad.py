@@ -12,12 +12,7 @@ from trio_realtime.testing.simulator.formats import (
     PCM16,
     AudioFormat,
 )
-from trio_realtime.testing.simulator.vad import (
-    Segmenter,
-    SpeechStarted,
-    SpeechStopped,
-    VadSettings,
-)
+from trio_realtime.testing.simulator.vad import Segmenter, SpeechStarted, SpeechStopped, VadSettings
 
 FORMAT_NAMES = sorted(FORMATS)
 

@@ -15,11 +15,13 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import attrs
 
-from ...config import UNSET, RealtimeModelConfig, RealtimeSessionModelSettings
+from ..._util.type_checks import UNSET
 from ...errors import SettingsError, UserError
 from ..interface import RealtimeConnection
+from ..model_config import RealtimeModelConfig
+from ..session_settings import RealtimeSessionModelSettings
 from .model import OpenAIRealtimeWebSocketModel
-from .rest import OpenAIRestClient, websocket_url
+from .rest.client import OpenAIRestClient, websocket_url
 
 KEY_VARIABLE: Final = "AZURE_OPENAI_API_KEY"
 GA_PATH: Final = "/openai/v1"

@@ -9,17 +9,19 @@ from urllib.parse import urlencode
 
 import attrs
 
+from ..._util.type_checks import UNSET
 from ..._version import __version__
-from ...config import UNSET, RealtimeModelConfig, RealtimeSessionModelSettings
 from ...errors import UserError
 from ..interface import RealtimeConnection, RealtimeModel
-from ..playback_tracker import RealtimePlaybackTracker
-from .connection import OpenAIRealtimeConnection
-from .playback import PlaybackLedger
-from .protocol import RealtimeProtocol
-from .session_update import DEFAULT_MODEL
-from .transports import StreamFactory, TransportKind, TransportSettings, open_transport
-from .turns import ResponseTurns
+from ..model_config import RealtimeModelConfig
+from ..playback.ledger import PlaybackLedger
+from ..playback.tracker import RealtimePlaybackTracker
+from ..session_settings import RealtimeSessionModelSettings
+from ..transports import StreamFactory, TransportKind, TransportSettings, open_transport
+from ..websocket_connection import OpenAIRealtimeConnection
+from .protocol.receiving import RealtimeProtocol
+from .protocol.response_slot import ResponseTurns
+from .wire.session_update import DEFAULT_MODEL
 
 DEFAULT_URL: Final = "wss://api.openai.com/v1/realtime"
 API_KEY_VARIABLE: Final = "OPENAI_API_KEY"

@@ -4,9 +4,11 @@ from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
-from ...config import RealtimeModelConfig, RealtimeRunConfig, RealtimeSessionModelSettings
 from ...errors import UserError
+from ...sessions.run_config import RealtimeRunConfig
 from ..interface import RealtimeConnection
+from ..model_config import RealtimeModelConfig
+from ..session_settings import RealtimeSessionModelSettings
 from .model import OpenAIRealtimeWebSocketModel
 
 if TYPE_CHECKING:

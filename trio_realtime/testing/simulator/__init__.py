@@ -6,8 +6,6 @@ with ``schema`` and ``shapes`` (what clients may send), ``session_state``, ``con
 model), ``formats``, ``outlet`` and ``api_errors``. ``replies`` is the vocabulary of scenarios.
 """
 
-from trio_realtime.testing.simulator.connection import Handshake as Handshake
-from trio_realtime.testing.simulator.connection import SimulatedConnection as SimulatedConnection
 from trio_realtime.testing.simulator.replies import CallFunction as CallFunction
 from trio_realtime.testing.simulator.replies import Fail as Fail
 from trio_realtime.testing.simulator.replies import Heard as Heard
@@ -23,5 +21,9 @@ from trio_realtime.testing.simulator.replies import Turn as Turn
 from trio_realtime.testing.simulator.replies import Utterance as Utterance
 from trio_realtime.testing.simulator.replies import Wait as Wait
 from trio_realtime.testing.simulator.replies import default_responder as default_responder
+from trio_realtime.testing.simulator.served_connection import Handshake as Handshake
+from trio_realtime.testing.simulator.served_connection import (
+    SimulatedConnection as SimulatedConnection,
+)
 from trio_realtime.testing.simulator.server import Dial as Dial
 from trio_realtime.testing.simulator.server import RealtimeSimulator as RealtimeSimulator

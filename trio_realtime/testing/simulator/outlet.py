@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 if TYPE_CHECKING:
-    from trio_realtime.testing.simulator.responses import Response
+    from trio_realtime.testing.simulator.response_playing import Response
 
 Event = dict[str, Any]
 """A server or client event, as JSON has it."""

@@ -18,9 +18,7 @@ import attrs
 import trio
 
 from trio_realtime.testing.simulator.api_errors import ApiError
-from trio_realtime.testing.simulator.connection import Handshake, SimulatedConnection
 from trio_realtime.testing.simulator.outlet import Ids, Outlet
-from trio_realtime.testing.simulator.protocol import Protocol, Refusals
 from trio_realtime.testing.simulator.replies import (
     Heard,
     Hears,
@@ -29,6 +27,8 @@ from trio_realtime.testing.simulator.replies import (
     default_responder,
     hearing,
 )
+from trio_realtime.testing.simulator.served_connection import Handshake, SimulatedConnection
+from trio_realtime.testing.simulator.server_protocol import Protocol, Refusals
 
 if TYPE_CHECKING:
     from trio_websocket import WebSocketRequest

@@ -1,0 +1,64 @@
+"""PCM16 in pieces: whole samples, chunks of a length in ms, and how loud they are.
+
+Everything here works on ``bytes`` of mono PCM16 little-endian and is a pure function.
+"""
+
+import math
+import struct
+from collections.abc import Iterator, Sequence
+from typing import Final
+
+from ..errors import UserError
+
+MODEL_RATE: Final = 24_000
+"""The sample rate of PCM16 in the OpenAI Realtime API, in Hz."""
+
+
+def chunks(
+    pcm: bytes, ms: float = 20, rate: int = MODEL_RATE, *, width: int = 2
+) -> Iterator[bytes]:
+    """Cut audio into pieces of ``ms`` milliseconds; the last may be shorter.
+
+    ``width`` is bytes per sample: 2 for PCM16, 1 for G.711, of which 20 ms at 8 kHz are 160 bytes.
+    Raises `~trio_realtime.errors.UserError` when a piece would be shorter than one sample.
+    """
+    size = int(rate * ms / 1000) * width
+    if size <= 0:
+        raise UserError(f"{ms:g} ms at {rate} Hz is less than one sample")
+    return (pcm[start : start + size] for start in range(0, len(pcm), size))
+
+
+def level_dbfs(pcm: bytes) -> float:
+    """How loud PCM16 is: its RMS level in dB below full scale, ``-inf`` for silence.
+
+    A full-scale square wave is 0 dB, a full-scale sine -3 dB, close speech about -20 dB.
+    """
+    check_samples(pcm)
+    energy = sum(sample * sample for sample in unpack(pcm))
+    if not energy:
+        return -math.inf
+    return 10 * math.log10(energy / (len(pcm) // 2) / 32768**2)
+
+
+def check_samples(pcm: bytes) -> None:
+    """Raise `UserError` unless these bytes are whole samples of PCM16."""
+    if len(pcm) % 2:
+        raise UserError(f"PCM16 takes 2 bytes per sample, and {len(pcm)} bytes is an odd number")
+
+
+def widen(low: bytes, high: bytes) -> bytes:
+    """PCM16 of the low and the high bytes of its samples."""
+    pcm = bytearray(2 * len(low))
+    pcm[0::2] = low
+    pcm[1::2] = high
+    return bytes(pcm)
+
+
+def unpack(pcm: bytes) -> tuple[int, ...]:
+    """The samples of PCM16, as integers from -32768 to 32767."""
+    return struct.unpack(f"<{len(pcm) // 2}h", pcm)
+
+
+def pack(samples: Sequence[int]) -> bytes:
+    """PCM16 of samples from -32768 to 32767."""
+    return struct.pack(f"<{len(samples)}h", *samples)

@@ -1,0 +1,74 @@
+"""`RealtimeModelConfig`: how one session reaches its model.
+
+A mapping with the same keys does wherever it is expected. Anything wrong is a `SettingsError` that
+names the path, raised when the object is made.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, TypeAlias, cast
+
+import attrs
+
+from .._util.settings_base import Settings, at_their_fields, structure
+from .._util.type_checks import UNSET, Seconds, problem
+from .session_settings import RealtimeSessionModelSettings
+
+ApiKey: TypeAlias = str | Callable[[], str | Awaitable[str]]
+"""A key, or a function, plain or async, that is asked for one at each connection."""
+
+
+def _show_headers(headers: Mapping[str, str]) -> str:
+    return "{" + ", ".join(f"{name!r}: ..." for name in headers) + "}"
+
+
+def _show_url(url: str) -> str:
+    """A URL as far as it can hold no secret: without user and query."""
+    scheme, _, rest = url.partition("?")[0].partition("://")
+    host, slash, path = rest.partition("/")
+    return repr(f"{scheme}://{host.rpartition('@')[2]}{slash}{path}")
+
+
+def _to_initial_settings(
+    value: RealtimeSessionModelSettings | Mapping[str, Any] | None,
+) -> RealtimeSessionModelSettings | None:
+    return None if value is None else structure(RealtimeSessionModelSettings, value)
+
+
+def _to_transport(value: object) -> object:
+    if not isinstance(value, Mapping):
+        return value
+    from .transports.text_transport import TransportSettings
+
+    return structure(TransportSettings, cast("object", value))
+
+
+@attrs.frozen(kw_only=True, repr=False, field_transformer=at_their_fields)
+class RealtimeModelConfig(Settings):
+    """How one session reaches the model. Its repr shows no key and no header's value."""
+
+    api_key: ApiKey | None = attrs.field(default=None, repr=False)
+    """None: the environment variable ``OPENAI_API_KEY``."""
+    url: str | None = attrs.field(default=None, repr=_show_url)
+    """None: the provider's own."""
+    headers: Mapping[str, str] | None = attrs.field(default=None, repr=_show_headers)
+    """Sent as given; the library then adds no ``Authorization``."""
+    initial_model_settings: RealtimeSessionModelSettings | None = attrs.field(
+        default=None, converter=_to_initial_settings
+    )
+    """Over the run config's ``model_settings``."""
+    playback_tracker: object | None = None
+    """Knows what the user has heard. None: audio is taken to play at once, in real time."""
+    call_id: str | None = None
+    """Attach to this call instead of beginning a conversation."""
+    transport: object | None = attrs.field(default=None, converter=_to_transport)
+    """Limits and time-outs of the WebSocket: the transport's settings, or a mapping of them."""
+    response_timeout: Seconds | None = 30.0
+    """Seconds a request for a response may go without the server's word that it began. None: any
+    time."""
+
+    def __attrs_post_init__(self) -> None:
+        super().__attrs_post_init__()
+        settings = self.initial_model_settings
+        if self.call_id and settings is not None and settings.model_name is not UNSET:
+            text = "not together with call_id: the call has its model already"
+            raise problem("initial_model_settings.model_name", text)

@@ -1,0 +1,135 @@
+"""What one connection has to send, and what is decided with it: turns and interruptions.
+
+Both sides of the protocol write here: `sending`, for what the session asks, and `protocol`, for
+what follows from the server's events. Frames leave in the order in which they were put. Pure: the
+time comes in as ``now``, in seconds.
+"""
+
+from collections import deque
+from collections.abc import Iterable
+from typing import Any, Final, TypeAlias, assert_never
+
+import attrs
+
+from ....errors import RealtimeProtocolError
+from ... import events as model
+from ...playback.ledger import Cut, Truncation
+from ..wire import client_events as frames
+from ..wire.objects import WireError
+from .response_audio import SpokenAudio
+from .response_slot import ReportLost, ResponseTurns, SendCancel, SendCreate, TurnCommand
+
+Events: TypeAlias = deque[model.RealtimeModelEvent]
+
+_REMEMBERED_IDS: Final = 256
+"""Frames of ours whose refusal is recognised; far more than can be unanswered at one time."""
+
+
+@attrs.define(eq=False, repr=False)
+class Outgoing:
+    """The frames to send, in order."""
+
+    turns: ResponseTurns
+    audio: SpokenAudio
+    pending_bytes: int = 0
+    """How much `take` would give."""
+    _frames: list[bytes] = attrs.field(factory=list[bytes])
+    _own_ids: list[str] = attrs.field(factory=list[str])
+    """Event ids of frames nobody asked for, so that nobody hears of their refusal."""
+    _count: int = 0
+
+    def put(self, frame: bytes) -> None:
+        """Send this frame after those that wait."""
+        self._frames.append(frame)
+        self.pending_bytes += len(frame)
+
+    def put_own(self, kind: str, **fields: Any) -> None:
+        """Send an event that the application did not ask for."""
+        event_id = self.new_event_id()
+        self._own_ids.append(event_id)
+        del self._own_ids[:-_REMEMBERED_IDS]
+        self.put(frames.raw({"type": kind, "event_id": event_id, **fields}))
+
+    def new_event_id(self) -> str:
+        """An id that no other event of this connection has."""
+        self._count += 1
+        return f"own_{self._count}"
+
+    def take(self) -> list[bytes]:
+        """The frames to send now; they count as sent."""
+        taken, self._frames = self._frames, []
+        self.pending_bytes = 0
+        return taken
+
+    def act(self, commands: Iterable[TurnCommand], out: Events) -> None:
+        """Do what the turns say; what nobody will ever hear goes before the next response."""
+        for item_id in self.audio.take_unheard():
+            self.put_own("conversation.item.delete", item_id=item_id)
+        for command in commands:
+            match command:
+                case SendCreate(request=request):
+                    self.put(frames.create_response(request.params, request.event_id))
+                case SendCancel(response_id=response_id, event_id=event_id):
+                    self.audio.silence(response_id)
+                    self.put(frames.cancel_response(response_id, event_id))
+                case ReportLost(request=request, cancelled=cancelled):
+                    lost = RealtimeProtocolError(
+                        "a response was cancelled before it began"
+                        if cancelled
+                        else "the server did not answer response.create within "
+                        f"{self.turns.timeout} s"
+                    )
+                    out.append(model.RealtimeModelErrorEvent(error=lost, event_id=request.event_id))
+                case _:
+                    assert_never(command)
+
+    def refused(self, error: WireError, now: float, out: Events) -> bool:
+        """An error arrived. True when it concerns only what was sent of our own accord.
+
+        An item may be gone before our delete, truncate or retrieve of it arrives, and a response
+        over before our cancel: the user asked for none of them, and nothing is wrong.
+        """
+        if error.event_id in self._own_ids:
+            return error.type == "invalid_request_error"
+        ours, commands = self.turns.error(code=error.code, event_id=error.event_id, now=now)
+        self.act(commands, out)
+        return ours
+
+    def interrupt(
+        self, now: float, out: Events, *, response_id: str | None = None, cancel: bool
+    ) -> None:
+        """Stop what is heard, of this response or altogether, and with ``cancel`` what is said.
+
+        What was never heard at all is deleted after the cancel: a server may refuse to delete an
+        item that is still being written.
+        """
+        unheard = [
+            cut.item_id
+            for cut in self.audio.interrupt(now, response_id)
+            if self._cut(cut, out) and not isinstance(cut, Truncation)
+        ]
+        if cancel:
+            self.act(self.turns.cancel(now=now, response_id=response_id), out)
+        for item_id in unheard:
+            self.put_own("conversation.item.delete", item_id=item_id)
+
+    def _cut(self, cut: Cut, out: Events) -> bool:
+        """Report a cut, and truncate the item; whether the conversation has it."""
+        response_id, in_conversation = self.audio.response_of(cut.item_id)
+        heard_ms = cut.audio_end_ms if isinstance(cut, Truncation) else 0
+        out.append(
+            model.RealtimeModelAudioInterruptedEvent(
+                item_id=cut.item_id,
+                content_index=cut.content_index,
+                heard_ms=heard_ms,
+                response_id=response_id,
+            )
+        )
+        if heard_ms and in_conversation:
+            self.put_own(
+                "conversation.item.truncate",
+                item_id=cut.item_id,
+                content_index=cut.content_index,
+                audio_end_ms=heard_ms,
+            )
+        return in_conversation

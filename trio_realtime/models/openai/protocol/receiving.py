@@ -1,0 +1,285 @@
+"""The Realtime API as seen from the client, without a socket: frames to model events, and back.
+
+One choke point each way: `RealtimeProtocol.receive` takes every frame of the server, and
+`RealtimeProtocol.send` every input of the session. Both may leave frames to send, which
+`connection` (or a test, back to back with a server) collects with `data_to_send`. No clock and no
+waiting: the time comes in as ``now``, in seconds of any monotonic clock.
+
+Here is what the server's events do; what inputs do is in `sending`. Each part of the state has an
+owner: `turns`, `playback` with `spoken_audio`, `out_of_band`, `session_facts`, and `outgoing`,
+which holds the frames.
+"""
+
+from collections.abc import Callable
+from typing import Any, ClassVar, cast
+
+import attrs
+
+from ....errors import RealtimeProtocolError
+from ... import events as model
+from ... import inputs
+from ...playback.ledger import PlaybackLedger
+from ...session_settings import RealtimeSessionModelSettings
+from ..wire import server_events as wire
+from ..wire import to_items as translate
+from ..wire.decode import MalformedFrame, decode, raw_data
+from ..wire.objects import WireResponse
+from ..wire.to_model_events import TRANSLATIONS
+from .out_of_band import OutOfBand, public_metadata
+from .outbox import Events, Outgoing
+from .response_audio import SpokenAudio
+from .response_slot import ResponseTurns
+from .sending import InputSender, session_object
+from .session_state import SessionFacts
+
+__all__ = ["RealtimeProtocol", "session_object"]
+
+
+@attrs.define(eq=False, repr=False)
+class RealtimeProtocol:
+    """The client's side of one connection."""
+
+    _call_id: str | None = None
+    _playback: PlaybackLedger = attrs.field(factory=PlaybackLedger)
+    _turns: ResponseTurns = attrs.field(factory=ResponseTurns)
+    _audio: SpokenAudio = attrs.field(init=False)
+    _outgoing: Outgoing = attrs.field(init=False)
+    _facts: SessionFacts = attrs.field(init=False)
+    _out_of_band: OutOfBand = attrs.field(factory=OutOfBand, init=False)
+    _sender: InputSender = attrs.field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self._audio = SpokenAudio(self._playback)
+        self._outgoing = Outgoing(self._turns, self._audio)
+        self._facts = SessionFacts(self._playback)
+        self._sender = InputSender(self._outgoing, self._facts, self._out_of_band, self._call_id)
+
+    # -- towards the server --------------------------------------------------------
+    def open(self, settings: RealtimeSessionModelSettings) -> None:
+        """Say how the session shall be; the first frame of a connection.
+
+        Raises `UserError` for settings that cannot work.
+        """
+        self._sender.open(settings)
+
+    def send(self, given: inputs.RealtimeModelInput, now: float, out: Events) -> None:
+        """Turn one input into frames; what it makes known at once (an interruption does) is
+        appended to ``out``. Raises `UserError`, and then has changed nothing."""
+        self._sender.send(given, now, out)
+
+    def remaining_ms(self, response_id: str, now: float) -> float:
+        """How much audio of this response has yet to be heard, and of what comes before it."""
+        return self._audio.remaining_ms(response_id, now)
+
+    def delivered(self, item_id: str, content_index: int, nbytes: int, now: float) -> None:
+        """The application took so much audio of this part: it is played from now on."""
+        self._playback.delivered(item_id, content_index, nbytes, now)
+
+    @property
+    def pending_bytes(self) -> int:
+        """How much `data_to_send` holds."""
+        return self._outgoing.pending_bytes
+
+    def data_to_send(self) -> list[bytes]:
+        """The frames to send now, in order; they count as sent."""
+        return self._outgoing.take()
+
+    # -- time ----------------------------------------------------------------------
+    @property
+    def deadline(self) -> float | None:
+        """When to call `expire`."""
+        return self._turns.deadline
+
+    def expire(self, now: float, out: Events) -> None:
+        """The clock reached `deadline`."""
+        self._outgoing.act(self._turns.expire(now=now), out)
+
+    # -- from the server -----------------------------------------------------------
+    def receive(self, frame: str | bytes, now: float, out: Events) -> None:
+        """Take one frame: the raw event first, then what it means, is appended to ``out``.
+
+        Never raises, whatever the frame holds; only what a playback tracker of the application's
+        own making raises comes out.
+        """
+        out.append(model.RealtimeModelRawServerEvent(frame, raw_data))
+        event = decode(frame)
+        handle = self._HANDLERS.get(type(event))
+        if handle is not None:
+            handle(self, event, now, out)
+        elif type(event) in TRANSLATIONS:
+            out.extend(TRANSLATIONS[type(event)](event))
+        elif isinstance(event, MalformedFrame):
+            self._malformed(event, frame, now, out)
+
+    def _malformed(
+        self, event: MalformedFrame, frame: str | bytes, now: float, out: Events
+    ) -> None:
+        what = f"a {event.type} event" if event.type else "a frame"
+        error = RealtimeProtocolError(f"the server sent {what} that is malformed: {event.reason}")
+        out.append(model.RealtimeModelErrorEvent(error=error))
+        # That a response began or ended is worth knowing whatever else was wrong with the event:
+        # the next one would wait for ever.
+        if event.type == "response.created":
+            self._response_created(wire.ResponseCreated(response=_salvaged(frame)), now, out)
+        elif event.type == "response.done":
+            self._response_done(wire.ResponseDone(response=_salvaged(frame)), now, out)
+
+    def _error(self, event: wire.Error, now: float, out: Events) -> None:
+        self._out_of_band.refused(event.error.event_id)
+        if not self._outgoing.refused(event.error, now, out):
+            out.append(
+                model.RealtimeModelErrorEvent(
+                    error=translate.error(event.error), event_id=event.error.event_id
+                )
+            )
+
+    def _session(
+        self, event: wire.SessionCreated | wire.SessionUpdated, _now: float, _out: Events
+    ) -> None:
+        self._facts.echoed(event.session)
+
+    # Responses
+
+    def _response_created(self, event: wire.ResponseCreated, now: float, out: Events) -> None:
+        response = event.response
+        out_of_band = self._out_of_band.began(response)
+        out.append(
+            model.RealtimeModelTurnStartedEvent(
+                response_id=response.id,
+                out_of_band=out_of_band,
+                metadata=public_metadata(response.metadata),
+            )
+        )
+        if not out_of_band:
+            self._outgoing.act(self._turns.created(response.id, now=now), out)
+
+    def _response_done(self, event: wire.ResponseDone, now: float, out: Events) -> None:
+        response = event.response
+        out_of_band = self._out_of_band.ended(response.id)
+        self._audio.response_ended(response.id)
+        usage = None if response.usage is None else translate.usage(response.usage)
+        if usage is not None:
+            out.append(model.RealtimeModelUsageEvent(usage=usage, response_id=response.id))
+        details = response.status_details
+        error = details.error if details is not None else None
+        items = (translate.item(i) for i in response.output or ()) if out_of_band else ()
+        out.append(
+            model.RealtimeModelTurnEndedEvent(
+                response_id=response.id,
+                status=translate.response_status(response.status),
+                reason=details.reason if details is not None else None,
+                error=None if error is None else translate.status_error(error),
+                usage=usage,
+                out_of_band=out_of_band,
+                metadata=public_metadata(response.metadata),
+                output=tuple(item for item in items if item is not None),
+            )
+        )
+        if not out_of_band:
+            self._outgoing.act(self._turns.done(response.id, now=now), out)
+
+    def _audio_delta(self, event: wire.ResponseOutputAudioDelta, now: float, out: Events) -> None:
+        out_of_band = event.response_id in self._out_of_band.active
+        if self._audio.received(event, now, out_of_band=out_of_band):
+            out.append(
+                model.RealtimeModelAudioEvent(
+                    data=event.delta,
+                    response_id=event.response_id,
+                    item_id=event.item_id,
+                    content_index=event.content_index,
+                )
+            )
+
+    def _audio_done(self, event: wire.ResponseOutputAudioDone, _now: float, out: Events) -> None:
+        if self._audio.finished(event):
+            out.append(
+                model.RealtimeModelAudioDoneEvent(
+                    item_id=event.item_id,
+                    content_index=event.content_index,
+                    response_id=event.response_id,
+                )
+            )
+
+    def _of_response(
+        self,
+        event: wire.ResponseOutputItemAdded
+        | wire.ResponseOutputItemDone
+        | wire.ResponseOutputAudioTranscriptDelta
+        | wire.ResponseOutputTextDelta,
+        _now: float,
+        out: Events,
+    ) -> None:
+        # What a response beside the conversation says is no item of the history, and what it calls
+        # could not be answered there: its end brings both.
+        if event.response_id not in self._out_of_band.active:
+            out.extend(TRANSLATIONS[type(event)](event))
+
+    # Conversation
+
+    def _item_deleted(self, event: wire.ConversationItemDeleted, now: float, out: Events) -> None:
+        self._playback.discard(event.item_id, now)
+        out.append(model.RealtimeModelItemDeletedEvent(item_id=event.item_id))
+
+    def _item_truncated(
+        self, event: wire.ConversationItemTruncated, now: float, out: Events
+    ) -> None:
+        self._playback.discard(event.item_id, now)
+        out.append(
+            model.RealtimeModelItemTruncatedEvent(
+                item_id=event.item_id,
+                content_index=event.content_index,
+                audio_end_ms=event.audio_end_ms,
+            )
+        )
+        # The server rewrote the item; what it made of it is worth knowing.
+        self._outgoing.put_own("conversation.item.retrieve", item_id=event.item_id)
+
+    def _speech_started(
+        self, event: wire.InputAudioBufferSpeechStarted, now: float, out: Events
+    ) -> None:
+        out.append(
+            model.RealtimeModelSpeechStartedEvent(
+                item_id=event.item_id, audio_start_ms=event.audio_start_ms
+            )
+        )
+        if self._facts.server_interrupts:
+            self._audio.silence(self._turns.active_response_id)
+        self._outgoing.interrupt(now, out, cancel=not self._facts.server_interrupts)
+
+    _HANDLERS: ClassVar[
+        dict[type[Any], Callable[["RealtimeProtocol", Any, float, Events], None]]
+    ] = {
+        wire.ResponseOutputAudioDelta: _audio_delta,
+        wire.ResponseOutputAudioTranscriptDelta: _of_response,
+        wire.ResponseOutputTextDelta: _of_response,
+        wire.ResponseOutputAudioDone: _audio_done,
+        wire.ResponseOutputItemAdded: _of_response,
+        wire.ResponseOutputItemDone: _of_response,
+        wire.ResponseCreated: _response_created,
+        wire.ResponseDone: _response_done,
+        wire.ConversationItemDeleted: _item_deleted,
+        wire.ConversationItemTruncated: _item_truncated,
+        wire.InputAudioBufferSpeechStarted: _speech_started,
+        wire.SessionCreated: _session,
+        wire.SessionUpdated: _session,
+        wire.Error: _error,
+    }
+
+
+def _salvaged(frame: str | bytes) -> WireResponse:
+    """What can be understood of the response in a malformed event."""
+    data = raw_data(frame)
+    response: object = data.get("response") if isinstance(data, dict) else None
+    fields = cast("dict[str, object]", response) if isinstance(response, dict) else {}
+    metadata: object = fields.get("metadata")
+    pairs = cast("dict[str, object]", metadata) if isinstance(metadata, dict) else {}
+    return WireResponse(
+        id=_text(fields.get("id")),
+        status=_text(fields.get("status")),
+        conversation_id=_text(fields.get("conversation_id")),
+        metadata={name: text for name, text in pairs.items() if isinstance(text, str)} or None,
+    )
+
+
+def _text(value: object) -> str | None:
+    return value if isinstance(value, str) else None

@@ -1,0 +1,1 @@
+"""The Realtime API over HTTP: calls, webhooks, client secrets and WebRTC's relay."""

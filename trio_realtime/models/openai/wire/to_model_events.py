@@ -1,0 +1,240 @@
+"""Server events that mean the same whatever went before: one function each, wire in, model out.
+
+`protocol` looks events up here that it keeps no state for. Adding a server event that applications
+should hear of means adding its function to `TRANSLATIONS`.
+"""
+
+from collections.abc import Callable
+from types import MappingProxyType
+from typing import Any, Final, TypeAlias
+
+from ... import events as model
+from . import server_events as wire
+from . import to_items as translate
+from .objects import WireItem
+
+Events: TypeAlias = tuple[model.RealtimeModelEvent, ...]
+
+
+# Conversation
+
+
+def item_added(event: wire.ConversationItemAdded | wire.ConversationItemCreated) -> Events:
+    """An item has its place. A call is shown once its arguments are complete, not before."""
+    if event.item.type == "function_call" and event.item.status == "in_progress":
+        return _placed(event.item, event.previous_item_id)
+    return _announced(event.item, event.previous_item_id, announced=True)
+
+
+def item_done(event: wire.ConversationItemDone) -> Events:
+    """An item is final."""
+    return _announced(event.item, event.previous_item_id, announced=False)
+
+
+def item_retrieved(event: wire.ConversationItemRetrieved) -> Events:
+    """The server's version of an item; where it stands is known already."""
+    item = translate.item(event.item)
+    return () if item is None else (model.RealtimeModelItemUpdatedEvent(item=item),)
+
+
+def _announced(item: WireItem, previous_item_id: str | None, *, announced: bool) -> Events:
+    shown = translate.item(item, previous_item_id)
+    if shown is not None:
+        return (model.RealtimeModelItemUpdatedEvent(item=shown, announced=announced),)
+    if item.type == "function_call_output" and item.id is not None:
+        return (
+            model.RealtimeModelToolOutputEvent(
+                item_id=item.id,
+                call_id=item.call_id or "",
+                output=item.output or "",
+                previous_item_id=previous_item_id,
+            ),
+        )
+    return _placed(item, previous_item_id)
+
+
+def _placed(item: WireItem, previous_item_id: str | None) -> Events:
+    if item.id is None:
+        return ()
+    return (model.RealtimeModelItemPlacedEvent(item_id=item.id, previous_item_id=previous_item_id),)
+
+
+# Responses
+
+
+def output_item_added(event: wire.ResponseOutputItemAdded) -> Events:
+    """The model begins an item. A call only has a place until its arguments are complete."""
+    return _mentioned(event) if event.item.type == "message" else ()
+
+
+def output_item_done(event: wire.ResponseOutputItemDone) -> Events:
+    """An item of the model is final; calls and requests for approval are acted on now."""
+    return _mentioned(event) + asked_of_us(event)
+
+
+def asked_of_us(event: wire.ResponseOutputItemDone) -> Events:
+    """What a finished item asks the application to do."""
+    item = event.item
+    if item.type == "function_call":
+        return (
+            model.RealtimeModelToolCallEvent(
+                name=item.name or "",
+                call_id=item.call_id or "",
+                arguments=item.arguments or "",
+                id=item.id,
+                response_id=event.response_id,
+            ),
+        )
+    if item.type == "mcp_approval_request":
+        return (
+            model.RealtimeModelMcpApprovalRequestEvent(
+                item_id=item.id or "",
+                server_label=item.server_label or "",
+                name=item.name or "",
+                arguments=item.arguments or "",
+            ),
+        )
+    return ()
+
+
+def transcript_delta(event: wire.ResponseOutputAudioTranscriptDelta) -> Events:
+    """A piece of what the model says."""
+    return (
+        model.RealtimeModelTranscriptDeltaEvent(
+            item_id=event.item_id,
+            delta=event.delta,
+            response_id=event.response_id,
+            content_index=event.content_index,
+        ),
+    )
+
+
+def text_delta(event: wire.ResponseOutputTextDelta) -> Events:
+    """A piece of what the model writes."""
+    return (
+        model.RealtimeModelOutputTextDeltaEvent(
+            item_id=event.item_id,
+            delta=event.delta,
+            response_id=event.response_id,
+            content_index=event.content_index,
+        ),
+    )
+
+
+def _mentioned(event: wire.ResponseOutputItemAdded | wire.ResponseOutputItemDone) -> Events:
+    item = translate.item(event.item)
+    if item is None:
+        return ()
+    return (model.RealtimeModelItemUpdatedEvent(item=item, response_id=event.response_id),)
+
+
+# What the user says
+
+
+def committed(event: wire.InputAudioBufferCommitted) -> Events:
+    """What the user said has a place; the item itself is announced next."""
+    return (
+        model.RealtimeModelItemPlacedEvent(
+            item_id=event.item_id, previous_item_id=event.previous_item_id
+        ),
+    )
+
+
+def speech_stopped(event: wire.InputAudioBufferSpeechStopped) -> Events:
+    """The user stopped."""
+    return (
+        model.RealtimeModelSpeechStoppedEvent(
+            item_id=event.item_id, audio_end_ms=event.audio_end_ms
+        ),
+    )
+
+
+def idle_timeout(event: wire.InputAudioBufferTimeoutTriggered) -> Events:
+    """The user said nothing for too long."""
+    return (
+        model.RealtimeModelInputAudioTimeoutTriggeredEvent(
+            item_id=event.item_id,
+            audio_start_ms=event.audio_start_ms,
+            audio_end_ms=event.audio_end_ms,
+        ),
+    )
+
+
+def user_delta(event: wire.InputAudioTranscriptionDelta) -> Events:
+    """A piece of what the user said. Empty ones carry log probabilities only."""
+    if not event.delta:
+        return ()
+    return (
+        model.RealtimeModelInputAudioTranscriptionDeltaEvent(
+            item_id=event.item_id, delta=event.delta, content_index=event.content_index or 0
+        ),
+    )
+
+
+def user_transcript(event: wire.InputAudioTranscriptionCompleted) -> Events:
+    """What the user said."""
+    return (
+        model.RealtimeModelInputAudioTranscriptionCompletedEvent(
+            item_id=event.item_id,
+            transcript=event.transcript,
+            content_index=event.content_index,
+        ),
+    )
+
+
+def user_transcript_failed(event: wire.InputAudioTranscriptionFailed) -> Events:
+    """What the user said could not be transcribed."""
+    return (
+        model.RealtimeModelInputAudioTranscriptionFailedEvent(
+            item_id=event.item_id,
+            error=translate.status_error(event.error),
+            content_index=event.content_index,
+        ),
+    )
+
+
+def dtmf(event: wire.InputAudioBufferDtmfEventReceived) -> Events:
+    """A caller pressed a key."""
+    return (model.RealtimeModelDtmfEvent(key=event.event),)
+
+
+# The service
+
+
+def rate_limits(event: wire.RateLimitsUpdated) -> Events:
+    """What remains of the rate limits."""
+    return (
+        model.RealtimeModelRateLimitsEvent(
+            rate_limits=tuple(
+                model.RealtimeModelRateLimit(
+                    name=limit.name,
+                    limit=limit.limit,
+                    remaining=limit.remaining,
+                    reset_seconds=limit.reset_seconds,
+                )
+                for limit in event.rate_limits
+            )
+        ),
+    )
+
+
+TRANSLATIONS: Final[MappingProxyType[type[Any], Callable[[Any], Events]]] = MappingProxyType(
+    {
+        wire.ConversationItemAdded: item_added,
+        wire.ConversationItemCreated: item_added,
+        wire.ConversationItemDone: item_done,
+        wire.ConversationItemRetrieved: item_retrieved,
+        wire.ResponseOutputItemAdded: output_item_added,
+        wire.ResponseOutputItemDone: output_item_done,
+        wire.ResponseOutputAudioTranscriptDelta: transcript_delta,
+        wire.ResponseOutputTextDelta: text_delta,
+        wire.InputAudioBufferCommitted: committed,
+        wire.InputAudioBufferSpeechStopped: speech_stopped,
+        wire.InputAudioBufferTimeoutTriggered: idle_timeout,
+        wire.InputAudioTranscriptionDelta: user_delta,
+        wire.InputAudioTranscriptionCompleted: user_transcript,
+        wire.InputAudioTranscriptionFailed: user_transcript_failed,
+        wire.InputAudioBufferDtmfEventReceived: dtmf,
+        wire.RateLimitsUpdated: rate_limits,
+    }
+)

@@ -1,0 +1,107 @@
+"""From a target to a connected byte stream: TCP or a caller's stream, then TLS.
+
+Both transports use it, and it is where the errors of opening a connection are translated, once.
+"""
+
+import ssl
+from collections.abc import Generator, Iterable
+from contextlib import contextmanager
+from functools import lru_cache
+from typing import Final
+
+import trio
+
+from trio_realtime.errors import RealtimeConnectionError, RealtimeHandshakeError
+
+from .target import Target
+from .tcp_stream import open_patient_stream
+from .text_transport import StreamFactory
+
+MAX_BODY: Final = 8192
+"""Bytes of a refusing response's body that are kept for the error."""
+
+
+@lru_cache(maxsize=1)
+def default_ssl_context() -> ssl.SSLContext:
+    """The context of connections that name none; shared, as loading the trust store takes ms."""
+    return ssl.create_default_context()
+
+
+async def dial(
+    target: Target, *, ssl_context: ssl.SSLContext | None, stream_factory: StreamFactory | None
+) -> trio.abc.Stream:
+    """Connect, and handshake TLS when the target is secure. Closes what it opened when it fails.
+
+    Raises OSError (TCP), trio.BrokenResourceError (TLS, with the ssl error as its cause) or what
+    the stream factory raises; `connecting` translates the first two.
+    """
+    stream: trio.abc.Stream
+    if stream_factory is None:
+        stream = await open_patient_stream(target.host, target.port)
+    else:
+        stream = await stream_factory(target.host, target.port)
+    if not target.secure:
+        return stream
+    return await start_tls(stream, target.host, ssl_context)
+
+
+async def start_tls(
+    stream: trio.abc.Stream, host: str, ssl_context: ssl.SSLContext | None
+) -> trio.abc.Stream:
+    """Put TLS on top of a stream as its client. Closes the stream when that fails."""
+    secured = trio.SSLStream(
+        stream,
+        ssl_context or default_ssl_context(),
+        server_hostname=host,
+        https_compatible=True,  # peers drop TCP without a close_notify; WebSocket closes by itself
+    )
+    try:
+        await secured.do_handshake()
+    except BaseException:
+        await trio.aclose_forcefully(stream)
+        raise
+    return secured
+
+
+@contextmanager
+def connecting(target: Target, timeout: float) -> Generator[None]:
+    """Bound an attempt to connect by ``timeout`` seconds, and turn its failures into one error.
+
+    The messages name host and port only. Raises RealtimeConnectionError with the cause kept.
+    """
+    try:
+        with trio.move_on_after(timeout) as scope:
+            yield
+    except OSError as error:
+        raise RealtimeConnectionError(f"could not connect to {target.address}: {error}") from error
+    except trio.BrokenResourceError as error:
+        raise broken_while_connecting(target.address, error) from (error.__cause__ or error)
+    if scope.cancelled_caught:
+        raise RealtimeConnectionError(
+            f"{target.address} was not connected within handshake_timeout={timeout:g} s"
+        ) from TimeoutError()
+
+
+def broken_while_connecting(
+    address: str, error: trio.BrokenResourceError
+) -> RealtimeConnectionError:
+    """What to raise when the stream broke before the WebSocket was open."""
+    if isinstance(error.__cause__, ssl.SSLError):
+        return RealtimeConnectionError(f"TLS with {address} failed: {error.__cause__}")
+    return RealtimeConnectionError(f"the connection to {address} broke while being opened")
+
+
+def refused(
+    target: Target, status: int, headers: Iterable[tuple[str, str]], body: bytes
+) -> RealtimeHandshakeError:
+    """What to raise for a response that is not 101. Its body may quote a key: it is not shown."""
+    joined: dict[str, str] = {}
+    for name, value in headers:
+        lower = name.lower()
+        joined[lower] = f"{joined[lower]}, {value}" if lower in joined else value
+    return RealtimeHandshakeError(
+        f"{target.address} refused the WebSocket with HTTP status {status}",
+        status=status,
+        headers=joined,
+        body=body[:MAX_BODY],
+    )

@@ -1,0 +1,231 @@
+"""The live connection to the OpenAI Realtime API: the only module that touches a socket.
+
+All decisions are made in `protocol`, which is pure. Here are the two tasks around it. Whoever
+iterates reads frames and feeds them to the protocol; the writer sends what the protocol has to
+send, all that has gathered in one write. Frames that the protocol sends of its own accord (a
+cancel, a truncation, the next ``response.create``) therefore never wait for a reader, and a read
+never waits for a write.
+
+Time limits (a request that nothing answers, the next ping) need no task of their own: they are the
+deadline of the scope in which the reader waits.
+"""
+
+import math
+from collections import deque
+from collections.abc import AsyncIterator, Sequence
+from contextlib import suppress
+
+import attrs
+import trio
+
+from .._util.wait_queue import Sleepers
+from ..errors import RealtimeConnectionClosed, RealtimeConnectionError, RealtimeSessionClosed
+from .events import RealtimeModelEvent
+from .inputs import RealtimeModelInput
+from .interface import RealtimeConnection
+from .openai.protocol.receiving import RealtimeProtocol
+from .transports import TextTransport, TransportSettings
+
+HIGH_WATER = 64 * 1024
+"""Bytes waiting to be written before `send` makes its caller wait: ten 100 ms chunks of PCM16, so
+enough for writes to be worth their price and little enough to hear of congestion at once."""
+
+
+@attrs.define(eq=False, repr=False)
+class OpenAIRealtimeConnection(RealtimeConnection):
+    """See `RealtimeConnection`; made by `OpenAIRealtimeWebSocketModel.connect`."""
+
+    _transport: TextTransport
+    _protocol: RealtimeProtocol
+    _settings: TransportSettings
+    _ready: deque[RealtimeModelEvent] = attrs.field(factory=deque[RealtimeModelEvent], init=False)
+    _room: Sleepers = attrs.field(factory=Sleepers, init=False)
+    """Those who cannot go on before something has been written."""
+    _writer: trio.CancelScope | None = attrs.field(default=None, init=False)
+    """Of the writer; ``None`` when it is over."""
+    _writer_rests: Sleepers = attrs.field(factory=Sleepers, init=False)
+    """The writer, while there is nothing to write."""
+    _armed: float | None = attrs.field(default=None, init=False)
+    """The time limit of the protocol's that the reader will be woken for."""
+    _ping_at: float = attrs.field(init=False)
+    _closing: bool = attrs.field(default=False, init=False)
+    _failure: RealtimeConnectionError | None = attrs.field(default=None, init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self._set_ping()
+        self._writer = self._transport.helpers.start_soon(self._write)
+
+    # -- for the session ---------------------------------------------------------
+    async def send(self, input: RealtimeModelInput) -> None:
+        """See `RealtimeConnection.send`."""
+        await trio.lowlevel.checkpoint_if_cancelled()
+        protocol = self._protocol
+        while protocol.pending_bytes > HIGH_WATER and not self._closing:
+            await self._room.sleep()
+        if self._closing:
+            raise RealtimeSessionClosed("the connection is closed") from self._failure
+        news = len(self._ready)
+        protocol.send(input, trio.current_time(), self._ready)
+        self._write_pending()
+        if len(self._ready) > news and self.reader_scope is not None:
+            self.reader_scope.cancel()  # no frame will bring them
+
+    def audio_delivered(self, item_id: str, content_index: int, nbytes: int) -> None:
+        """See `RealtimeConnection.audio_delivered`."""
+        self._protocol.delivered(item_id, content_index, nbytes, trio.current_time())
+
+    def audio_remaining_ms(self, response_id: str) -> float:
+        """See `RealtimeConnection.audio_remaining_ms`."""
+        return self._protocol.remaining_ms(response_id, trio.current_time())
+
+    def __aiter__(self) -> AsyncIterator[RealtimeModelEvent]:
+        self._keep_time()
+        return self
+
+    async def __anext__(self) -> RealtimeModelEvent:
+        ready = self._ready
+        while not ready:
+            await self._receive()
+        return ready.popleft()
+
+    async def _receive(self) -> None:
+        """Read what has arrived; a whole batch is decided on before any of it is handed out, so
+        that an interruption does not queue behind the audio it interrupts."""
+        try:
+            frames = await self._read()
+        except RealtimeConnectionError as exc:
+            self._end(self._failure or exc)
+            raise self._failure or exc from exc.__cause__
+        if frames is None:
+            return
+        if not frames:
+            failure = self._failure
+            self._end(failure)
+            if failure is not None:
+                raise failure
+            raise StopAsyncIteration
+        protocol = self._protocol
+        now = trio.current_time()
+        for frame in frames:
+            protocol.receive(frame, now, self._ready)
+        self._write_pending()
+
+    async def _read(self) -> Sequence[str | bytes] | None:
+        """What the transport has; ``None`` when there was something else to wake for.
+
+        A reader that brought no scope gets one for each read.
+        """
+        if self.reader_scope is not None:
+            return await self._transport.receive()
+        with trio.CancelScope() as scope:
+            self.reader_scope = scope
+            self._set_alarm()
+            try:
+                return await self._transport.receive()
+            finally:
+                self.reader_scope = None
+        self._keep_time()
+        return None
+
+    # -- time --------------------------------------------------------------------
+    def _keep_time(self) -> None:
+        """Do what is due, and be woken for the next."""
+        now = trio.current_time()
+        deadline = self._protocol.deadline
+        if deadline is not None and now >= deadline:
+            self._protocol.expire(now, self._ready)
+            self._write_pending()
+        if now >= self._ping_at and not self._closing:
+            self._ping_at = math.inf
+            self._transport.helpers.start_soon(self._ping)
+        self._set_alarm()
+
+    def _set_alarm(self) -> None:
+        """Have the reader woken when the next thing is due."""
+        scope, deadline = self.reader_scope, self._protocol.deadline
+        self._armed = deadline
+        at = self._ping_at if deadline is None else min(deadline, self._ping_at)
+        if self._closing:
+            at = math.inf  # nothing is due any more, and a past deadline would let nobody read
+        if scope is not None and scope.deadline != at:
+            scope.deadline = at
+
+    def _set_ping(self) -> None:
+        interval = self._settings.ping_interval
+        self._ping_at = math.inf if interval is None else trio.current_time() + interval
+
+    async def _ping(self) -> None:
+        """Ping the server; no pong in time means that the connection is broken."""
+        timeout = self._settings.ping_timeout
+        with suppress(RealtimeConnectionError, RealtimeSessionClosed):  # the reader reports it
+            with trio.move_on_after(math.inf if timeout is None else timeout) as scope:
+                await self._transport.ping()
+            if scope.cancelled_caught:
+                await self._break(
+                    RealtimeConnectionError(
+                        f"the server did not answer a ping within {timeout:g} s"
+                    )
+                )
+        self._set_ping()
+        self._set_alarm()
+
+    # -- the writer --------------------------------------------------------------
+    def _write_pending(self) -> None:
+        """If there is something to write, see that it is written; it may begin a time limit."""
+        protocol = self._protocol
+        if protocol.pending_bytes:
+            if protocol.deadline != self._armed:
+                self._set_alarm()
+            if self._writer_rests.tasks:
+                self._writer_rests.wake_one()
+
+    async def _write(self) -> None:
+        """Send what the protocol has to send, until `flush` says that was all.
+
+        Out of reach of the session's cancellation, since a frame cut in the middle would end the
+        connection for good and with it the orderly goodbye; `flush` bounds how long it may take.
+        """
+        protocol = self._protocol
+        try:
+            while protocol.pending_bytes or not self._closing:
+                if not protocol.pending_bytes:
+                    await self._writer_rests.sleep()
+                    continue
+                await self._transport.send(protocol.data_to_send())
+                self._room.wake_all()
+        except RealtimeConnectionError as exc:
+            # A clean close may be noticed here first; the reader then ends without an error.
+            if not (isinstance(exc, RealtimeConnectionClosed) and exc.code in {1000, 1001}):
+                await self._break(exc)
+        except RealtimeSessionClosed:
+            pass  # closed under the writer, because the connection broke: the reader says so
+        finally:
+            self._writer = None
+            self._room.wake_all()
+
+    # -- ends --------------------------------------------------------------------
+    async def _break(self, failure: RealtimeConnectionError) -> None:
+        """Note why, and close the transport so that the reader wakes and says it."""
+        self._end(failure)
+        await self._transport.aclose(1011)
+
+    def _end(self, failure: RealtimeConnectionError | None) -> None:
+        self._failure = self._failure or failure
+        self._closing = True
+        self._set_alarm()
+        self._room.wake_all()
+        self._writer_rests.wake_all()
+
+    async def flush(self) -> None:
+        """Take no more inputs and write those taken; at most the close timeout, even cancelled."""
+        self._end(None)
+        with trio.move_on_after(self._settings.close_timeout, shield=True):
+            await self._writer_is_over()
+        if self._writer is not None:
+            self._writer.cancel()
+            with trio.CancelScope(shield=True):  # until it has let go of the transport
+                await self._writer_is_over()
+
+    async def _writer_is_over(self) -> None:
+        while self._writer is not None:
+            await self._room.sleep()

@@ -1,0 +1,197 @@
+"""`SessionRecorder`: both sides of a conversation in a stereo WAV file, as they were heard.
+
+For applications. What is where is decided in `_recording_timeline`, the bytes are written in
+`_recording_file`; here is the task between the two. Feeding never waits: what the disk does not
+take in time is left out, with silence in its place, and counted.
+"""
+
+import os
+from collections.abc import AsyncGenerator, Callable, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from functools import partial
+from types import TracebackType
+from typing import Final, Self
+
+import attrs
+import trio
+
+from .._util.nurseries import open_quiet_nursery
+from ..audio.formats import AudioFormat, audio_format
+from ..errors import UserError
+from ..events import RealtimeAudio, RealtimeAudioInterrupted, RealtimeSessionEvent
+from .placement import Silence, Slab, Timeline
+from .wav_file import RecordingFile
+
+BUFFER_MS: Final = 30_000
+"""How far the disk may be behind: about 3 MB of memory at 24 kHz."""
+
+WRITE_EVERY: Final = 0.5
+"""Seconds between two writes: few threads, and little to lose."""
+
+
+@attrs.define(eq=False)
+class SessionRecorder:
+    """Records while its ``async with`` block lasts::
+
+        async with SessionRecorder("call.wav") as recorder, session:
+            ...
+            recorder.user(pcm)      # beside session.send_audio(pcm)
+            recorder.event(event)   # each event of the session
+
+    The file is PCM16 at 24 kHz (8 kHz where both formats are G.711) with the user on the left and
+    the model on the right, where the model's audio stands when it was heard: behind what was heard
+    before it, and cut where it was interrupted. It is a whole WAV file at every moment.
+
+    ``event`` goes by the clock: audio is heard from when its event was taken. An application that
+    knows better feeds `heard` instead of `event`, as `bridge_twilio` does for its ``recorder``.
+
+    One recorder serves one session, and only one block. When the disk fails the conversation goes
+    on; the block raises the OSError at its end, unless it raises something else.
+    """
+
+    path: str | os.PathLike[str]
+    user_format: AudioFormat = attrs.field(default=None, converter=audio_format, kw_only=True)
+    """Of what `user` is fed, in any spelling: the session's input format."""
+    model_format: AudioFormat = attrs.field(default=None, converter=audio_format, kw_only=True)
+    """The session's output format."""
+    dropped_ms: float = attrs.field(default=0.0, init=False)
+    """How much of the recording is silent because the disk was too slow, or failed."""
+    _timeline: Timeline | None = attrs.field(default=None, init=False, repr=False)
+    _batch: list[Slab | Silence] = attrs.field(factory=list[Slab | Silence], init=False, repr=False)
+    """Handed out to be written, and not known to be."""
+    # A thread of its own: elsewhere in the program all threads may be taken.
+    _thread: trio.CapacityLimiter = attrs.field(
+        factory=lambda: trio.CapacityLimiter(1), init=False, repr=False
+    )
+    _failure: OSError | None = attrs.field(default=None, init=False, repr=False)
+    _started: bool = attrs.field(default=False, init=False, repr=False)
+    _manager: AbstractAsyncContextManager[None] | None = attrs.field(
+        default=None, init=False, repr=False
+    )
+
+    @property
+    def rate(self) -> int:
+        """Frames a second of the file, in Hz."""
+        return max(self.user_format.rate, self.model_format.rate)
+
+    @property
+    def formats(self) -> tuple[AudioFormat, AudioFormat]:
+        """The formats of the user's and the model's audio."""
+        return self.user_format, self.model_format
+
+    # -- feeding: no waiting -------------------------------------------------------------
+    def user(self, audio: bytes, *, at: float | None = None) -> None:
+        """The user said this: its end is now, or its beginning ``at`` a time of Trio's clock.
+
+        Audio that continues what came before is put directly behind it, whatever the network did.
+        """
+        now = trio.current_time()
+        self._open(now).said(audio, now, at)
+
+    def heard(self, audio: bytes, *, at: float | None = None) -> None:
+        """The model was heard saying this, with its end now, or its beginning at a time."""
+        now = trio.current_time()
+        self._open(now).heard(audio, now, at)
+
+    def event(self, event: RealtimeSessionEvent) -> None:
+        """Take what an event of the session says of the model's audio; others change nothing."""
+        now = trio.current_time()
+        timeline = self._open(now)
+        if isinstance(event, RealtimeAudio):
+            timeline.plays(event.item_id, event.content_index, event.audio.data, now)
+        elif isinstance(event, RealtimeAudioInterrupted):
+            timeline.interrupted(event.item_id, event.content_index, event.heard_ms, now)
+
+    def _open(self, now: float) -> Timeline:
+        """The timeline, with room for more: what the disk did not take in time is dropped."""
+        if self._timeline is None:
+            raise UserError("the recorder is not open: use `async with recorder:`")
+        if self._timeline.waiting_ms(now) > BUFFER_MS:
+            self._drop(self._timeline.advance(now))
+        return self._timeline
+
+    def _drop(self, news: Sequence[Slab | Silence]) -> None:
+        slabs = [each for each in news if isinstance(each, Slab)]
+        self.dropped_ms += sum(slab.end - slab.start for slab in slabs) / self.rate * 1000
+
+    # -- writing -------------------------------------------------------------------------
+    async def __aenter__(self) -> Self:
+        """Make the file. Raises OSError as the file system does."""
+        manager = self._opened()
+        await manager.__aenter__()
+        self._manager = manager
+        return self
+
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> bool | None:
+        """Write what is left and close the file, also when cancelled: waits for the disk."""
+        assert self._manager is not None
+        return await self._manager.__aexit__(exc_type, exc, traceback)
+
+    @asynccontextmanager
+    async def _opened(self) -> AsyncGenerator[None]:
+        if self._started:
+            raise UserError("a recorder records once; make another")
+        self._started = True
+        file = await trio.to_thread.run_sync(self._create, limiter=self._thread)
+        self._timeline = Timeline(
+            began=trio.current_time(),
+            rate=self.rate,
+            user_format=self.user_format,
+            model_format=self.model_format,
+        )
+        try:
+            async with open_quiet_nursery() as nursery:
+                nursery.start_soon(self._write, file)
+                yield
+        except BaseException as exc:
+            await self._finish(file)
+            if self._failure is not None:
+                exc.add_note(f"also: the recording failed: {self._failure!r}")
+            raise
+        await self._finish(file)
+        if self._failure is not None:
+            raise self._failure
+
+    def _create(self) -> RecordingFile:
+        return RecordingFile.create(
+            self.path,
+            rate=self.rate,
+            user_format=self.user_format,
+            model_format=self.model_format,
+        )
+
+    async def _write(self, file: RecordingFile) -> None:
+        """Write what there is, now and then, until cancelled or the disk fails."""
+        while self._failure is None:
+            await trio.sleep(WRITE_EVERY)
+            timeline = self._timeline
+            assert timeline is not None
+            # A batch is forgotten when it is written: cancelled before, it is not lost.
+            self._batch = timeline.advance(trio.current_time())
+            if self._batch:
+                await self._in_thread(file.write)
+
+    async def _in_thread(self, write: Callable[[list[Slab | Silence]], None]) -> None:
+        try:
+            await trio.to_thread.run_sync(write, self._batch, limiter=self._thread)
+        except OSError as exc:
+            self._failure = self._failure or exc
+            self._drop(self._batch)
+        self._batch = []
+
+    async def _finish(self, file: RecordingFile) -> None:
+        """Write the end of the recording. Shielded: a file is no use without its last seconds."""
+        timeline, self._timeline = self._timeline, None
+        assert timeline is not None
+        frames, last = timeline.finish(trio.current_time())
+        if self._failure is None:
+            self._batch += last
+        else:
+            self._drop(last)
+        with trio.CancelScope(shield=True):
+            await self._in_thread(partial(file.finish, frames))

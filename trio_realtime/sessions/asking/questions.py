@@ -1,0 +1,77 @@
+"""Questions to the model beside the conversation, with typed answers. Pure.
+
+The answer's type becomes the parameter of a function that the model is made to call, so the model
+is told its schema and what it gives is checked as a tool's arguments are.
+"""
+
+from collections.abc import Mapping
+from typing import Any, TypeVar, cast
+
+from ...agents.tools import FunctionTool, function_tool
+from ...errors import ModelBehaviorError
+from ...events import RealtimeResponseDone
+from ...items import AssistantAudio, AssistantMessageItem, AssistantText, RealtimeToolCallItem
+from .responses import RealtimeResponse
+
+T = TypeVar("T")
+
+
+def answer_tool(output_type: Any) -> FunctionTool[Any]:
+    """The function by which the model answers. Raises `UserError` for a type without a schema."""
+
+    def answer(answer: Any) -> None: ...
+
+    answer.__annotations__ = {"answer": output_type, "return": None}
+    return function_tool(description_override="Give the answer.")(answer)
+
+
+def question(
+    prompt: str, tool: FunctionTool[Any] | None, *, with_history: bool
+) -> Mapping[str, Any]:
+    """The ``response`` object that asks it."""
+    params: dict[str, Any] = {"conversation": "none", "output_modalities": ["text"]}
+    if with_history:
+        params["instructions"] = prompt
+    else:
+        text = {"type": "input_text", "text": prompt}
+        params["input"] = [{"type": "message", "role": "user", "content": [text]}]
+    if tool is None:
+        params["tool_choice"] = "none"
+    else:
+        params["tools"] = [tool.to_wire()]
+        params["tool_choice"] = {"type": "function", "name": tool.name}
+    return params
+
+
+def check_answered(done: RealtimeResponseDone) -> None:
+    """Raise `ModelBehaviorError` unless the model finished its answer."""
+    if done.status != "completed":
+        why = done.reason or (done.error.code or done.error.type if done.error else None)
+        raise ModelBehaviorError(
+            f"the answer was {done.status}" + (f" ({why})" if why else "") + ", so it is none"
+        )
+
+
+def answered_text(response: RealtimeResponse) -> str:
+    """What the model wrote (or said)."""
+    parts = [
+        part
+        for item in response.output
+        if isinstance(item, AssistantMessageItem)
+        for part in item.content
+    ]
+    texts = [part.text for part in parts if isinstance(part, AssistantText)]
+    spoken = [part.transcript or "" for part in parts if isinstance(part, AssistantAudio)]
+    return "".join(texts or spoken)
+
+
+def answered_value(response: RealtimeResponse, tool: FunctionTool[Any], _type: type[T]) -> T:
+    """What the model answered by calling the function.
+
+    Raises:
+        ModelBehaviorError: it did not call it, or with what is not of the type.
+    """
+    for item in response.output:
+        if isinstance(item, RealtimeToolCallItem) and item.name == tool.name:
+            return cast("T", tool.bind(item.arguments).kwargs["answer"])
+    raise ModelBehaviorError("the model did not answer in the form it was asked for")

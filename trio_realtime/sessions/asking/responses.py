@@ -1,0 +1,151 @@
+"""Responses an application asked for, as something it can wait for.
+
+`RealtimeSession.respond` and its kin make a `RealtimeResponse` and mark the request by a key in its
+metadata, which the server repeats; the receive task reports what becomes of it.
+"""
+
+from typing import Final, Literal
+
+import attrs
+import trio
+
+from ...context import Usage
+from ...errors import RealtimeSessionClosed
+from ...events import RealtimeResponseDone
+from ...items import RealtimeItem
+from ...models import events as model
+from ..core.session_core import SessionCore
+
+RESPONSE_KEY: Final = "trio_realtime_response"
+"""Metadata key by which a response is matched with the request for it."""
+
+SHORTEST_WAIT: Final = 0.02
+"""Seconds between two looks at a playback that does not get on: one frame of telephony."""
+
+LONGEST_WAIT: Final = 0.1
+"""Seconds in which an interruption is noticed; much less than a person would."""
+
+
+@attrs.define(eq=False, repr=False)
+class RealtimeResponse:
+    """One response that was asked for. Any task may wait for it, and waiting can be cancelled."""
+
+    _session: "Responses"
+    response_id: str | None = None
+    """The server's id; ``None`` until it began."""
+    output: tuple[RealtimeItem, ...] = ()
+    """The items of a response beside the conversation; others are in the history."""
+    _done: RealtimeResponseDone | None = None
+    _failure: BaseException | None = None
+    _over: trio.Event = attrs.field(factory=trio.Event)
+
+    async def wait_done(self) -> RealtimeResponseDone:
+        """Wait until the model has finished (or was interrupted, or failed: see ``status``).
+
+        Raises:
+            RealtimeSessionClosed: the session ended first, or the server refused the request; the
+                reason is its cause.
+        """
+        await self._over.wait()
+        if self._done is None:
+            raise RealtimeSessionClosed("there will be no such response") from self._failure
+        return self._done
+
+    async def wait_played(self) -> RealtimeResponseDone:
+        """Wait until the user has heard it to its end, or will not, because it was interrupted.
+
+        By the clock, audio is heard in real time from when the application took it; a playback
+        tracker of the application knows better. Raises as `wait_done`, and when the session ends
+        while there is something left to hear.
+        """
+        done = await self.wait_done()
+        session = self._session
+        connection = session.core.connection
+        before = 0.0
+        while (ms := connection.audio_remaining_ms(self.response_id or "")) > 0:
+            least = SHORTEST_WAIT if ms == before else 0.0
+            before = ms
+            with trio.move_on_after(min(max(ms / 1000, least), LONGEST_WAIT)):
+                await session.over.wait()
+                raise RealtimeSessionClosed("it was not heard to its end") from session.failure
+        return done
+
+    @property
+    def status(self) -> Literal["requested", "active", "done", "failed"]:
+        """Where it is."""
+        if self._done is not None:
+            return "done"
+        if self._over.is_set():
+            return "failed"
+        return "requested" if self.response_id is None else "active"
+
+    @property
+    def usage(self) -> Usage | None:
+        """The tokens it took, once it is done."""
+        return None if self._done is None else self._done.usage
+
+    def end(self, done: RealtimeResponseDone, output: tuple[RealtimeItem, ...]) -> None:
+        """For `Responses`: it is over."""
+        self._done, self.output = done, output
+        self._over.set()
+
+    def fail(self, failure: BaseException | None) -> None:
+        """For `Responses`: it will never be."""
+        self._failure = failure
+        self._over.set()
+
+
+@attrs.define(eq=False, repr=False)
+class Responses:
+    """The responses of one session that somebody may wait for."""
+
+    core: SessionCore
+    over: trio.Event = attrs.field(factory=trio.Event)
+    """Set when the session is."""
+    failure: BaseException | None = None
+    """Of the session."""
+    _asked: dict[str, RealtimeResponse] = attrs.field(factory=dict[str, RealtimeResponse])
+    _active: dict[str, RealtimeResponse] = attrs.field(factory=dict[str, RealtimeResponse])
+    _count: int = 0
+
+    def ask(self) -> tuple[str, RealtimeResponse]:
+        """A new response, and the value of `RESPONSE_KEY` to ask for it with."""
+        self._count += 1
+        key = f"response_{self._count}"
+        self._asked[key] = response = RealtimeResponse(self)
+        return key, response
+
+    def forget(self, key: str) -> None:
+        """The request with this key was not sent after all."""
+        self._asked.pop(key, None)
+
+    def started(self, event: model.RealtimeModelTurnStartedEvent) -> None:
+        """A response began."""
+        response = self._asked.pop((event.metadata or {}).get(RESPONSE_KEY, ""), None)
+        if response is not None and event.response_id is not None:
+            response.response_id = event.response_id
+            self._active[event.response_id] = response
+
+    def ended(self, done: RealtimeResponseDone, output: tuple[RealtimeItem, ...]) -> None:
+        """A response is over."""
+        response = self._active.pop(done.response_id or "", None)
+        if response is not None:
+            response.end(done, output)
+
+    def refused(self, event: model.RealtimeModelErrorEvent) -> None:
+        """An error arrived; perhaps a request is refused by it."""
+        response = self._asked.pop(event.event_id or "", None)
+        if response is not None:
+            error = event.error
+            if not isinstance(error, Exception):
+                error = RuntimeError(f"{error.code or error.type}: {error.message}")
+            response.fail(error)
+
+    def close(self, failure: BaseException | None) -> None:
+        """The session is over: nothing that is waited for will come."""
+        for response in (*self._asked.values(), *self._active.values()):
+            response.fail(failure)
+        self._asked.clear()
+        self._active.clear()
+        self.failure = failure
+        self.over.set()

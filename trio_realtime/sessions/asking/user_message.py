@@ -1,0 +1,84 @@
+"""What `send_message` accepts, checked at the door and put into one form. Pure."""
+
+from collections.abc import Mapping, Sequence
+from difflib import get_close_matches
+from typing import Any, TypeAlias, cast
+
+from ...errors import UserError
+from ...items import InputImage, InputText
+
+Part: TypeAlias = InputText | InputImage
+UserInput: TypeAlias = str | Mapping[str, Any] | Sequence[Part | Mapping[str, Any]]
+"""Text; the parts of a message; or the SDK's ``{"type": "message", "role": "user", "content": …}``.
+
+A part is an `InputText` or `InputImage`, or a mapping in wire form: ``{"type": "input_text",
+"text": …}`` or ``{"type": "input_image", "image_url": …, "detail": …}``."""
+
+_DETAILS = ("auto", "low", "high")
+
+
+def content_parts(message: UserInput) -> tuple[Part, ...]:
+    """The parts of the message.
+
+    Raises:
+        UserError: it is empty, or a part is not one a user message can have.
+    """
+    if isinstance(message, str):
+        return (_text(message, "the message"),)
+    if isinstance(message, Mapping):
+        _check_envelope(message)
+        message = message.get("content", ())
+    if isinstance(message, str | bytes | bytearray) or not isinstance(message, Sequence):
+        raise UserError(
+            "a message must be text, a sequence of parts, or a mapping with a list of parts under "
+            f"'content', not {type(message).__name__}"
+        )
+    if not message:
+        raise UserError("a message must have at least one part")
+    return tuple(_part(part, f"content[{index}]") for index, part in enumerate(message))
+
+
+def _check_envelope(message: Mapping[str, Any]) -> None:
+    for name in message:
+        if name not in {"type", "role", "content"}:
+            raise UserError(f"a message has type, role and content, but not {name!r}")
+    if message.get("type", "message") != "message":
+        raise UserError(f"the type of a message is 'message', not {message['type']!r}")
+    if message.get("role", "user") != "user":
+        raise UserError(f"send_message speaks for the user; role must not be {message['role']!r}")
+
+
+def _part(part: object, path: str) -> Part:
+    if isinstance(part, InputText):
+        return _text(part.text, path)
+    if isinstance(part, InputImage):
+        return _image(part.image_url, part.detail, path)
+    if not isinstance(part, Mapping):
+        raise UserError(
+            f"{path} must be an InputText, an InputImage or a mapping, not {type(part).__name__}"
+        )
+    fields = cast("Mapping[str, object]", part)
+    kind = fields.get("type")
+    if kind == "input_text":
+        return _text(fields.get("text"), path)
+    if kind == "input_image":
+        return _image(fields.get("image_url"), fields.get("detail"), path)
+    near = get_close_matches(str(kind), ["input_text", "input_image"], n=1, cutoff=0.4)
+    hint = f"; did you mean {near[0]!r}?" if near else ""
+    raise UserError(f"{path}: a part is 'input_text' or 'input_image', not {kind!r}{hint}")
+
+
+def _text(text: object, path: str) -> InputText:
+    if not isinstance(text, str):
+        raise UserError(f"{path}: text must be a string, not {type(text).__name__}")
+    if not text:
+        raise UserError(f"{path}: text must not be empty")
+    return InputText(text=text)
+
+
+def _image(image_url: object, detail: object, path: str) -> InputImage:
+    if not isinstance(image_url, str) or not image_url:
+        raise UserError(f"{path}: image_url must be a data URL or a remote URL, as a string")
+    if detail is not None and detail not in _DETAILS:
+        raise UserError(f"{path}: detail must be one of {', '.join(_DETAILS)}, not {detail!r}")
+    return InputImage(image_url=image_url, detail=None if detail is None else str(detail))

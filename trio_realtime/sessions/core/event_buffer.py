@@ -1,0 +1,169 @@
+"""The application's stream of events: bounded, interruptible, and never in control's way.
+
+The receive task (and the tool and guardrail tasks) put events without waiting; any number of
+application tasks take them, competing. When the application leaves more unread than the buffer
+holds, the *session* fails, loudly, instead of hanging tools behind an unread queue. When the model
+is interrupted, audio nobody has taken yet is thrown away and the interruption goes first.
+"""
+
+from collections import deque
+from collections.abc import Callable
+from typing import Any, Final, TypeAlias, get_args
+
+import attrs
+import trio
+
+from ..._util.wait_queue import Sleepers
+from ...errors import EventBufferOverflow
+from ...events import RealtimeAudio, RealtimeEventInfo, RealtimeRawModelEvent, RealtimeSessionEvent
+from ...models.events import RealtimeModelEvent
+
+BATCH = 32
+"""Events a task takes between two looks at the clock."""
+
+SLICE = 0.002
+"""Seconds a task may go on taking events before a checkpoint lets others run."""
+
+Waiting: TypeAlias = RealtimeSessionEvent | RealtimeModelEvent
+"""What the buffer holds. A model event becomes a `RealtimeRawModelEvent` when it is taken: what
+waits in a thousand sessions at once is work for the garbage collector."""
+
+_SESSION_EVENTS: Final[frozenset[type[Any]]] = frozenset(get_args(RealtimeSessionEvent))
+
+
+@attrs.define(eq=False, repr=False)
+class EventBuffer:
+    """Events between a session and its application."""
+
+    _size: int
+    _info: RealtimeEventInfo
+    _wanted: frozenset[str]
+    _on_overflow: Callable[[EventBufferOverflow], None]
+    on_audio_taken: Callable[[RealtimeAudio], None] | None = None
+    """Told of each piece of audio when a reader takes it."""
+    _events: deque[Waiting] = attrs.field(factory=deque[Waiting])
+    _readers: Sleepers = attrs.field(factory=Sleepers)
+    _open: bool = True
+    _failure: BaseException | None = None
+    _taken: int = 0
+    _slice_began: float = 0.0
+
+    def __len__(self) -> int:
+        return len(self._events)
+
+    @property
+    def tasks_waiting(self) -> int:
+        """How many application tasks wait for an event."""
+        return len(self._readers.tasks)
+
+    def wants(self, kind: str) -> bool:
+        """Whether the application asked for events of this type. Making others is waste."""
+        return kind in self._wanted
+
+    def put(self, event: RealtimeSessionEvent) -> None:
+        """Add an event, if the application wants its type; after the end, nothing.
+
+        One too many ends the stream: what was buffered, this event included, is still delivered,
+        and then `EventBufferOverflow` is raised.
+        """
+        if event.type in self._wanted:
+            self._put(event)
+
+    def put_raw(self, event: RealtimeModelEvent) -> None:
+        """Add what the model sent, as it is, if the application wants that."""
+        if "raw_model_event" in self._wanted:
+            self._put(event)
+
+    def _put(self, event: Waiting) -> None:
+        if self._open:
+            self._events.append(event)
+            if self._readers.tasks:
+                self._readers.wake_one()
+            if len(self._events) > self._size:
+                self._overflow()
+
+    def interrupt(self, event: RealtimeSessionEvent, is_stale: Callable[[Waiting], bool]) -> None:
+        """Throw away what is stale, and put this event where it is taken next.
+
+        Looks at every event that waits, so it costs more the further the application is behind.
+        """
+        if not self._open:
+            return
+        kept = [waiting for waiting in self._events if not is_stale(waiting)]
+        if event.type in self._wanted:
+            # Several interruptions in a row are taken in their order, ahead of everything else.
+            place = 0
+            while place < len(kept) and type(kept[place]) is type(event):
+                place += 1
+            kept.insert(place, event)
+        self._events.clear()
+        self._events.extend(kept)
+        if self._readers.tasks and kept:
+            self._readers.wake_one()
+
+    def _overflow(self) -> None:
+        overflow = EventBufferOverflow(
+            f"more than {self._size} events are unread; read them (`async for event in session`), "
+            f"ask for fewer (`events`), or raise `event_buffer_size`"
+        )
+        self.close(overflow)
+        self._on_overflow(overflow)
+
+    def close(self, failure: BaseException | None = None) -> None:
+        """No more events. Readers get what is buffered, then the failure (one of them), then the
+        end."""
+        if self._open:
+            self._open = False
+            self._failure = failure
+            self._readers.wake_all()
+
+    def take_failure(self) -> BaseException | None:
+        """The failure, if no reader has been given it yet; it counts as given now."""
+        failure, self._failure = self._failure, None
+        return failure
+
+    def __aiter__(self) -> "EventBuffer":
+        return self
+
+    async def __anext__(self) -> RealtimeSessionEvent:
+        """The next event.
+
+        A checkpoint; one that lets others run where none is there, and now and then where there
+        are many, since it costs more than an event does. Cancelling loses no event.
+
+        Raises:
+            StopAsyncIteration: the session is over.
+            TrioRealtimeError: the session failed; raised to one reader, once.
+        """
+        events = self._events
+        if events:
+            self._taken += 1
+            if self._taken < BATCH:
+                await trio.lowlevel.checkpoint_if_cancelled()
+            else:
+                await self._let_others_run()
+        while not events:
+            if not self._open:
+                await trio.lowlevel.checkpoint()
+                failure = self.take_failure()
+                if failure is not None:
+                    raise failure
+                raise StopAsyncIteration
+            await self._readers.sleep()
+            self._taken = 0
+            self._slice_began = trio.current_time()
+        waiting: Any = events.popleft()
+        if type(waiting) not in _SESSION_EVENTS:
+            return RealtimeRawModelEvent(data=waiting, info=self._info)
+        event: RealtimeSessionEvent = waiting
+        if type(event) is RealtimeAudio and self.on_audio_taken is not None:
+            self.on_audio_taken(event)
+        return event
+
+    async def _let_others_run(self) -> None:
+        self._taken = 0
+        if trio.current_time() - self._slice_began < SLICE:
+            await trio.lowlevel.checkpoint_if_cancelled()
+        else:
+            await trio.lowlevel.checkpoint()
+            self._slice_began = trio.current_time()

@@ -1,0 +1,67 @@
+"""What the tasks of one session share, and nothing else.
+
+`session` makes it and hands it to each task. Anything only one task needs lives with that task.
+"""
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import attrs
+
+from ...agents.agent import RealtimeAgent
+from ...context import RunContext
+from ...events import RealtimeError, RealtimeEventInfo, RealtimeHistoryAdded, RealtimeHistoryUpdated
+from ...models.interface import RealtimeConnection
+from ..history.history_fold import Added, Change, History
+from ..run_config import RealtimeRunConfig
+from .bound_agent import BoundAgent
+from .event_buffer import EventBuffer
+from .on_demand import StartTask
+
+
+@attrs.define(eq=False, kw_only=True, repr=False)
+class SessionCore:
+    """The shared parts of a running session."""
+
+    config: RealtimeRunConfig
+    context: RunContext[Any]
+    info: RealtimeEventInfo
+    events: EventBuffer
+    connection: RealtimeConnection
+    bound: BoundAgent
+    """The current agent with its tools; a handoff replaces it."""
+    bind: Callable[[RealtimeAgent[Any]], Awaitable[BoundAgent]]
+    """Makes a later agent ready to take over."""
+    start_task: StartTask
+    history: History = attrs.field(factory=History)
+    _active: bool = attrs.field(default=False, init=False)
+    _last_response_id: str | None = attrs.field(default=None, init=False)
+
+    def response_started(self, response_id: str | None) -> None:
+        """The model begins to answer."""
+        self._active = True
+        self._last_response_id = response_id
+
+    def response_ended(self) -> None:
+        """The model has answered; the user may still be hearing it."""
+        self._active = False
+
+    def is_speaking(self) -> bool:
+        """Whether the model answers, or the user is still hearing what it said last."""
+        if self._active:
+            return True
+        last = self._last_response_id
+        return last is not None and self.connection.audio_remaining_ms(last) > 0
+
+    def tell_history(self, change: Change) -> None:
+        """Tell the application what an event did to the history."""
+        if change is None:
+            return
+        if isinstance(change, Added):
+            self.events.put(RealtimeHistoryAdded(item=change.item, info=self.info))
+        elif self.events.wants("history_updated"):
+            self.events.put(RealtimeHistoryUpdated(history=self.history.snapshot(), info=self.info))
+
+    def tell_error(self, error: Exception) -> None:
+        """Tell the application of a problem that the session survives."""
+        self.events.put(RealtimeError(error=error, info=self.info))

@@ -1,0 +1,1 @@
+"""Checking what the user and the model say, while it is said or before it is heard."""

@@ -1,0 +1,1 @@
+"""The local history of a conversation, folded from model events. Pure."""

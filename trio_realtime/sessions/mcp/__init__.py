@@ -1,0 +1,1 @@
+"""MCP servers while a session uses them, and their tools."""

@@ -1,0 +1,168 @@
+"""`RealtimeRunConfig`: how the sessions of a runner run, with the settings classes inside it.
+
+Wherever one of these classes is expected, also inside another, a mapping with the same keys does.
+Anything wrong is a `SettingsError` that names the path, raised when the object is made.
+"""
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import Annotated, Any, Final, Literal
+
+import attrs
+
+from .._util.settings_base import Settings, at_their_fields, structure
+from .._util.type_checks import Between, Seconds, nearest, problem
+from ..models.session_settings import RealtimeSessionModelSettings
+
+SDK_EVENT_TYPES: Final = frozenset(
+    {
+        "agent_start",
+        "agent_end",
+        "handoff",
+        "tool_start",
+        "tool_end",
+        "tool_approval_required",
+        "raw_model_event",
+        "audio",
+        "audio_end",
+        "audio_interrupted",
+        "error",
+        "history_added",
+        "history_updated",
+        "guardrail_tripped",
+        "input_audio_timeout_triggered",
+    }
+)
+"""The session events that the OpenAI Agents SDK has too."""
+
+ALL_EVENT_TYPES: Final = SDK_EVENT_TYPES | {
+    "user_speech_started",
+    "user_speech_stopped",
+    "user_transcript_delta",
+    "user_transcript_completed",
+    "user_transcript_failed",
+    "transcript_delta",
+    "response_done",
+    "rate_limits_updated",
+    "tool_progress",
+    "guardrail_failed",
+    "input_guardrail_tripped",
+    "output_lost",
+    "dtmf_received",
+    "mcp_approval_required",
+}
+"""Every session event there is."""
+
+
+@attrs.frozen(kw_only=True, repr=False)
+class RealtimeGuardrailsSettings(Settings):
+    """When guardrails run, and what a trip or a failure of one does."""
+
+    debounce_text_length: Annotated[int, Between(1)] = 100
+    """Output guardrails run each time this many more characters were said, and once at the end."""
+    guardrail_mode: Literal["interrupt", "hold"] = "interrupt"
+    """Play output while it is checked and interrupt it on a trip, or hold it until checked."""
+    guardrail_failure: Literal["report", "trip"] = "report"
+    """Whether an output guardrail that raises is only reported, or counts as tripped."""
+    input_guardrail_mode: Literal["parallel", "strict"] = "parallel"
+    """Check what the user says while the model answers, or before it may."""
+
+
+@attrs.frozen(kw_only=True, repr=False)
+class RealtimeToolExecutionConfig(Settings):
+    """How tool calls are run."""
+
+    pre_approval_tool_input_guardrails: bool = False
+    """Also run a tool's input guardrails before its approval is asked for."""
+    max_concurrent_calls: Annotated[int, Between(1)] | None = None
+    """Tools running at once; further calls wait their turn. None: no limit."""
+    approval_timeout: Seconds | None = None
+    """Seconds an approval may be waited for; the call is then rejected. None: no limit."""
+
+
+@attrs.frozen(kw_only=True, repr=False)
+class RealtimeIdleConfig(Settings):
+    """What to do when the user says nothing for long. Seconds of silence."""
+
+    nudge_after: Annotated[float, Between(0.1)] | None = None
+    """Speak up after this; ``None``: never."""
+    nudge: str = "The user has been silent. Ask briefly whether they are still there."
+    """Instructions for what to say then."""
+    nudges: Annotated[int, Between(0)] = 1
+    """How often before giving up."""
+    end_after: Annotated[float, Between(0.1)] = 60.0
+    """End the session after this much silence, counted anew after each nudge."""
+
+
+def _to_idle(
+    value: RealtimeIdleConfig | Mapping[str, Any] | None,
+) -> RealtimeIdleConfig | None:
+    return None if value is None else structure(RealtimeIdleConfig, value)
+
+
+def _to_model_settings(
+    value: RealtimeSessionModelSettings | Mapping[str, Any],
+) -> RealtimeSessionModelSettings:
+    return structure(RealtimeSessionModelSettings, value)
+
+
+def _to_guardrails_settings(
+    value: RealtimeGuardrailsSettings | Mapping[str, Any],
+) -> RealtimeGuardrailsSettings:
+    return structure(RealtimeGuardrailsSettings, value)
+
+
+def _to_tool_execution(
+    value: RealtimeToolExecutionConfig | Mapping[str, Any],
+) -> RealtimeToolExecutionConfig:
+    return structure(RealtimeToolExecutionConfig, value)
+
+
+@attrs.frozen(kw_only=True, repr=False, field_transformer=at_their_fields)
+class RealtimeRunConfig(Settings):
+    """How the sessions of a runner run."""
+
+    model_settings: RealtimeSessionModelSettings = attrs.field(
+        factory=RealtimeSessionModelSettings, converter=_to_model_settings
+    )
+    """Below the model config's ``initial_model_settings``, which win."""
+    output_guardrails: Sequence[Any] = ()
+    """For what the model says, in addition to the agent's own."""
+    input_guardrails: Sequence[Any] = ()
+    """For what the user says, in addition to the agent's own."""
+    guardrails_settings: RealtimeGuardrailsSettings = attrs.field(
+        factory=RealtimeGuardrailsSettings, converter=_to_guardrails_settings
+    )
+    idle: RealtimeIdleConfig | None = attrs.field(default=None, converter=_to_idle)
+    """What to do about silence. None: nothing."""
+    hooks: Any = None
+    """`RealtimeRunHooks`, called for everything in a session."""
+    tracing_disabled: bool = False
+    """Ask the server for no trace, whatever the model settings say."""
+    async_tool_calls: bool = True
+    """Run tool calls at the same time; False keeps them in the order of their arrival."""
+    tool_execution: RealtimeToolExecutionConfig = attrs.field(
+        factory=RealtimeToolExecutionConfig, converter=_to_tool_execution
+    )
+    tool_error_formatter: Callable[..., Any] | None = None
+    """Makes the text that the model gets when a tool call is refused."""
+    events: Literal["sdk", "all"] | Collection[str] = "sdk"
+    """The events the application's stream carries: the SDK's, all, or those of these types."""
+    event_buffer_size: Annotated[int, Between(1)] = 20_000
+    """Events the application may leave unread before the session fails with
+    `EventBufferOverflow`."""
+    close_timeout: Seconds = 5.0
+    """Seconds that running tools have to finish after the server ended the session cleanly."""
+
+    def __attrs_post_init__(self) -> None:
+        super().__attrs_post_init__()
+        for name in self.event_types:
+            if name not in ALL_EVENT_TYPES:
+                text = f"unknown event type {name!r}; {nearest(name, sorted(ALL_EVENT_TYPES))}"
+                raise problem("events", text)
+
+    @property
+    def event_types(self) -> frozenset[str]:
+        """The types that ``events`` stands for."""
+        if self.events == "sdk":
+            return SDK_EVENT_TYPES
+        return ALL_EVENT_TYPES if self.events == "all" else frozenset(self.events)

@@ -1,0 +1,1 @@
+"""Serving the model's tool calls: one output per call, approvals, handoffs."""

@@ -1,0 +1,45 @@
+"""Handing over: from a call of a handoff to the next agent at work.
+
+The session's settings change before the call is answered, so that the response to the answer is
+already the new agent's. Called by the tool task; `update_agent` does the same without a call.
+"""
+
+from typing import Any
+
+from ...agents.agent import RealtimeAgent
+from ...agents.tools import default_tool_error
+from ...events import RealtimeHandoffEvent
+from ...models.events import RealtimeModelToolCallEvent
+from ...models.inputs import RealtimeModelSendSessionUpdate
+from ..core.bound_agent import BoundAgent
+from ..core.hook_calls import HookCalls
+from ..core.session_core import SessionCore
+
+
+async def run_handoff(
+    core: SessionCore, hooks: HookCalls, source: BoundAgent, call: RealtimeModelToolCallEvent
+) -> str:
+    """Hand over as the call says, and return its output.
+
+    What the model got wrong, or ``on_handoff`` raises, becomes the output instead: the agent that
+    asked stays, and the application hears of it by an ``error`` event.
+    """
+    handoff = source.handoffs[call.name]
+    try:
+        target = await handoff.invoke(core.context, call.arguments)
+        bound = await core.bind(target)
+    except Exception as exc:  # noqa: BLE001 - the boundary for the application's handoff code
+        core.tell_error(exc)
+        return default_tool_error(core.context, exc)
+    core.bound = bound
+    core.events.put(RealtimeHandoffEvent(from_agent=source.agent, to_agent=target, info=core.info))
+    await hooks.handed_off(source.agent, target)
+    await core.connection.send(RealtimeModelSendSessionUpdate(session_settings=bound.settings))
+    return handoff.transfer_message
+
+
+async def switch_agent(core: SessionCore, agent: RealtimeAgent[Any]) -> None:
+    """Let another agent go on from here, because the application says so."""
+    bound = await core.bind(agent)
+    await core.connection.send(RealtimeModelSendSessionUpdate(session_settings=bound.settings))
+    core.bound = bound
