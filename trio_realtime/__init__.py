@@ -143,17 +143,17 @@ from .sessions.statistics import SessionStatistics as SessionStatistics
 from .sessions.tools.approvals import ToolErrorFormatterArgs as ToolErrorFormatterArgs
 
 if TYPE_CHECKING:
+    from .calls.sip_model import OpenAIRealtimeSIPModel as OpenAIRealtimeSIPModel
     from .models.openai.azure import AzureOpenAIRealtimeModel as AzureOpenAIRealtimeModel
     from .models.openai.model import OpenAIRealtimeWebSocketModel as OpenAIRealtimeWebSocketModel
-    from .models.openai.sip import OpenAIRealtimeSIPModel as OpenAIRealtimeSIPModel
     from .models.transports import TransportSettings as TransportSettings
 
 # Imported when first used: applications with a model of their own never need them.
 _LAZY = {
     "AzureOpenAIRealtimeModel": ".models.openai.azure",
-    "OpenAIRealtimeSIPModel": ".models.openai.sip",
+    "OpenAIRealtimeSIPModel": ".calls.sip_model",
     "OpenAIRealtimeWebSocketModel": ".models.openai.model",
-    "TransportSettings": ".models.openai.transports",
+    "TransportSettings": ".models.transports",
 }
 
 

@@ -25,7 +25,7 @@ from trio_realtime import (
     input_guardrail,
     realtime_handoff,
 )
-from trio_realtime.models.openai.sip import OpenAIRealtimeSIPModel
+from trio_realtime.calls.sip_model import OpenAIRealtimeSIPModel
 from trio_realtime.testing.simulator import RealtimeSimulator
 
 EXAMPLES = Path(__file__).parents[2] / "examples"

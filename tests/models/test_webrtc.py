@@ -16,8 +16,8 @@ from trio_realtime import (
     RealtimeSessionModelSettings,
     UserError,
 )
+from trio_realtime.calls.sip_model import OpenAIRealtimeSIPModel
 from trio_realtime.models.openai.rest.webrtc import create_client_secret, relay_offer
-from trio_realtime.models.openai.sip import OpenAIRealtimeSIPModel
 from trio_realtime.testing.simulator import RealtimeSimulator
 
 OFFER = "v=0\r\no=- 1 2 IN IP4 127.0.0.1\r\ns=Ü\r\n"

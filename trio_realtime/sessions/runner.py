@@ -9,6 +9,7 @@ from .._util.settings_base import structure
 from ..agents.agent import RealtimeAgent
 from ..context import RunContext, TContext
 from ..errors import UserError
+from ..models.default_model import default_model
 from ..models.interface import RealtimeModel
 from ..models.model_config import RealtimeModelConfig
 from .run_config import RealtimeRunConfig
@@ -37,7 +38,7 @@ class RealtimeRunner(Generic[TContext]):
         model: RealtimeModel | None = None,
         config: RealtimeRunConfig | Mapping[str, Any] | None = None,
     ) -> None:
-        """``model`` is the OpenAI Realtime API over WebSocket where none is given.
+        """``model`` is that of `models.default_model` where none is given.
 
         Raises:
             UserError: an argument is of the wrong kind, or a setting is wrong.
@@ -78,14 +79,9 @@ class RealtimeRunner(Generic[TContext]):
             SettingsError: a setting is wrong.
         """
         config = structure(RealtimeModelConfig, {} if model_config is None else model_config)
-        model = self._model
-        if model is None:
-            from ..models.openai.model import OpenAIRealtimeWebSocketModel
-
-            model = OpenAIRealtimeWebSocketModel()
         return RealtimeSession(
             agent=self._agent,
-            model=model,
+            model=default_model() if self._model is None else self._model,
             config=self._config,
             model_config=config,
             context=RunContext(cast("TContext", context)),

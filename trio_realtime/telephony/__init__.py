@@ -2,7 +2,7 @@
 
 A room of its own beside ``sessions``, which it uses and which knows nothing of it. (Calls that
 reach the OpenAI Realtime API by SIP, without audio passing through the application, are the
-business of ``models.openai.sip``.)
+business of `trio_realtime.calls`.)
 
 * ``twilio``    `bridge_twilio`: a call for the length of one ``await``
 * ``bridge``    the tasks of one call

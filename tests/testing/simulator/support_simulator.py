@@ -11,10 +11,10 @@ import trio
 from trio_websocket import WebSocketConnection, wrap_client_stream
 
 from trio_realtime.testing.simulator import Hears, RealtimeSimulator
-from trio_realtime.testing.simulator.formats import PCM16, AudioFormat
 from trio_realtime.testing.simulator.outlet import Effect, Outlet, Send, Start, Stop
 from trio_realtime.testing.simulator.replies import hearing, pieces
 from trio_realtime.testing.simulator.response_playing import Pause, Response
+from trio_realtime.testing.simulator.served_formats import PCM16, AudioFormat
 from trio_realtime.testing.simulator.server_protocol import Protocol
 from trio_realtime.testing.simulator.voice import speak
 

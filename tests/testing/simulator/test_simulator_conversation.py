@@ -7,7 +7,7 @@ import pytest
 
 from trio_realtime.testing.simulator.api_errors import ApiError
 from trio_realtime.testing.simulator.conversation import Conversation, Item, Part
-from trio_realtime.testing.simulator.formats import PCM16
+from trio_realtime.testing.simulator.served_formats import PCM16
 
 
 def item(item_id: str, *parts: Part, role: str = "user") -> Item:

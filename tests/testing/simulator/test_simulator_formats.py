@@ -4,7 +4,7 @@ import struct
 
 import pytest
 
-from trio_realtime.testing.simulator.formats import (
+from trio_realtime.testing.simulator.served_formats import (
     FORMATS,
     G711_ALAW,
     G711_ULAW,

@@ -2,8 +2,8 @@
 
 from support_simulator import silence, speech
 
-from trio_realtime.testing.simulator.formats import G711_ULAW, PCM16
 from trio_realtime.testing.simulator.input_audio import KEPT_IDLE_MS, InputAudio
+from trio_realtime.testing.simulator.served_formats import G711_ULAW, PCM16
 from trio_realtime.testing.simulator.vad import SpeechStarted, SpeechStopped, VadSettings
 
 

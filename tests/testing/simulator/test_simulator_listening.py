@@ -6,9 +6,9 @@ import pytest
 from support_simulator import Peer, error_of, silence, speech, types
 
 from trio_realtime.testing.simulator import Heard, Say, Utterance
-from trio_realtime.testing.simulator.formats import G711_ULAW
 from trio_realtime.testing.simulator.outlet import Later, StopWatching, WatchIdle
 from trio_realtime.testing.simulator.replies import pieces
+from trio_realtime.testing.simulator.served_formats import G711_ULAW
 
 STARTED = "input_audio_buffer.speech_started"
 STOPPED = "input_audio_buffer.speech_stopped"

@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 from trio_realtime.testing.simulator.api_errors import ApiError
-from trio_realtime.testing.simulator.formats import G711_ALAW, PCM16
-from trio_realtime.testing.simulator.session_state import (
+from trio_realtime.testing.simulator.served_formats import G711_ALAW, PCM16
+from trio_realtime.testing.simulator.served_session import (
     Session,
     input_format,
     new_session,

@@ -1,7 +1,7 @@
 """Synthetic token counts."""
 
 from trio_realtime.testing.simulator.conversation import Item, Part
-from trio_realtime.testing.simulator.formats import PCM16
+from trio_realtime.testing.simulator.served_formats import PCM16
 from trio_realtime.testing.simulator.usage import (
     Tokens,
     item_tokens,

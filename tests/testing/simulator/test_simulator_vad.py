@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support_simulator import silence, speech
 
-from trio_realtime.testing.simulator.formats import (
+from trio_realtime.testing.simulator.served_formats import (
     FORMATS,
     G711_ALAW,
     G711_ULAW,

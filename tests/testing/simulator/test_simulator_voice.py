@@ -2,7 +2,7 @@
 
 import pytest
 
-from trio_realtime.testing.simulator.formats import G711_ALAW, G711_ULAW, PCM16, AudioFormat
+from trio_realtime.testing.simulator.served_formats import G711_ALAW, G711_ULAW, PCM16, AudioFormat
 from trio_realtime.testing.simulator.voice import speak, spoken_ms
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import attrs
 
 from trio_realtime.testing.simulator.api_errors import ApiError
-from trio_realtime.testing.simulator.formats import AudioFormat
+from trio_realtime.testing.simulator.served_formats import AudioFormat
 
 
 @attrs.define(eq=False, kw_only=True)

@@ -6,7 +6,7 @@ as in the protocol's events.
 
 import attrs
 
-from trio_realtime.testing.simulator.formats import PCM16, AudioFormat
+from trio_realtime.testing.simulator.served_formats import PCM16, AudioFormat
 from trio_realtime.testing.simulator.vad import Boundary, Segmenter, VadSettings
 
 LEAST_COMMIT_MS = 100

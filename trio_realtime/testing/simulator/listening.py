@@ -15,7 +15,7 @@ from trio_realtime.testing.simulator.conversation import Conversation, Item, Par
 from trio_realtime.testing.simulator.input_audio import LEAST_COMMIT_MS, InputAudio
 from trio_realtime.testing.simulator.outlet import Later, Outlet, StopWatching, WatchIdle
 from trio_realtime.testing.simulator.replies import Heard, Utterance
-from trio_realtime.testing.simulator.session_state import Session, input_format, vad_settings
+from trio_realtime.testing.simulator.served_session import Session, input_format, vad_settings
 from trio_realtime.testing.simulator.vad import SpeechStarted
 
 _TRANSCRIPT_DELTA = 24  # characters

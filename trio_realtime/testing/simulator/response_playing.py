@@ -12,7 +12,6 @@ from typing import Any
 import attrs
 
 from trio_realtime.testing.simulator.conversation import Conversation, Item, Part
-from trio_realtime.testing.simulator.formats import AudioFormat
 from trio_realtime.testing.simulator.outlet import Outlet
 from trio_realtime.testing.simulator.replies import (
     CallFunction,
@@ -24,6 +23,7 @@ from trio_realtime.testing.simulator.replies import (
     Turn,
     Wait,
 )
+from trio_realtime.testing.simulator.served_formats import AudioFormat
 from trio_realtime.testing.simulator.usage import Tokens, item_tokens, usage
 from trio_realtime.testing.simulator.voice import speak, spoken_ms
 

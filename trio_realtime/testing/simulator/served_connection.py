@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 
     from trio_realtime.testing.simulator.conversation import Conversation
     from trio_realtime.testing.simulator.response_playing import Response
+    from trio_realtime.testing.simulator.served_session import Session
     from trio_realtime.testing.simulator.server_protocol import Protocol
-    from trio_realtime.testing.simulator.session_state import Session
 
 GOODBYE_SECONDS = 5.0
 """How long a closing handshake may take."""

@@ -15,13 +15,13 @@ import attrs
 
 from trio_realtime.testing.simulator.api_errors import ApiError
 from trio_realtime.testing.simulator.conversation import Conversation, Item, Part
-from trio_realtime.testing.simulator.formats import FORMATS
 from trio_realtime.testing.simulator.listening import Listening
 from trio_realtime.testing.simulator.outlet import Event, Outlet, Start, Stop, StopWatching
 from trio_realtime.testing.simulator.replies import Heard, Turn, Utterance
 from trio_realtime.testing.simulator.response_playing import Response, Settings
 from trio_realtime.testing.simulator.schema import check_client_event
-from trio_realtime.testing.simulator.session_state import (
+from trio_realtime.testing.simulator.served_formats import FORMATS
+from trio_realtime.testing.simulator.served_session import (
     Session,
     input_format,
     new_session,

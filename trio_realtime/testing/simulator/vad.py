@@ -9,7 +9,7 @@ from functools import lru_cache
 
 import attrs
 
-from trio_realtime.testing.simulator.formats import PCM16, AudioFormat
+from trio_realtime.testing.simulator.served_formats import PCM16, AudioFormat
 
 FRAME_MS = 10
 """The resolution of every offset."""

@@ -9,7 +9,7 @@ import math
 from collections.abc import Iterator
 from functools import lru_cache
 
-from trio_realtime.testing.simulator.formats import AudioFormat
+from trio_realtime.testing.simulator.served_formats import AudioFormat
 
 MS_PER_CHARACTER = 65
 """About 15 characters a second: brisk speech."""

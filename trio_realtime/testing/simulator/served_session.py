@@ -8,7 +8,7 @@ import copy
 from typing import Any
 
 from trio_realtime.testing.simulator.api_errors import ApiError
-from trio_realtime.testing.simulator.formats import FORMATS, PCM16, AudioFormat
+from trio_realtime.testing.simulator.served_formats import FORMATS, PCM16, AudioFormat
 from trio_realtime.testing.simulator.vad import VadSettings
 
 Session = dict[str, Any]

@@ -2,17 +2,16 @@
 
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from ...errors import UserError
-from ...sessions.run_config import RealtimeRunConfig
-from ..interface import RealtimeConnection
-from ..model_config import RealtimeModelConfig
-from ..session_settings import RealtimeSessionModelSettings
-from .model import OpenAIRealtimeWebSocketModel
-
-if TYPE_CHECKING:
-    from ...agents.agent import RealtimeAgent
+from ..agents.agent import RealtimeAgent
+from ..errors import UserError
+from ..models.interface import RealtimeConnection
+from ..models.model_config import RealtimeModelConfig
+from ..models.openai.model import OpenAIRealtimeWebSocketModel
+from ..models.session_settings import RealtimeSessionModelSettings
+from ..sessions.run_config import RealtimeRunConfig
+from .session_payload import initial_session_payload
 
 
 class OpenAIRealtimeSIPModel(OpenAIRealtimeWebSocketModel):
@@ -41,7 +40,7 @@ class OpenAIRealtimeSIPModel(OpenAIRealtimeWebSocketModel):
 
     @staticmethod
     async def build_initial_session_payload(
-        agent: "RealtimeAgent[Any]",
+        agent: RealtimeAgent[Any],
         *,
         context: object = None,
         model_config: RealtimeModelConfig | Mapping[str, Any] | None = None,
@@ -50,12 +49,9 @@ class OpenAIRealtimeSIPModel(OpenAIRealtimeWebSocketModel):
     ) -> dict[str, Any]:
         """What to accept a call with, so that it begins as a session of this agent would.
 
-        See `trio_realtime.sessions.call_payload.initial_session_payload`, which it is: making an
-        agent ready is the sessions' work. It is reached from here too because those who know the
-        OpenAI Agents SDK look here; only when it is called, so the model layer stands alone.
+        The same function as `trio_realtime.calls.initial_session_payload`. It is here as well
+        because the OpenAI Agents SDK has it here.
         """
-        from ...sessions.call_payload import initial_session_payload
-
         return await initial_session_payload(
             agent,
             context=context,

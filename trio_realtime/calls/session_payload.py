@@ -2,8 +2,7 @@
 
 Between accepting a call and attaching to it the model is already there, and must know who it is.
 The payload for `Call.accept`, `relay_offer` and `create_client_secret` is made here, above the
-model layer, because it needs agents; `OpenAIRealtimeSIPModel.build_initial_session_payload` leads
-here.
+sessions, because an agent is made ready as a session makes it ready.
 """
 
 from collections.abc import Mapping
@@ -16,8 +15,8 @@ from ..context import RunContext
 from ..models.model_config import RealtimeModelConfig
 from ..models.openai.protocol.receiving import session_object
 from ..models.session_settings import RealtimeSessionModelSettings, merge_settings
-from .core.bound_agent import bind_agent
-from .run_config import RealtimeRunConfig
+from ..sessions.core.bound_agent import bind_agent
+from ..sessions.run_config import RealtimeRunConfig
 
 
 async def initial_session_payload(
