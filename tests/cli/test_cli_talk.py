@@ -15,7 +15,7 @@ from support_cli import QUESTION, FakeTerminal, run_main
 from trio_realtime.audio import read_wav, resample
 from trio_realtime.cli import main
 from trio_realtime.testing.simulator import Fail, RealtimeSimulator, Turn
-from trio_realtime.testing.simulator.formats import PCM16
+from trio_realtime.testing.simulator.served_formats import PCM16
 from trio_realtime.testing.simulator.voice import speak, spoken_ms
 
 ASKED = "What time do you open on Saturday?"
