@@ -39,6 +39,7 @@ from .core.session_core import SessionCore
 from .guardrails.input_checks import InputChecks
 from .guardrails.output_checks import OutputChecks
 from .history.ordered_items import HistoryView
+from .link.model_link import ModelLink
 from .mcp.session_servers import MCPTools
 from .receiver import Receiver
 from .run_config import RealtimeRunConfig
@@ -203,9 +204,7 @@ class SessionLifecycle(Generic[TContext]):
         renewed = await self._mcp.renewed(bound, self._context)
         if core.bound is bound:  # else another agent took over meanwhile, with the tools of now
             core.bound = renewed
-            await core.connection.send(
-                RealtimeModelSendSessionUpdate(session_settings=renewed.settings)
-            )
+            await core.link.send(RealtimeModelSendSessionUpdate(session_settings=renewed.settings))
 
     def _put_together(
         self, nursery: trio.Nursery, connection: RealtimeConnection, bound: BoundAgent
@@ -219,7 +218,7 @@ class SessionLifecycle(Generic[TContext]):
             context=self._context,
             info=self._info,
             events=self._events,
-            connection=connection,
+            link=ModelLink(connection),
             bound=bound,
             bind=self._bind_later,
             start_task=start_task,
@@ -246,7 +245,7 @@ class SessionLifecycle(Generic[TContext]):
         async def nudge(instructions: str) -> None:
             # That the connection is over is for the receive task to say, and perhaps no failure.
             with suppress(RealtimeConnectionError, RealtimeSessionClosed):
-                await core.connection.send(
+                await core.link.send(
                     RealtimeModelCreateResponse(params={"instructions": instructions})
                 )
 

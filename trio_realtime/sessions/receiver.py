@@ -9,11 +9,9 @@ from collections.abc import Callable
 from typing import Any, ClassVar
 
 import attrs
-import trio
 
 from .. import events as app
 from ..models import events as model
-from ..models.interface import RealtimeConnection
 from .asking.responses import Responses
 from .core.bound_agent import BoundAgent
 from .core.event_buffer import Waiting
@@ -43,36 +41,23 @@ class Receiver:
 
     async def run(self) -> None:
         """Handle every event until the connection ends; raises what ended it."""
-        connection = self._core.connection
-        ended = False
-        while not ended:
-            # The connection may cancel this scope to be iterated anew: see `reader_scope`.
-            with trio.CancelScope() as scope:
-                connection.reader_scope = scope
-                await self._iterate(connection)
-                ended = True
+        await self._core.link.deliver(self._handle)
 
-    async def _iterate(self, connection: RealtimeConnection) -> None:
-        events = self._core.events
-        async for event in connection:
-            events.put_raw(event)
-            handle = self._HANDLERS.get(type(event))
-            if handle is not None:
-                handle(self, event)
+    def _handle(self, event: model.RealtimeModelEvent) -> None:
+        self._core.events.put_raw(event)
+        handle = self._HANDLERS.get(type(event))
+        if handle is not None:
+            handle(self, event)
 
     # -- output ----------------------------------------------------------------------
     def audio_taken(self, event: app.RealtimeAudio) -> None:
         """The application has taken this audio: it is heard from now on."""
-        self._core.connection.audio_delivered(
-            event.item_id, event.content_index, len(event.audio.data)
-        )
+        self._core.link.audio_delivered(event.item_id, event.content_index, len(event.audio.data))
 
     def _audio(self, event: model.RealtimeModelAudioEvent) -> None:
         if not self._core.events.wants("audio"):
             # Somebody else plays it, if anybody does; here it counts as heard from now on.
-            self._core.connection.audio_delivered(
-                event.item_id, event.content_index, len(event.data)
-            )
+            self._core.link.audio_delivered(event.item_id, event.content_index, len(event.data))
             return
         self._checks.audio(
             event.response_id,

@@ -169,7 +169,7 @@ class RealtimeSession(SessionLifecycle[TContext]):
     async def interrupt(self) -> None:
         """Stop the model: cut what is heard at what was heard, and cancel the response."""
         parts = self._open()
-        await parts.core.connection.send(model.RealtimeModelSendInterrupt())
+        await parts.core.link.send(model.RealtimeModelSendInterrupt())
         parts.tools.interrupted()
 
     # -- the model's side -------------------------------------------------------------------
@@ -348,7 +348,7 @@ class RealtimeSession(SessionLifecycle[TContext]):
             idle.user_active()
 
     async def _send(self, input: model.RealtimeModelInput) -> None:
-        await self._open().core.connection.send(input)
+        await self._open().core.link.send(input)
 
     async def _ask(self, settings: Mapping[str, Any]) -> RealtimeResponse:
         """Ask for a response that can be waited for."""
@@ -357,7 +357,7 @@ class RealtimeSession(SessionLifecycle[TContext]):
         params = {name: value for name, value in settings.items() if value is not None}
         params["metadata"] = {**(params.get("metadata") or {}), RESPONSE_KEY: key}
         try:
-            await parts.core.connection.send(
+            await parts.core.link.send(
                 model.RealtimeModelCreateResponse(
                     params=params, event_id=key, out_of_band=params.get("conversation") == "none"
                 )

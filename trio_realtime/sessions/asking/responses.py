@@ -60,9 +60,9 @@ class RealtimeResponse:
         """
         done = await self.wait_done()
         session = self._session
-        connection = session.core.connection
+        link = session.core.link
         before = 0.0
-        while (ms := connection.audio_remaining_ms(self.response_id or "")) > 0:
+        while (ms := link.audio_remaining_ms(self.response_id or "")) > 0:
             least = SHORTEST_WAIT if ms == before else 0.0
             before = ms
             with trio.move_on_after(min(max(ms / 1000, least), LONGEST_WAIT)):

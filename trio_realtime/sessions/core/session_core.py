@@ -11,8 +11,8 @@ import attrs
 from ...agents.agent import RealtimeAgent
 from ...context import RunContext
 from ...events import RealtimeError, RealtimeEventInfo, RealtimeHistoryAdded, RealtimeHistoryUpdated
-from ...models.interface import RealtimeConnection
 from ..history.history_fold import Added, Change, History
+from ..link.model_link import ModelLink
 from ..run_config import RealtimeRunConfig
 from .bound_agent import BoundAgent
 from .event_buffer import EventBuffer
@@ -27,7 +27,7 @@ class SessionCore:
     context: RunContext[Any]
     info: RealtimeEventInfo
     events: EventBuffer
-    connection: RealtimeConnection
+    link: ModelLink
     bound: BoundAgent
     """The current agent with its tools; a handoff replaces it."""
     bind: Callable[[RealtimeAgent[Any]], Awaitable[BoundAgent]]
@@ -51,7 +51,7 @@ class SessionCore:
         if self._active:
             return True
         last = self._last_response_id
-        return last is not None and self.connection.audio_remaining_ms(last) > 0
+        return last is not None and self.link.audio_remaining_ms(last) > 0
 
     def tell_history(self, change: Change) -> None:
         """Tell the application what an event did to the history."""

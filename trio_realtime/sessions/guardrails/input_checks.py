@@ -79,12 +79,12 @@ class InputChecks:
                 if tripped:
                     await self._undo(words)
                 elif words.item_id is not None and self.strict:
-                    await self._core.connection.send(RealtimeModelCreateResponse(automatic=True))
+                    await self._core.link.send(RealtimeModelCreateResponse(automatic=True))
             except (RealtimeConnectionError, RealtimeSessionClosed):
                 return  # the session ends, and says why elsewhere
 
     async def _undo(self, words: _Words) -> None:
-        send = self._core.connection.send
+        send = self._core.link.send
         if not self.strict:
             await send(RealtimeModelSendInterrupt())
         if words.item_id is not None:

@@ -191,9 +191,9 @@ class OutputChecks:
         )
         names = ", ".join(result.guardrail.get_name() for result in results)
         try:
-            await core.connection.send(RealtimeModelSendInterrupt(response_id=watch.response_id))
+            await core.link.send(RealtimeModelSendInterrupt(response_id=watch.response_id))
             if watch.response_id == self._latest:
-                await core.connection.send(
+                await core.link.send(
                     RealtimeModelSendUserInput(
                         content=(InputText(text=f"guardrail triggered: {names}"),)
                     )

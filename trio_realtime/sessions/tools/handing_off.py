@@ -34,12 +34,12 @@ async def run_handoff(
     core.bound = bound
     core.events.put(RealtimeHandoffEvent(from_agent=source.agent, to_agent=target, info=core.info))
     await hooks.handed_off(source.agent, target)
-    await core.connection.send(RealtimeModelSendSessionUpdate(session_settings=bound.settings))
+    await core.link.send(RealtimeModelSendSessionUpdate(session_settings=bound.settings))
     return handoff.transfer_message
 
 
 async def switch_agent(core: SessionCore, agent: RealtimeAgent[Any]) -> None:
     """Let another agent go on from here, because the application says so."""
     bound = await core.bind(agent)
-    await core.connection.send(RealtimeModelSendSessionUpdate(session_settings=bound.settings))
+    await core.link.send(RealtimeModelSendSessionUpdate(session_settings=bound.settings))
     core.bound = bound

@@ -151,7 +151,7 @@ class ToolCalls:
 
     async def _follow_up(self) -> None:
         with contextlib.suppress(RealtimeConnectionError, RealtimeSessionClosed):
-            await self._core.connection.send(RealtimeModelCreateResponse(automatic=True))
+            await self._core.link.send(RealtimeModelCreateResponse(automatic=True))
 
     async def _serve(self, call: Call) -> None:
         """One call from its arrival to its output; the boundary for whatever it raises."""
@@ -343,7 +343,7 @@ class ToolCalls:
         core = self._core
         try:
             with trio.move_on_after(core.config.close_timeout, shield=True) as time_limit:
-                await core.connection.send(
+                await core.link.send(
                     RealtimeModelSendToolOutput(
                         tool_call=call.event, output=text, start_response=start_response
                     )

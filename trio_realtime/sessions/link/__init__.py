@@ -1,0 +1,1 @@
+"""The one line between a session and its model."""
