@@ -79,32 +79,30 @@ async def connected(
 async def read(
     connection: RealtimeConnection,
     *,
-    scoped: bool,
+    delivered: bool,
     told: Callable[[RealtimeModelEvent], None] = lambda _event: None,
 ) -> None:
-    """Iterate to the end, in scopes to be woken by, as sessions do, or just so."""
-    ended = False
-    while not ended:
-        with trio.CancelScope() as scope:
-            connection.reader_scope = scope if scoped else None
-            async for event in connection:
-                told(event)
-            ended = True
+    """Receive to the end, in both ways there are: as sessions do, or by iterating."""
+    if delivered:
+        await connection.deliver(told)
+        return
+    async for event in connection:
+        told(event)
 
 
-each_reader = pytest.mark.parametrize("scoped", [True, False])
+each_reader = pytest.mark.parametrize("delivered", [True, False])
 
 
 @each_kind
 @each_reader
 async def test_a_server_that_answers_no_ping_is_lost(
-    kind: TransportKind, scoped: bool, autojump_clock: trio.testing.MockClock
+    kind: TransportKind, delivered: bool, autojump_clock: trio.testing.MockClock
 ) -> None:
     server = Pings(answered=False)
     async with connected(server.serve, kind) as connection:
         began = trio.current_time()
         with pytest.raises(RealtimeConnectionError, match="did not answer a ping within 5 s"):
-            await read(connection, scoped=scoped)
+            await read(connection, delivered=delivered)
         # Then the close handshake, which it does not answer either, has its time limit.
         assert 15.0 <= trio.current_time() - began <= 15.0 + SETTINGS.close_timeout
     assert server.times == [10.0]
@@ -113,34 +111,36 @@ async def test_a_server_that_answers_no_ping_is_lost(
 @each_kind
 @each_reader
 async def test_pings_go_on_as_long_as_they_are_answered(
-    kind: TransportKind, scoped: bool, autojump_clock: trio.testing.MockClock
+    kind: TransportKind, delivered: bool, autojump_clock: trio.testing.MockClock
 ) -> None:
     server = Pings(answered=True)
     async with connected(server.serve, kind) as connection:
         with trio.move_on_after(45):
-            await read(connection, scoped=scoped)
+            await read(connection, delivered=delivered)
     assert server.times == [10.0, 20.0, 30.0, 40.0]
 
 
 @each_reader
-async def test_no_interval_no_pings(scoped: bool, autojump_clock: trio.testing.MockClock) -> None:
+async def test_no_interval_no_pings(
+    delivered: bool, autojump_clock: trio.testing.MockClock
+) -> None:
     server = Pings(answered=True)
     settings = TransportSettings(ping_interval=None)
     async with connected(server.serve, settings=settings) as connection:
         with trio.move_on_after(600):
-            await read(connection, scoped=scoped)
+            await read(connection, delivered=delivered)
     assert server.times == []
 
 
 @each_reader
 async def test_a_pong_may_take_as_long_as_it_likes_where_no_limit_is_set(
-    scoped: bool, autojump_clock: trio.testing.MockClock
+    delivered: bool, autojump_clock: trio.testing.MockClock
 ) -> None:
     server = Pings(answered=False)
     settings = TransportSettings(ping_interval=10.0, ping_timeout=None)
     async with connected(server.serve, settings=settings) as connection:
         with trio.move_on_after(600):
-            await read(connection, scoped=scoped)
+            await read(connection, delivered=delivered)
     assert server.times == [10.0]
 
 
@@ -152,12 +152,12 @@ async def test_a_server_that_does_not_read_is_lost_too(
     async with connected(deaf, pair=pair) as connection:
         await connection.send(RealtimeModelSendAudio(audio=bytes(4800)))
         with pytest.raises(RealtimeConnectionError, match="did not answer a ping"):
-            await read(connection, scoped=True)
+            await read(connection, delivered=True)
 
 
 @each_reader
 async def test_a_request_that_nothing_answers_wakes_the_reader(
-    scoped: bool, autojump_clock: trio.testing.MockClock
+    delivered: bool, autojump_clock: trio.testing.MockClock
 ) -> None:
     """Its time limit is news that no frame brings; it may begin before or while somebody reads."""
     server = Pings(answered=True)
@@ -169,7 +169,7 @@ async def test_a_request_that_nothing_answers_wakes_the_reader(
 
         began = trio.current_time()
         await connection.send(RealtimeModelCreateResponse(params={}))
-        nursery.start_soon(partial(read, connection, scoped=scoped, told=note))
+        nursery.start_soon(partial(read, connection, delivered=delivered, told=note))
         await trio.sleep(8)
         await connection.send(RealtimeModelCreateResponse(params={}))
         await trio.sleep(8)
@@ -179,13 +179,13 @@ async def test_a_request_that_nothing_answers_wakes_the_reader(
 
 @each_reader
 async def test_an_interruption_wakes_the_reader(
-    scoped: bool, autojump_clock: trio.testing.MockClock
+    delivered: bool, autojump_clock: trio.testing.MockClock
 ) -> None:
     """What was cut is news as well, and is told before anything else arrives."""
     server = Pings(answered=True, greeting=AUDIO)
     async with connected(server.serve) as connection, trio.open_nursery() as nursery:
         told: list[RealtimeModelEvent] = []
-        nursery.start_soon(partial(read, connection, scoped=scoped, told=told.append))
+        nursery.start_soon(partial(read, connection, delivered=delivered, told=told.append))
         await trio.testing.wait_all_tasks_blocked()
         await connection.send(RealtimeModelSendInterrupt())
         await trio.testing.wait_all_tasks_blocked()
@@ -199,14 +199,14 @@ async def test_an_interruption_wakes_the_reader(
 @each_kind
 @each_reader
 async def test_a_closed_connection_ends_for_whoever_still_reads(
-    kind: TransportKind, scoped: bool, autojump_clock: trio.testing.MockClock
+    kind: TransportKind, delivered: bool, autojump_clock: trio.testing.MockClock
 ) -> None:
     """Also when a ping has been due for long: a deadline that is past would let nobody read."""
     server = Pings(answered=True)
     async with connected(server.serve, kind) as connection:
         await trio.sleep(60)  # nobody reads, so nobody is woken
     with trio.fail_after(1):
-        await read(connection, scoped=scoped)
+        await read(connection, delivered=delivered)
     assert server.times == []
 
 

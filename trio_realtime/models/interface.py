@@ -6,10 +6,8 @@ runner) serves any number of sessions at once. Authors of other models subclass 
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager
-
-import trio
 
 from .events import RealtimeModelEvent
 from .inputs import RealtimeModelInput
@@ -19,20 +17,9 @@ from .model_config import RealtimeModelConfig
 class RealtimeConnection(ABC):
     """One live connection to a model.
 
-    One task iterates; any number of tasks may `send` at the same time.
+    One task receives, by `deliver` or by iterating; any number of tasks may `send` at the same
+    time.
     """
-
-    reader_scope: trio.CancelScope | None = None
-    """Set by the iterating task, before it begins, to the scope it iterates in, if it wants to be
-    woken. A connection that has news of its own making while its reader waits cancels the scope.
-    One that has something to do at a certain time (a ping, the end of a time limit) may set the
-    scope's deadline, which is the connection's for that reason: put a time limit of the reader's
-    into a scope around it. The reader then sets a new scope and iterates anew, and the connection
-    does what is due. Cancelling a read loses nothing.
-
-    ``None``, while nobody has set it, leaves a connection to wake itself: that of OpenAI opens a
-    scope for each read, and its reader notices nothing. A connection that has neither news nor time
-    limits need not look at it."""
 
     @abstractmethod
     async def send(self, input: RealtimeModelInput) -> None:
@@ -72,6 +59,19 @@ class RealtimeConnection(ABC):
         the connection broke. Cancelling loses no event. It must be kept going: a connection
         nobody reads may stop answering its server's pings.
         """
+
+    async def deliver(self, handle: Callable[[RealtimeModelEvent], None]) -> None:
+        """Call ``handle`` with each event, in order, until the connection ends.
+
+        What sessions use: the same as iterating, without the price of a step of an iterator for
+        each event. This default iterates; a connection may have a quicker way.
+
+        Returns when the server closed cleanly; raises `RealtimeConnectionError` when the
+        connection broke, and whatever ``handle`` raises, with the events after that one still to
+        be received. Cancelling loses no event.
+        """
+        async for event in self:
+            handle(event)
 
 
 class RealtimeModel(ABC):

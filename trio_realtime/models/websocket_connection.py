@@ -12,7 +12,7 @@ deadline of the scope in which the reader waits.
 
 import math
 from collections import deque
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
 
 import attrs
@@ -39,6 +39,9 @@ class OpenAIRealtimeConnection(RealtimeConnection):
     _protocol: RealtimeProtocol
     _settings: TransportSettings
     _ready: deque[RealtimeModelEvent] = attrs.field(factory=deque[RealtimeModelEvent], init=False)
+    _reader: trio.CancelScope | None = attrs.field(default=None, init=False)
+    """The scope in which a task waits for frames. It is cancelled when there are events that no
+    frame brings, and has the time of the next thing to do for its deadline."""
     _room: Sleepers = attrs.field(factory=Sleepers, init=False)
     """Those who cannot go on before something has been written."""
     _writer: trio.CancelScope | None = attrs.field(default=None, init=False)
@@ -67,8 +70,8 @@ class OpenAIRealtimeConnection(RealtimeConnection):
         news = len(self._ready)
         protocol.send(input, trio.current_time(), self._ready)
         self._write_pending()
-        if len(self._ready) > news and self.reader_scope is not None:
-            self.reader_scope.cancel()  # no frame will bring them
+        if len(self._ready) > news and self._reader is not None:
+            self._reader.cancel()  # no frame will bring them
 
     def audio_delivered(self, item_id: str, content_index: int, nbytes: int) -> None:
         """See `RealtimeConnection.audio_delivered`."""
@@ -78,54 +81,64 @@ class OpenAIRealtimeConnection(RealtimeConnection):
         """See `RealtimeConnection.audio_remaining_ms`."""
         return self._protocol.remaining_ms(response_id, trio.current_time())
 
+    async def deliver(self, handle: Callable[[RealtimeModelEvent], None]) -> None:
+        """See `RealtimeConnection.deliver`."""
+        ready = self._ready
+        goes_on = True
+        try:
+            while goes_on:
+                with trio.CancelScope() as self._reader:  # left to do what is due, and read on
+                    self._keep_time()
+                    while goes_on:
+                        while ready:
+                            handle(ready.popleft())
+                        goes_on = await self._receive()
+        finally:
+            self._reader = None
+
     def __aiter__(self) -> AsyncIterator[RealtimeModelEvent]:
-        self._keep_time()
         return self
 
     async def __anext__(self) -> RealtimeModelEvent:
         ready = self._ready
         while not ready:
-            await self._receive()
+            if not await self._receive_once():
+                raise StopAsyncIteration
         return ready.popleft()
 
-    async def _receive(self) -> None:
-        """Read what has arrived; a whole batch is decided on before any of it is handed out, so
-        that an interruption does not queue behind the audio it interrupts."""
+    async def _receive_once(self) -> bool:
+        """`_receive`, or do what is due; False at the clean end of the connection."""
         try:
-            frames = await self._read()
+            with trio.CancelScope() as self._reader:
+                self._keep_time()
+                return bool(self._ready) or await self._receive()
+        finally:
+            self._reader = None
+        return True
+
+    async def _receive(self) -> bool:
+        """Read what has arrived; False at the clean end of the connection.
+
+        A whole batch is decided on before any of it is handed out, so that an interruption does
+        not queue behind the audio it interrupts.
+        """
+        try:
+            frames = await self._transport.receive()
         except RealtimeConnectionError as exc:
             self._end(self._failure or exc)
             raise self._failure or exc from exc.__cause__
-        if frames is None:
-            return
         if not frames:
             failure = self._failure
             self._end(failure)
             if failure is not None:
                 raise failure
-            raise StopAsyncIteration
+            return False
         protocol = self._protocol
         now = trio.current_time()
         for frame in frames:
             protocol.receive(frame, now, self._ready)
         self._write_pending()
-
-    async def _read(self) -> Sequence[str | bytes] | None:
-        """What the transport has; ``None`` when there was something else to wake for.
-
-        A reader that brought no scope gets one for each read.
-        """
-        if self.reader_scope is not None:
-            return await self._transport.receive()
-        with trio.CancelScope() as scope:
-            self.reader_scope = scope
-            self._set_alarm()
-            try:
-                return await self._transport.receive()
-            finally:
-                self.reader_scope = None
-        self._keep_time()
-        return None
+        return True
 
     # -- time --------------------------------------------------------------------
     def _keep_time(self) -> None:
@@ -142,7 +155,7 @@ class OpenAIRealtimeConnection(RealtimeConnection):
 
     def _set_alarm(self) -> None:
         """Have the reader woken when the next thing is due."""
-        scope, deadline = self.reader_scope, self._protocol.deadline
+        scope, deadline = self._reader, self._protocol.deadline
         self._armed = deadline
         at = self._ping_at if deadline is None else min(deadline, self._ping_at)
         if self._closing:

@@ -14,6 +14,7 @@ together with the server's end of its connections. pytest-trio runs the tests; t
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
+from functools import partial
 from typing import Any, ClassVar, NoReturn, cast
 
 import attrs
@@ -23,7 +24,7 @@ from trio.testing import wait_all_tasks_blocked
 
 from ..errors import RealtimeConnectionError, RealtimeSessionClosed, UserError
 from ..items import InputText
-from ..models.events import RealtimeModelAudioEvent
+from ..models.events import RealtimeModelAudioEvent, RealtimeModelEvent
 from ..models.inputs import (
     RealtimeModelInput,
     RealtimeModelSendRawMessage,
@@ -199,6 +200,46 @@ class RealtimeModelContract(ABC):
             heard += await read_audio(connection, len(CHUNKS) - len(heard))
             assert heard == list(CHUNKS)
 
+    async def test_events_are_delivered_in_order(self) -> None:
+        """`deliver` hands over what iterating would yield, and returns at a clean close."""
+        async with self.peer() as peer, peer.model.connect(peer.config) as connection:
+            remote = await peer.accept()
+            heard: list[bytes] = []
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(_send_and, remote, remote.close)
+                with trio.fail_after(BOUND):
+                    await connection.deliver(partial(_note_audio, heard))
+            assert heard == list(CHUNKS)
+
+    async def test_cancelling_a_delivery_loses_no_event(self) -> None:
+        """One that is cancelled while it waits goes on where it was."""
+        async with self.peer() as peer, peer.model.connect(peer.config) as connection:
+            remote = await peer.accept()
+            heard: list[bytes] = []
+            for chunk in CHUNKS:
+                async with trio.open_nursery() as nursery:
+                    nursery.start_soon(connection.deliver, partial(_note_audio, heard))
+                    await wait_all_tasks_blocked()
+                    await remote.send_audio([chunk])
+                    nursery.cancel_scope.cancel()
+            heard += await read_audio(connection, len(CHUNKS) - len(heard))
+            assert heard == list(CHUNKS)
+
+    async def test_a_handler_that_raises_ends_the_delivery(self) -> None:
+        """The very exception comes out, and the events after that one are still to be had."""
+        raised = KeyError("the handler's own")
+
+        def fail_at_audio(event: RealtimeModelEvent) -> None:
+            if isinstance(event, RealtimeModelAudioEvent):
+                raise raised
+
+        async with self.peer() as peer, peer.model.connect(peer.config) as connection:
+            await (await peer.accept()).send_audio(CHUNKS)
+            with trio.fail_after(BOUND), pytest.raises(KeyError) as out:
+                await connection.deliver(fail_at_audio)
+            assert out.value is raised
+            assert await read_audio(connection, len(CHUNKS) - 1) == list(CHUNKS[1:])
+
     async def test_a_clean_close_ends_the_iteration(self) -> None:
         """Unread events are delivered, then the iteration ends; so does one begun after that."""
         async with self.peer() as peer, peer.model.connect(peer.config) as connection:
@@ -325,6 +366,11 @@ async def _leave_with(peer: Peer, error: Exception) -> Exception:
 async def _texts(remote: Remote, count: int) -> list[str]:
     with trio.fail_after(BOUND):
         return list(await remote.wait_texts(count))
+
+
+def _note_audio(heard: list[bytes], event: RealtimeModelEvent) -> None:
+    if isinstance(event, RealtimeModelAudioEvent):
+        heard.append(event.data)
 
 
 async def _read_into(heard: list[bytes], connection: RealtimeConnection) -> None:

@@ -7,7 +7,6 @@ replaced under a running session: only the link knows which connection is the cu
 from collections.abc import Callable
 
 import attrs
-import trio
 
 from ...models.events import RealtimeModelEvent
 from ...models.inputs import RealtimeModelInput
@@ -29,15 +28,7 @@ class ModelLink:
 
         Raises what ended the connection, unless the server closed it cleanly.
         """
-        connection = self._connection
-        ended = False
-        while not ended:
-            # The connection may cancel this scope to be iterated anew: see `reader_scope`.
-            with trio.CancelScope() as scope:
-                connection.reader_scope = scope
-                async for event in connection:
-                    handle(event)
-                ended = True
+        await self._connection.deliver(handle)
 
     def audio_delivered(self, item_id: str, content_index: int, nbytes: int) -> None:
         """The application has taken audio; see `RealtimeConnection.audio_delivered`."""
