@@ -1,12 +1,16 @@
 """`trio_realtime.agents.class_fields`: attrs classes, data classes and TypedDicts seen alike."""
 
+import sys
 from dataclasses import dataclass, field
-from typing import Any, TypedDict
+from types import ModuleType
+from typing import Annotated, Any, TypedDict
 
 import attrs
 import pytest
 
-from trio_realtime.agents.class_fields import UNDEFINED, ClassField, class_fields
+from trio_realtime.agents.annotation_notes import UNDEFINED
+from trio_realtime.agents.class_fields import ClassField, class_fields
+from trio_realtime.errors import UserError
 
 
 @attrs.define
@@ -61,3 +65,97 @@ def test_other_things_have_no_fields(annotation: Any) -> None:
 
 def test_undefined_has_a_name() -> None:
     assert repr(UNDEFINED) == "UNDEFINED"
+
+
+POSTPONED = """
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import *
+
+import attrs
+
+class Place(TypedDict):
+    lat: float
+    note: NotRequired[str]
+    tag: Annotated[NotRequired[str], "A word."]
+
+class Open(Place, total=False):
+    name: Required[str]
+    size: int
+
+@dataclass
+class OfDataclasses:
+    size: Annotated[int, "How many."]
+
+@attrs.define
+class OfAttrs:
+    size: Annotated[int, "How many."]
+"""
+
+
+@pytest.fixture
+def postponed(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    """A module whose annotations are text until somebody asks for them."""
+    module = ModuleType("postponed")
+    monkeypatch.setitem(sys.modules, "postponed", module)
+    exec(compile(POSTPONED, "postponed", "exec"), module.__dict__)
+    return module
+
+
+def test_postponed_annotations_say_what_is_required(postponed: ModuleType) -> None:
+    """``from __future__ import annotations`` hides NotRequired and Required from Python itself."""
+    place = class_fields(postponed.Place, "it") or []
+    assert {f.name: f.required for f in place} == {"lat": True, "note": False, "tag": False}
+    assert [f.annotation for f in place] == [float, str, Annotated[str, "A word."]]
+    opened = class_fields(postponed.Open, "it") or []
+    assert {f.name: f.required for f in opened} == {
+        "lat": True,
+        "note": False,
+        "tag": False,
+        "name": True,
+        "size": False,
+    }
+
+
+@pytest.mark.parametrize("name", ["OfDataclasses", "OfAttrs"])
+def test_postponed_annotations_keep_their_notes(postponed: ModuleType, name: str) -> None:
+    """A note is worth the same, however its annotation is written."""
+    [field] = class_fields(getattr(postponed, name), "it") or []
+    assert field.annotation == Annotated[int, "How many."]
+
+
+def test_attributes_resolved_without_their_notes_keep_them(postponed: ModuleType) -> None:
+    """attrs remembers the first time that somebody asked for the types, notes or not."""
+    attrs.resolve_types(postponed.OfAttrs)
+    [field] = class_fields(postponed.OfAttrs, "it") or []
+    assert field.annotation == Annotated[int, "How many."]
+
+
+def test_a_typed_dict_of_typing_extensions_has_keys() -> None:
+    """Libraries that support older Pythons take it from there, and pydantic asks for it."""
+    extensions = pytest.importorskip("typing_extensions")
+
+    class Place(extensions.TypedDict):  # type: ignore[misc, name-defined]
+        lat: extensions.ReadOnly[float]  # type: ignore[name-defined]
+        note: extensions.NotRequired[extensions.ReadOnly[str]]  # type: ignore[name-defined]
+
+    assert class_fields(Place, "it") == [
+        ClassField(name="lat", annotation=float, required=True),
+        ClassField(name="note", annotation=str, required=False),
+    ]
+
+
+def test_extra_items_of_a_typed_dict_are_refused() -> None:
+    """A type for keys without names has no place in the schema of a class."""
+    extensions = pytest.importorskip("typing_extensions")
+
+    class Open(extensions.TypedDict, extra_items=int):  # type: ignore[misc, name-defined, call-arg]
+        lat: float
+
+    class Closed(extensions.TypedDict, closed=True):  # type: ignore[misc, name-defined, call-arg]
+        lat: float
+
+    with pytest.raises(UserError, match="it: the extra_items of Open cannot be said"):
+        class_fields(Open, "it")
+    assert [field.name for field in class_fields(Closed, "it") or []] == ["lat"]

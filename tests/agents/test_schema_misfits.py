@@ -58,6 +58,7 @@ def test_what_fits_has_no_problems(value: Any, schema: dict[str, Any]) -> None:
     [
         ("3", INTEGER, [("it", "expected integer, got string")]),
         (3.0, INTEGER, [("it", "expected integer, got number")]),
+        (float("inf"), {"type": "number"}, [("it", "expected a finite number")]),
         (True, INTEGER, [("it", "expected integer, got boolean")]),
         (True, {"type": "number"}, [("it", "expected number, got boolean")]),
         (1, {"type": "boolean"}, [("it", "expected boolean, got number")]),

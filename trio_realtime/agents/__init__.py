@@ -1,9 +1,13 @@
 """DECLARE: agents and what they are made of. Nothing here runs a conversation.
 
-``agent`` is the whole of an agent. ``tools`` are functions the model may call, with their schema
-(``tool_signature``, ``tool_schema``, ``class_fields``, ``docstrings``), their arguments
-(``tool_arguments``, ``schema_misfits``), their running (``tool_function``) and their output
-(``tool_output``). ``handoffs`` lead to other agents. ``guardrails`` look at what is said,
-``tool_guardrails`` at what tools do. ``hooks`` are told what happens. ``hosted_mcp`` are tools of
-servers that the model calls by itself.
+- ``agent``: the whole of an agent; ``handoffs`` lead to other agents.
+- ``tools``: functions that the model may call. Their schema is made by ``tool_signature`` and
+  ``tool_schema`` of what ``class_fields``, ``annotation_notes``, ``constraints``,
+  ``self_describing`` and ``docstrings`` read; their arguments are read by ``tool_arguments``, which
+  checks the JSON (``schema_misfits``) and builds the values (``argument_values``);
+  ``tool_function`` runs the function, and ``tool_output`` writes what it returned.
+- ``guardrails`` look at what is said, ``tool_guardrails`` at what tools do.
+- ``hooks`` are called when something happens.
+- ``mcp`` and ``mcp_policy``: servers of tools that this process talks to; ``hosted_mcp``: those
+  that the model calls by itself.
 """

@@ -3,7 +3,7 @@
 `misfits` is strict where JSON is: ``"3"``, ``3.0`` and ``true`` are not integers. It understands
 the keywords that decide the shape of a value and that `tool_schema` and pydantic write: type,
 enum, const, properties, required, additionalProperties, items, prefixItems, anyOf, allOf and
-references into ``$defs``. Formats and the rest are left to whoever builds the Python value.
+references into ``$defs``. Formats and constraints are left to whoever builds the Python value.
 
 Every problem is found, not the first only, and says where and what would be right; none repeats a
 value. Pure; called by `tool_arguments`.
@@ -11,6 +11,7 @@ value. Pure; called by `tool_arguments`.
 
 import difflib
 import json
+import math
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, TypeAlias, cast
 
@@ -47,6 +48,11 @@ class _Check:
             yield from self._any_of(value, self._forms(schema), path)
         elif not _is_of_type(value, schema) or not _is_chosen(value, schema):
             yield path, f"expected {_expected(schema)}, got {_json_type(value)}"
+        elif _json_type(value) == "number" and value in (
+            math.inf,
+            -math.inf,
+        ):  # of JSON such as 1e999
+            yield path, "expected a finite number"
         elif _json_type(value) == "object":
             yield from self._object(value, schema, path)
         elif _json_type(value) == "array":

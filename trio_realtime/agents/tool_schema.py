@@ -3,7 +3,7 @@
 `SchemaWriter` turns annotations into a schema, and `strict_schema` turns a schema into the form in
 which every property is required and no other is allowed. Both stand on types alone; functions are
 the business of `tool_signature`. A type that cannot become a schema is a `UserError` naming the
-place and the reason.
+place and the reason, and so is a constraint that cannot (`annotation_notes`, `constraints`).
 
 What the model sends is checked against the schema made here (`tool_arguments`), so the two cannot
 disagree. A class used in several places is written out in each; only one that contains itself
@@ -30,13 +30,16 @@ from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from enum import Enum
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal, NewType, TypeAlias, Union, get_args, get_origin
+from typing import Any, Final, Literal, TypeAlias, get_args, get_origin
 from uuid import UUID
 
 from trio_realtime.errors import UserError
 
-from .class_fields import UNDEFINED, ClassField, class_fields
+from .annotation_notes import UNDEFINED, is_union, read_notes, unwrap
+from .class_fields import ClassField, class_fields
+from .constraints import Constraint, Measured
 from .docstrings import parse_docstring
+from .self_describing import describes_itself, own_schema
 from .tool_output import jsonable
 
 JsonSchema: TypeAlias = dict[str, Any]
@@ -85,9 +88,7 @@ class SchemaWriter:
 
     def write(self, annotation: Any, where: str) -> JsonSchema:
         """The schema of a type. ``where`` names the place in a `UserError`."""
-        annotation, description = bare(annotation)
-        schema = self._write_bare(annotation, where)
-        return {"description": description, **schema} if description else schema
+        return self._write(annotation, where, ())
 
     def write_object(self, fields: Iterable[ClassField], where: str) -> JsonSchema:
         """The schema of an object with these fields."""
@@ -111,6 +112,20 @@ class SchemaWriter:
             schema = self.defs[ref.rpartition("/")[2]]
         return {**schema, "$defs": self.defs} if self.defs else schema
 
+    def _write(self, annotation: Any, where: str, of_union: tuple[Constraint, ...]) -> JsonSchema:
+        """The schema of a type; ``of_union`` are constraints on a union of which it is a member."""
+        annotation, found = unwrap(annotation)
+        notes = read_notes(found, where)
+        constraints = (*notes.constraints, *of_union)
+        if is_union(annotation):
+            schema = self._write_union(get_args(annotation), where, constraints)
+        else:
+            schema = _constrained(
+                self._write_bare(annotation, where), annotation, constraints, where
+            )
+        schema = {**notes.extra, **schema}
+        return {"description": notes.description, **schema} if notes.description else schema
+
     def _write_bare(self, annotation: Any, where: str) -> JsonSchema:
         if annotation is Any or annotation is object:
             self._refuse_if_strict(where, "a value of any type")
@@ -119,8 +134,8 @@ class SchemaWriter:
             return {**_LEAVES[annotation]}
         if _is_enum(annotation):
             return _one_of([member.value for member in annotation], where)
-        if callable(getattr(annotation, "model_json_schema", None)):
-            return self._write_model(annotation, where)
+        if describes_itself(annotation):
+            return self._write_self_describing(annotation, where)
         fields = class_fields(annotation, where)
         if fields is not None:
             return self._write_class(annotation, fields, where)
@@ -130,8 +145,6 @@ class SchemaWriter:
         origin, args = get_origin(annotation) or annotation, get_args(annotation)
         if origin is Literal:
             return _one_of([*args], where)
-        if is_union(annotation):
-            return self._write_union(args, where)
         if origin in _LISTS or origin in _SETS:
             items = self.write(args[0] if args else Any, f"{where}[]")
             unique = {"uniqueItems": True} if origin in _SETS else {}
@@ -142,10 +155,13 @@ class SchemaWriter:
             return self._write_mapping(args, where)
         raise UserError(f"{where}: {_name(annotation)} cannot become a JSON schema")
 
-    def _write_union(self, members: tuple[Any, ...], where: str) -> JsonSchema:
+    def _write_union(
+        self, members: tuple[Any, ...], where: str, constraints: tuple[Constraint, ...]
+    ) -> JsonSchema:
+        """The choice among ``members``; ``constraints`` hold for each of them except None."""
         choices: list[JsonSchema] = []
         for member in members:
-            schema = self.write(member, where)
+            schema = self._write(member, where, () if member is types.NoneType else constraints)
             nested = schema["anyOf"] if [*schema] == ["anyOf"] else [schema]
             choices += [choice for choice in nested if choice not in choices]
         return {"anyOf": choices} if len(choices) > 1 else choices[0]
@@ -161,9 +177,13 @@ class SchemaWriter:
     def _write_mapping(self, args: tuple[Any, ...], where: str) -> JsonSchema:
         self._refuse_if_strict(where, "a mapping with free keys")
         key, value = args or (str, Any)
-        if bare(key)[0] is not str:
+        key, notes = unwrap(key)
+        if key is not str:
             raise UserError(f"{where}: the keys of a JSON object are str, not {_name(key)}")
-        return {"type": "object", "additionalProperties": self.write(value, f"{where}[]")}
+        schema = {"type": "object", "additionalProperties": self.write(value, f"{where}[]")}
+        if not (constraints := read_notes(notes, f"{where}, keys").constraints):
+            return schema
+        return {**schema, "propertyNames": _constrained({}, str, constraints, f"{where}, keys")}
 
     def _write_class(self, cls: type, fields: list[ClassField], where: str) -> JsonSchema:
         if cls in self._open:
@@ -183,9 +203,9 @@ class SchemaWriter:
         self.defs[self._recursive[cls]] = schema
         return {"$ref": f"#/$defs/{self._recursive[cls]}"}
 
-    def _write_model(self, model: Any, where: str) -> JsonSchema:
+    def _write_self_describing(self, cls: Any, where: str) -> JsonSchema:
         """A pydantic model writes its own schema; its definitions become ours."""
-        schema = _without_titles(model.model_json_schema())
+        schema = _without_titles(own_schema(cls, where))
         for name, definition in schema.pop("$defs", {}).items():
             if self.defs.setdefault(name, definition) != definition:
                 raise UserError(f"{where}: two different classes are named {name!r}")
@@ -253,25 +273,37 @@ def _without_titles(schema: Mapping[str, Any], where: str = "") -> JsonSchema:
     return _map_subschemas(kept, _without_titles, where)
 
 
-def bare(annotation: Any) -> tuple[Any, str]:
-    """A type without what is wrapped around it, and the description among that, if any."""
-    description = ""
-    while True:
-        if get_origin(annotation) is Annotated:
-            annotation, *notes = get_args(annotation)
-            texts = [note for note in notes if isinstance(note, str)]
-            description = description or (texts[0] if texts else "")
-        elif isinstance(annotation, NewType):
-            annotation = annotation.__supertype__
-        elif hasattr(annotation, "__value__"):  # ``type Name = ...`` of Python 3.12
-            annotation = annotation.__value__
+def _constrained(
+    schema: JsonSchema, annotation: Any, constraints: tuple[Constraint, ...], where: str
+) -> JsonSchema:
+    """``schema``, which is that of the bare type ``annotation``, with these constraints."""
+    further: list[JsonSchema] = []
+    for constraint in constraints:
+        keyword = constraint.keyword(_measured(annotation))
+        if keyword is None:
+            raise UserError(
+                f"{where}: {constraint.name} cannot be said of {_name(annotation)} in a schema; "
+                "leave it out, and check the value in the function"
+            )
+        if keyword in schema:
+            further.append({keyword: constraint.bound})
         else:
-            return annotation, description
+            schema = {**schema, keyword: constraint.bound}
+    return {**schema, "allOf": further} if further else schema
 
 
-def is_union(annotation: Any) -> bool:
-    origin: Any = get_origin(annotation)
-    return origin in (Union, types.UnionType)
+def _measured(annotation: Any) -> Measured | None:
+    """What constraints on values of a bare type are about; None if nothing is measured."""
+    if annotation in (int, float, Decimal):
+        return "number"
+    if annotation is str:
+        return "string"
+    origin, args = get_origin(annotation) or annotation, get_args(annotation)
+    if origin in _LISTS or origin in _SETS:
+        return "array"
+    if origin is tuple:
+        return "array" if not args or args[-1] is Ellipsis else None
+    return "object" if origin in _MAPPINGS else None
 
 
 def _is_leaf(annotation: Any) -> bool:

@@ -8,17 +8,25 @@ the function is the business of `tools`.
 import functools
 import inspect
 from collections.abc import Callable
-from typing import Any, cast, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, cast, get_args, get_origin, get_type_hints
 
 import attrs
 
 from trio_realtime.context import RunContext
 from trio_realtime.errors import UserError
 
-from .class_fields import UNDEFINED, ClassField
+from .annotation_notes import (
+    UNDEFINED,
+    declared_default,
+    is_field_info,
+    is_union,
+    refuse_field_object,
+    unwrap,
+)
+from .class_fields import ClassField
 from .docstrings import DocstringStyle, Documentation, parse_docstring
 from .tool_arguments import ArgumentReader
-from .tool_schema import JsonSchema, SchemaWriter, bare, is_union, strict_schema
+from .tool_schema import JsonSchema, SchemaWriter, strict_schema
 
 _KINDS_REFUSED: dict[Any, str] = {
     inspect.Parameter.POSITIONAL_ONLY: "is positional-only, but the model names its arguments",
@@ -64,18 +72,44 @@ def read_signature(
     documentation = Documentation()
     if use_docstring_info:
         documentation = parse_docstring(inspect.getdoc(_code(function)), docstring_style)
-    fields = [
-        _field(parameter, types[parameter.name], documentation, where, strict)
-        for parameter in parameters
-    ]
-    writer = SchemaWriter(strict=strict)
-    schema = writer.root(writer.write_object(fields, f"{where}, parameters"))
+    try:
+        schema, reader = _schema_and_reader(parameters, types, documentation, where, strict)
+    except RecursionError:
+        raise UserError(f"{where}: a parameter's type is nested too deeply") from None
     return ToolSignature(
         description=documentation.description,
         takes_context=takes_context,
         schema=strict_schema(schema, f"{where}, parameters") if strict else schema,
-        reader=ArgumentReader.of_parameters(types, schema, closed=strict),
+        reader=reader,
     )
+
+
+def _schema_and_reader(
+    parameters: list[inspect.Parameter],
+    types: dict[str, Any],
+    documentation: Documentation,
+    where: str,
+    strict: bool,
+) -> tuple[JsonSchema, ArgumentReader[dict[str, Any]]]:
+    """The loose schema of the parameters, and what reads arguments by it."""
+    fields: list[ClassField] = []
+    defaults: dict[str, Callable[[], Any]] = {}
+    for parameter in parameters:
+        field = _field(parameter, types[parameter.name], documentation, where, strict)
+        declared = declared_default(field.annotation, f"{where}, parameter {parameter.name!r}")
+        if declared is not None and field.required:
+            field = attrs.evolve(field, required=False, default=declared.shown)
+            defaults[field.name] = declared.make
+        fields.append(field)
+    writer = SchemaWriter(strict=strict)
+    schema = writer.root(writer.write_object(fields, f"{where}, parameters"))
+    reader = ArgumentReader.of_parameters(
+        {field.name: field.annotation for field in fields},
+        schema,
+        closed=strict,
+        defaults=defaults,
+    )
+    return schema, reader
 
 
 def _signature(function: Callable[..., Any], where: str) -> inspect.Signature:
@@ -116,7 +150,7 @@ def _annotation(function: Callable[..., Any], parameter: inspect.Parameter, wher
 
 
 def _is_context(annotation: Any) -> bool:
-    annotation = bare(annotation)[0]
+    annotation = unwrap(annotation)[0]
     if is_union(annotation):
         return any(_is_context(member) for member in get_args(annotation))
     kind: Any = get_origin(annotation) or annotation
@@ -138,10 +172,14 @@ def _field(
     empty = inspect.Parameter.empty
     if parameter.annotation is empty and strict:
         raise UserError(f"{where} has no annotation; annotate it, or use strict_mode=False")
+    default = parameter.default
+    if is_field_info(default):  # ``age: int = Field(gt=0)`` declares as much as an annotation
+        annotation, default = Annotated[annotation, default], empty
+    refuse_field_object(default, where)
     return ClassField(
         name=parameter.name,
         annotation=annotation,
-        required=parameter.default is empty,
-        default=UNDEFINED if parameter.default is empty else parameter.default,
+        required=default is empty,
+        default=UNDEFINED if default is empty else default,
         description=documentation.parameters.get(parameter.name, ""),
     )

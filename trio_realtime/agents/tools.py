@@ -258,7 +258,7 @@ class FunctionToolOptions(TypedDict, total=False):
     strict_mode: bool
     """Whether the model has to give every argument, and can give no other; True by default.
     ``False`` allows what a strict schema cannot say: mappings with free keys, values of any type,
-    parameters without annotation."""
+    parameters without annotation. Arguments that the function does not have are then dropped."""
     is_enabled: bool | Callable[[RunContext[Any], RealtimeAgent[Any]], MaybeAwaitable[bool]]
     """Whether the model is offered the tool; a function is asked with (context, agent)."""
     failure_error_function: ToolErrorFunction[Any] | None
@@ -305,9 +305,11 @@ def function_tool(
 ) -> Any:
     """Make a function, sync or async, a tool: as ``@function_tool``, or with options.
 
-    The schema of the parameters comes from their annotations, descriptions from the docstring. A
-    first parameter annotated with `RunContext` or `ToolContext` gets the context and is not
-    shown to the model. A sync function runs in a worker thread.
+    The schema of the parameters comes from their annotations, descriptions from the docstring.
+    Constraints written as pydantic's ``Field``, ``annotated_types`` or ``msgspec.Meta`` are part of
+    the schema, and calls that break one are refused. A first parameter annotated with `RunContext`
+    or `ToolContext` gets the context and is not shown to the model. A sync function runs in a
+    worker thread.
 
     Raises `UserError` if the function cannot be a tool, naming the parameter and the reason, and
     for an option that is unknown or of the wrong type.
