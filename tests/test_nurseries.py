@@ -10,7 +10,7 @@ import pytest
 import trio
 import trio.testing
 
-from trio_realtime._util.nurseries import open_quiet_nursery
+from trio_realtime._util.nurseries import open_bare_nursery, open_quiet_nursery
 
 
 class Stop(BaseException):
@@ -230,3 +230,93 @@ async def test_what_the_block_raised_is_not_kept_alive() -> None:
         assert ref() is None
     finally:
         gc.enable()
+
+
+async def test_a_group_of_the_block_keeps_a_cancellation_from_outside() -> None:
+    """The group is the same object, and the scope outside takes its cancellation out of it."""
+    own = ValueError("the block's")
+    seen: list[BaseException] = []
+    with pytest.RaisesGroup(ValueError), trio.CancelScope() as scope:
+        try:
+            async with open_quiet_nursery():
+                try:
+                    async with trio.open_nursery() as inner:
+                        inner.start_soon(failing_when_cancelled, own)
+                        await trio.testing.wait_all_tasks_blocked()
+                        scope.cancel()
+                except BaseException as exc:
+                    seen.append(exc)
+                    raise
+        except BaseException as exc:
+            seen.append(exc)
+            raise
+    assert seen[0] is seen[1]
+    assert own.__context__ is not None  # its own cancellation
+
+
+# -- the bare nursery -----------------------------------------------------------------
+
+
+BARE = [
+    ValueError("plain"),
+    Stop("base"),
+    KeyboardInterrupt(),
+    SystemExit(3),
+    ExceptionGroup("the user's own", [ValueError("one")]),
+    BaseExceptionGroup("base", [Stop("in a group"), ValueError("beside it")]),
+]
+
+
+@pytest.mark.parametrize("exc", BARE, ids=repr)
+@pytest.mark.parametrize("in_task", [True, False])
+@pytest.mark.parametrize("cancelled", [True, False])
+async def test_a_bare_nursery_raises_the_same_object(
+    exc: BaseException, in_task: bool, cancelled: bool
+) -> None:
+    """Of a task or of the block, also where a cancellation from outside arrives with it."""
+    with trio.CancelScope() as scope, pytest.raises(type(exc)) as caught:
+        async with open_bare_nursery() as start_soon:
+            start_soon(trio.sleep_forever)
+            if cancelled:
+                scope.cancel()
+            if in_task:
+                start_soon(failing(exc))
+            else:
+                raise exc
+    assert caught.value is exc
+
+
+async def test_a_bare_nursery_waits_for_its_tasks() -> None:
+    """As a plain nursery does, and passes arguments on."""
+    done: list[int] = []
+
+    async def work(number: int) -> None:
+        await trio.lowlevel.checkpoint()
+        done.append(number)
+
+    async with open_bare_nursery() as start_soon:
+        start_soon(work, 1)
+        start_soon(work, 2)
+    assert sorted(done) == [1, 2]
+
+
+async def test_later_failures_in_a_bare_nursery_are_notes() -> None:
+    """The first cancels the others; what these raise meanwhile is not lost."""
+    with pytest.raises(ValueError, match="first") as caught:
+        async with open_bare_nursery() as start_soon:
+            start_soon(failing_when_cancelled, KeyError("second"))
+            await trio.testing.wait_all_tasks_blocked()
+            start_soon(failing(ValueError("first")))
+    assert caught.value.__notes__ == ["also: KeyError('second')"]
+
+
+@pytest.mark.parametrize("tasks", [0, 3])
+async def test_a_cancellation_passes_through_a_bare_nursery(tasks: int) -> None:
+    """It belongs to the scope outside."""
+    with trio.CancelScope() as scope:
+        async with open_bare_nursery() as start_soon:
+            for _ in range(tasks):
+                start_soon(trio.sleep_forever)
+            scope.cancel()
+            await trio.sleep_forever()
+    assert scope.cancelled_caught

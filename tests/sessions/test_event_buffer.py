@@ -20,6 +20,7 @@ from trio_realtime.events import (
 )
 from trio_realtime.models.events import RealtimeModelAudioEvent, RealtimeModelAudioInterruptedEvent
 from trio_realtime.sessions.core.event_buffer import BATCH, SLICE, EventBuffer, Waiting
+from trio_realtime.sessions.failure import FailureReport
 
 INFO = RealtimeEventInfo(context=RunContext(context=None))
 TYPES = frozenset({"audio", "audio_interrupted", "dtmf_received"})
@@ -45,13 +46,25 @@ def audio_of(item_id: str) -> Callable[[Waiting], bool]:
 def make(
     size: int = 1000,
     wanted: frozenset[str] = TYPES,
-    on_overflow: Callable[[EventBufferOverflow], None] = lambda _: None,
+    on_overflow: Callable[[EventBufferOverflow], None] | None = None,
+    on_audio_taken: Callable[[RealtimeAudio], None] | None = None,
+    report: FailureReport | None = None,
 ) -> EventBuffer:
-    return EventBuffer(size, INFO, wanted, on_overflow)
+    """A buffer that is closed by an overflow, as a session closes its own."""
+    report = report or FailureReport()
+
+    def overflow(failure: EventBufferOverflow) -> None:
+        report.record(failure)
+        buffer.close()
+        if on_overflow is not None:
+            on_overflow(failure)
+
+    buffer = EventBuffer(size, INFO, wanted, report, overflow, on_audio_taken)
+    return buffer
 
 
-def filled(count: int, size: int = 1000) -> EventBuffer:
-    buffer = make(size)
+def filled(count: int, size: int = 1000, report: FailureReport | None = None) -> EventBuffer:
+    buffer = make(size, report=report)
     for number in range(count):
         buffer.put(key(number))
     return buffer
@@ -87,7 +100,7 @@ async def test_events_the_application_does_not_want_are_not_kept() -> None:
 async def test_after_the_end_nothing_is_taken_on() -> None:
     buffer = filled(1)
     buffer.close()
-    buffer.close(ValueError("too late to matter"))
+    buffer.close()
     buffer.put(key(1))
     buffer.interrupt(interrupted("a"), lambda _: True)
     assert keys(await rest_of(buffer)) == [0]
@@ -108,8 +121,8 @@ async def test_a_reader_waits_for_an_event() -> None:
 
 
 async def test_somebody_may_be_told_when_audio_is_taken_and_not_before() -> None:
-    buffer, told = make(), list[RealtimeAudio]()
-    buffer.on_audio_taken = told.append
+    told: list[RealtimeAudio] = []
+    buffer = make(on_audio_taken=told.append)
     for event in (key(1), audio("a"), audio("stale"), audio("b")):
         buffer.put(event)
     buffer.interrupt(interrupted("stale"), audio_of("stale"))
@@ -208,7 +221,8 @@ async def test_readers_share_the_events_and_all_end(autojump_clock: trio.abc.Clo
 
 
 async def test_a_failure_is_raised_once_to_one_reader_after_the_events() -> None:
-    buffer, failure = filled(2), RealtimeConnectionError("lost")
+    report, failure = FailureReport(), RealtimeConnectionError("lost")
+    buffer = filled(2, report=report)
     endings: list[object] = []
     seen: list[RealtimeSessionEvent] = []
 
@@ -227,19 +241,21 @@ async def test_a_failure_is_raised_once_to_one_reader_after_the_events() -> None
         await trio.testing.wait_all_tasks_blocked()
         assert buffer.tasks_waiting == 3
         buffer.put(key(2))
-        buffer.close(failure)
+        report.record(failure)
+        buffer.close()
     assert keys(seen) == [0, 1, 2]
     assert sorted(endings, key=repr) == [None, None, failure]
     assert await rest_of(buffer) == []
-    assert buffer.take_failure() is None
+    assert report.told
 
 
-async def test_a_failure_nobody_was_given_can_be_taken_once() -> None:
-    buffer, failure = make(), RealtimeConnectionError("lost")
-    assert buffer.take_failure() is None
-    buffer.close(failure)
-    assert buffer.take_failure() is failure
-    assert buffer.take_failure() is None
+async def test_a_failure_the_application_knows_is_not_raised_again() -> None:
+    """Told elsewhere, as the cause of an error say, it ends the stream without an error."""
+    report = FailureReport()
+    buffer = make(report=report)
+    report.record(RealtimeConnectionError("lost"))
+    buffer.close()
+    report.tell()
     assert await rest_of(buffer) == []
 
 
@@ -297,13 +313,17 @@ async def test_a_cancelled_reader_stops_within_a_batch_and_loses_nothing() -> No
 
 
 async def test_a_cancelled_reader_leaves_the_failure_to_others() -> None:
-    buffer, failure = make(), RealtimeConnectionError("lost")
-    buffer.close(failure)
+    report, failure = FailureReport(), RealtimeConnectionError("lost")
+    buffer = make(report=report)
+    report.record(failure)
+    buffer.close()
     with trio.CancelScope() as scope:
         scope.cancel()
         await anext(buffer)
     assert scope.cancelled_caught
-    assert buffer.take_failure() is failure
+    assert not report.told
+    with pytest.raises(RealtimeConnectionError):
+        await anext(buffer)
 
 
 # Fairness

@@ -722,21 +722,6 @@ async def test_early_audio(autojump_clock: Clock) -> None:
             await session.aclose()
 
 
-async def test_early_audio_of_two(autojump_clock: Clock) -> None:
-    """A piece that is sent in the moment the session becomes ready goes the usual way."""
-    async with stage() as st:
-        session = await st.session(initial_model_settings=PUSH)
-        async with trio.open_nursery() as nursery:
-            await nursery.start(session.run)
-            session._ready = trio.Event()
-            nursery.start_soon(session.send_audio, LOUD)
-            nursery.start_soon(trio.lowlevel.checkpoint)
-            session._ready.set()
-            await settle()
-            assert types(st) == [APPEND]
-            await session.aclose()
-
-
 async def test_early_audio_of_a_session_that_fails(autojump_clock: Clock) -> None:
     """Whoever waits with more of it hears that the session is over."""
     async with stage() as st:

@@ -1,17 +1,19 @@
-"""A nursery that stays out of the way of its block's own exception.
+"""Nurseries that raise what was raised, and not an `ExceptionGroup` of it.
 
-A plain nursery wraps what its block raises into an `ExceptionGroup`, because its tasks might fail
-as well, and rebuilds a group the block raised itself. Library code that opens nurseries on behalf
+A plain nursery wraps what its block or a task raises into a group, because the others might fail as
+well, and rebuilds a group that the block raised itself. Library code that opens nurseries on behalf
 of a caller must do neither: the caller did not ask for a nursery.
 """
 
-from collections.abc import Iterator
-from contextlib import AbstractAsyncContextManager
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from types import TracebackType
-from typing import cast, final
+from typing import Protocol, TypeVarTuple, Unpack, cast, final
 
 import attrs
 import trio
+
+Args = TypeVarTuple("Args")
 
 
 @final
@@ -60,15 +62,26 @@ def _what_to_raise(held: BaseException | None, exc: BaseException) -> BaseExcept
     """``held`` is the block's exception, ``exc`` what the nursery made of it and of the tasks'."""
     leaves = list(_leaves(exc))
     failures = [leaf for leaf in leaves if not isinstance(leaf, trio.Cancelled)]
-    if held is not None and not any(isinstance(leaf, trio.Cancelled) for leaf in _leaves(held)):
-        own = {id(leaf) for leaf in _leaves(held)}
+    parts = [] if held is None else list(_leaves(held))
+    own = {id(part) for part in parts if not isinstance(part, trio.Cancelled)}
+    if held is not None and own:
         for failure in failures:
             if id(failure) not in own:
                 held.add_note(f"while closing: {failure!r}")
-        return held
+        if len(own) == len(parts) or len(failures) < len(leaves):
+            return held
+        # The cancellation in it was this nursery's, which ends here.
+        return _without_cancellation(held)
     if not failures:
         return leaves[0]
     return failures[0] if len(failures) == 1 else exc
+
+
+def _without_cancellation(held: BaseException) -> BaseException:
+    rest = cast("BaseExceptionGroup[BaseException]", held).split(trio.Cancelled)[1]
+    assert rest is not None
+    leaves = list(_leaves(rest))
+    return leaves[0] if len(leaves) == 1 else rest
 
 
 def _leaves(exc: BaseException) -> Iterator[BaseException]:
@@ -77,3 +90,57 @@ def _leaves(exc: BaseException) -> Iterator[BaseException]:
             yield from _leaves(part)
     else:
         yield exc
+
+
+class StartSoon(Protocol):
+    """Starts a task, as `trio.Nursery.start_soon` does."""
+
+    def __call__(
+        self, async_fn: Callable[[Unpack[Args]], Awaitable[object]], *args: *Args
+    ) -> None: ...
+
+
+@asynccontextmanager
+async def open_bare_nursery() -> AsyncGenerator[StartSoon]:
+    """A nursery for code of the application's, whose exceptions come out as they were raised.
+
+    Yields the function that starts a task, and waits for the tasks when the block ends, as a plain
+    nursery does. The first exception, of a task or of the block, cancels the rest and leaves as the
+    same object: in no group, and if it is a group, then as that one. Later ones are notes on it.
+    """
+    failures: list[BaseException] = []
+
+    def fail(failure: BaseException) -> None:
+        if failures:
+            failures[0].add_note(f"also: {failure!r}")
+        else:
+            failures.append(failure)
+        nursery.cancel_scope.cancel()
+
+    async def run(async_fn: Callable[[Unpack[Args]], Awaitable[object]], *args: *Args) -> None:
+        try:
+            await async_fn(*args)
+        except trio.Cancelled:
+            raise
+        except BaseException as exc:  # noqa: BLE001 - raised below
+            fail(exc)
+
+    def start_soon(async_fn: Callable[[Unpack[Args]], Awaitable[object]], *args: *Args) -> None:
+        nursery.start_soon(run, async_fn, *args)
+
+    try:
+        try:
+            async with trio.open_nursery() as nursery:
+                try:
+                    yield start_soon
+                except trio.Cancelled:
+                    raise
+                except BaseException as exc:  # noqa: BLE001 - raised below
+                    fail(exc)
+        except BaseException as exc:  # noqa: BLE001 - told apart at once
+            if not failures:  # else it holds cancellations only
+                raise next(_leaves(exc)) from None
+        if failures:
+            raise failures[0]
+    finally:
+        failures.clear()  # they refer to this frame through their tracebacks

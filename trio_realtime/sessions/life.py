@@ -9,55 +9,49 @@ from when they are first needed.
 """
 
 from collections.abc import Awaitable, Callable
-from contextlib import AsyncExitStack, suppress
+from contextlib import AsyncExitStack
 from types import TracebackType
-from typing import Any, Generic, Self
+from typing import Any, Final, Generic, Self
 
 import attrs
 import trio
 
 from .._util.nurseries import open_quiet_nursery
-from .._util.type_checks import UNSET
 from ..agents.agent import RealtimeAgent
 from ..context import RunContext, TContext
-from ..errors import RealtimeConnectionError, RealtimeSessionClosed, UserError
-from ..events import RealtimeError, RealtimeEventInfo, RealtimeHistoryUpdated
-from ..models.inputs import (
-    RealtimeModelCreateResponse,
-    RealtimeModelSendAudio,
-    RealtimeModelSendSessionUpdate,
-)
-from ..models.interface import RealtimeConnection, RealtimeModel
+from ..errors import RealtimeSessionClosed, UserError
+from ..events import RealtimeError, RealtimeEventInfo
+from ..models.interface import RealtimeModel
 from ..models.model_config import RealtimeModelConfig
-from ..models.session_settings import RealtimeSessionModelSettings, merge_settings
-from .asking.responses import Responses
-from .core.bound_agent import BoundAgent, bind_agent
-from .core.event_buffer import EventBuffer
-from .core.hook_calls import HookCalls
-from .core.idle import IdleWatch
+from .binder import Binder
+from .core.bound_agent import BoundAgent
+from .core.close_deadline import CloseDeadline
+from .core.event_buffer import EventBuffer, make_event_buffer
+from .core.observer import Observers, make_observers
 from .core.session_core import SessionCore
-from .guardrails.input_checks import InputChecks
-from .guardrails.output_checks import OutputChecks
-from .history.ordered_items import HistoryView
+from .failure import FailureReport
 from .link.model_link import ModelLink
 from .mcp.session_servers import MCPTools
-from .receiver import Receiver
+from .parts import Parts, put_together
+from .phase import Phase, Step, next_phase
 from .run_config import RealtimeRunConfig
-from .tools.serving import ToolCalls
 
-EARLY_AUDIO = 480_000
-"""Bytes of audio kept while the session connects: ten seconds of PCM16 at 24 kHz."""
+_USABLE: Final = frozenset({Phase.OPENING, Phase.OPEN, Phase.RENEWING})
+"""Phases in which a session that is connected can be used."""
+
+_OPEN: Final = Phase.OPEN
+
+PATIENCE: Final = 5.0
+"""Seconds that `SessionLifecycle.run` leaves to a task that reads events to come for a failure."""
 
 
-@attrs.frozen(kw_only=True, eq=False)
-class Parts:
-    """What exists while a session is open."""
-
-    core: SessionCore
-    tools: ToolCalls
-    inputs: InputChecks
-    responses: Responses
-    idle: IdleWatch | None
+def check_trio_runs() -> None:
+    """Raise `UserError` where the event loop is not Trio's."""
+    if not trio.lowlevel.in_trio_run():
+        raise UserError(
+            "a session needs Trio: start the program with trio.run(main). Under asyncio nothing of "
+            "it works"
+        )
 
 
 @attrs.define(eq=False, kw_only=True, repr=False)
@@ -69,38 +63,50 @@ class SessionLifecycle(Generic[TContext]):
     _config: RealtimeRunConfig = attrs.field(alias="config")
     _model_config: RealtimeModelConfig = attrs.field(alias="model_config")
     _context: RunContext[TContext] = attrs.field(alias="context")
+    _phase: Phase = attrs.field(default=Phase.NEW, init=False)
+    _report: FailureReport = attrs.field(factory=FailureReport, init=False)
+    _observers: Observers | None = attrs.field(init=False)
+    _link: ModelLink = attrs.field(init=False)
     _info: RealtimeEventInfo = attrs.field(init=False)
     _events: EventBuffer = attrs.field(init=False)
-    _mcp: MCPTools = attrs.field(init=False)
     _parts: Parts | None = attrs.field(default=None, init=False)
-    _early_audio: list[RealtimeModelSendAudio] = attrs.field(
-        factory=list[RealtimeModelSendAudio], init=False
-    )
-    _ready: trio.Event = attrs.field(factory=trio.Event, init=False)
-    _over: bool = attrs.field(default=False, init=False)
-    _talking: trio.CancelScope | None = attrs.field(default=None, init=False)
-    """Of all tasks that talk with the model, while there are some."""
+    _ending: trio.CancelScope | None = attrs.field(default=None, init=False)
+    """What to cancel for the session to end: the opening, then all tasks that talk to the model;
+    ``None`` when there is nothing to cancel (yet, or any more)."""
     _closed: trio.Event = attrs.field(factory=trio.Event, init=False)
-    _failure: BaseException | None = attrs.field(default=None, init=False)
-    _failure_seen: bool = attrs.field(default=False, init=False)
-    _started: bool = attrs.field(default=False, init=False)
     _nursery: open_quiet_nursery | None = attrs.field(default=None, init=False)
     """Of the session's task, when `run` is not called in one of the application's."""
 
     def __attrs_post_init__(self) -> None:
         self._info = RealtimeEventInfo(context=self._context)
-        self._events = EventBuffer(
-            self._config.event_buffer_size, self._info, self._config.event_types, self._fail
+        self._observers = make_observers(self._config.observers)
+        self._link = ModelLink(self._observers)
+        self._events = make_event_buffer(
+            self._config.event_buffer_size,
+            self._info,
+            self._config.event_types,
+            self._report,
+            self._fail,
+            self._link.audio_taken,
+            observers=self._observers,
         )
 
     def __repr__(self) -> str:
         """Without anything that was said."""
-        state = "over" if self._over else "open" if self._parts else "not open"
+        over = self._phase in {Phase.CLOSING, Phase.CLOSED}
+        state = "over" if over else "open" if self._parts else "not open"
         return f"<{type(self).__name__} of agent {self._agent.name!r}, {state}>"
 
     # -- opening ---------------------------------------------------------------------------
     async def __aenter__(self) -> Self:
-        """Connect. Raises `UserError` and `RealtimeConnectionError` as `RealtimeModel.connect`."""
+        """Connect.
+
+        Raises:
+            UserError: it is no new session, Trio does not run, or as `RealtimeModel.connect`.
+            RealtimeConnectionError: as `RealtimeModel.connect`.
+            RealtimeSessionClosed: another task, or the agent's own code, called `aclose`.
+        """
+        check_trio_runs()
         async with AsyncExitStack() as opening:
             quiet = open_quiet_nursery()
             nursery = await opening.enter_async_context(quiet)
@@ -115,155 +121,141 @@ class SessionLifecycle(Generic[TContext]):
         exc: BaseException | None,
         traceback: TracebackType | None,
     ) -> bool | None:
-        """Close. Raises the failure of the session if nobody has seen it and the block was fine."""
+        """Close. An exception of the block leaves as the same object, whatever closing meets.
+
+        Raises the failure of the session if the block raised nothing and does not know of it.
+        """
         assert self._nursery is not None
+        held = exc
         try:
             await self.aclose()
-        except BaseException as cancelled:
-            await self._nursery.__aexit__(type(cancelled), cancelled, cancelled.__traceback__)
-            raise
-        swallowed = await self._nursery.__aexit__(exc_type, exc, traceback)
-        if exc is None:
-            self._raise_unseen()
-        return swallowed
+        except trio.Cancelled as cancelled:
+            held = cancelled if exc is None else exc
+        except BaseException as interrupt:  # noqa: BLE001 - raised below: Ctrl-C, say
+            held = interrupt  # the block's exception is its context
+        try:
+            kind, where = (None, None) if held is None else (type(held), held.__traceback__)
+            swallowed = await self._nursery.__aexit__(kind, held, where)
+            if held is None and (failure := self._report.tell()) is not None:
+                raise failure
+            if held is not None and held is not exc and not swallowed:
+                raise held
+            return swallowed
+        finally:
+            del exc, held  # they refer to this frame through their tracebacks
 
     async def run(self, *, task_status: trio.TaskStatus[Any] = trio.TASK_STATUS_IGNORED) -> None:
         """Run the session in a nursery of yours: ``session = await nursery.start(session.run)``.
 
-        Returns when the session is over, by `aclose`, by a clean close of the server, or by a
-        failure that a task iterating over the session is given. A failure that no task is there to
-        be given is raised here.
+        Returns when the session is over: by `aclose`, by a clean close of the server, or by a
+        failure that the application has been told, as a task that iterates is. A failure that
+        nobody is told is raised here: at once if no task has ever read events, else after
+        `PATIENCE` seconds in which no task came to read on. Raises as ``async with session`` when
+        it cannot be opened.
         """
+        check_trio_runs()
         await self._run(task_status=task_status)
-        if not self._events.tasks_waiting and not len(self._events):
-            self._raise_unseen()
-
-    def _raise_unseen(self) -> None:
-        failure = self._events.take_failure()
-        if failure is not None and not self._failure_seen:
+        report = self._report
+        if report.failure is not None and self._events.has_readers:
+            with trio.move_on_after(PATIENCE):
+                await report.wait_told()
+        if (failure := report.tell()) is not None:
             raise failure
 
     # -- running ---------------------------------------------------------------------------
     async def _run(self, *, task_status: trio.TaskStatus[Any] = trio.TASK_STATUS_IGNORED) -> None:
-        if self._started:
+        if self._phase is not Phase.NEW:
             raise UserError("a session runs once; get another from runner.run()")
-        self._started = True
+        self._phase = next_phase(self._phase, Step.START)
         try:
             async with open_quiet_nursery() as servers:  # outlives the tool calls, which need them
-                self._mcp = MCPTools(servers, self._tell_error)
-                await self._talk(task_status)
+                self._ending = servers.cancel_scope
+                await self._talk(MCPTools(servers, self._tell_error), task_status)
         finally:
-            self._over = True
-            self._ready.set()
-            self._events.close()
-            if self._parts is not None:
-                self._parts.responses.close(self._failure)
-            self._closed.set()
+            self._gone()
+        if self._parts is None and task_status is not trio.TASK_STATUS_IGNORED:
+            raise self._report.tell() or self._refusal()
 
-    async def _talk(self, task_status: trio.TaskStatus[Self]) -> None:
-        bound = await self._bind(self._agent, initial=self._model_config.initial_model_settings)
+    def _gone(self) -> None:
+        """Nothing of the session is left."""
+        self._ending = None
+        self._end()
+        self._phase = next_phase(self._phase, Step.GONE)
+        self._link.open_doors()
+        self._events.close()
+        if self._parts is not None:
+            self._parts.responses.close(self._report.failure)
+        if self._observers is not None:
+            self._observers.session_closed(self._report.failure)
+        self._closed.set()
+
+    async def _talk(self, mcp: MCPTools, task_status: trio.TaskStatus[Self]) -> None:
+        binder = Binder(self._context, self._config, self._model_config, mcp)
+        bound = await binder.bind_first(self._agent)
         config = attrs.evolve(self._model_config, initial_model_settings=bound.settings)
         async with self._model.connect(config) as connection:
+            self._link.replace(connection)
             try:
                 async with open_quiet_nursery() as nursery:
-                    self._talking = nursery.cancel_scope
-                    if self._over:
-                        self._talking.cancel()
-                    receiver, self._parts = self._put_together(nursery, connection, bound)
-                    nursery.start_soon(self._begin, connection, task_status)
-                    await self._receive(receiver, self._parts.tools)
+                    self._ending = nursery.cancel_scope
+                    self._parts = put_together(
+                        self._core(nursery, binder, bound), binder, self._fail, self._end
+                    )
+                    nursery.start_soon(self._begin, task_status)
+                    await self._receive(self._parts)
             finally:
-                self._talking = None
+                self._ending = None  # so that nobody cancels the connection's goodbye
 
-    async def _begin(
-        self, connection: RealtimeConnection, task_status: trio.TaskStatus[Self]
-    ) -> None:
+    async def _begin(self, task_status: trio.TaskStatus[Self]) -> None:
         """Send what was kept while the session connected, in order; then the session is open.
 
         In a task of its own, so that the connection is read meanwhile.
         """
+        if self._observers is not None:
+            self._observers.session_opened(self._context)
         try:
-            while self._early_audio:
-                await connection.send(self._early_audio.pop(0))
-        except (RealtimeConnectionError, RealtimeSessionClosed):
-            pass  # the receiving task has seen it too, and has the reason
+            await self._link.send_kept()
         except Exception as exc:  # noqa: BLE001 - a model of the application's may raise anything
             self._fail(exc)
         finally:
-            self._ready.set()
+            self._phase = next_phase(self._phase, Step.OPENED)
             task_status.started(self)
 
     def _tell_error(self, error: Exception) -> None:
         """As `SessionCore.tell_error`, also while there is no core yet."""
         self._events.put(RealtimeError(error=error, info=self._info))
 
-    async def _renew_tools(self) -> None:
-        """Tools of an MCP server changed: the model is told what the agent has now."""
-        core = self._open().core
-        bound = core.bound
-        renewed = await self._mcp.renewed(bound, self._context)
-        if core.bound is bound:  # else another agent took over meanwhile, with the tools of now
-            core.bound = renewed
-            await core.link.send(RealtimeModelSendSessionUpdate(session_settings=renewed.settings))
+    def _core(self, nursery: trio.Nursery, binder: Binder, bound: BoundAgent) -> SessionCore:
+        """What the session's tasks share; they run in this nursery."""
 
-    def _put_together(
-        self, nursery: trio.Nursery, connection: RealtimeConnection, bound: BoundAgent
-    ) -> tuple[Receiver, Parts]:
         def start_task(task: Callable[[], Awaitable[None]]) -> None:
-            if self._talking is not None:  # else an MCP server has news when all is over
+            if self._ending is not None:  # else an MCP server has news when all is over
                 nursery.start_soon(self._guarded, task)
 
-        core = SessionCore(
+        return SessionCore(
             config=self._config,
             context=self._context,
             info=self._info,
             events=self._events,
-            link=ModelLink(connection),
+            link=self._link,
+            close_deadline=CloseDeadline(),
             bound=bound,
-            bind=self._bind_later,
+            bind=binder.bind_later,
             start_task=start_task,
         )
-        hooks = HookCalls(self._context, self._config.hooks, start_task)
-        tools = ToolCalls(core, hooks, self._fail)
-        inputs = InputChecks(core)
-        responses = Responses(core)
-        idle = self._idle_watch(core, tools)
-        if idle is not None:
-            start_task(idle.run)
-        self._mcp.watch(start_task, self._renew_tools)
-        receiver = Receiver(core, tools, OutputChecks(core), inputs, hooks, responses, idle)
-        self._events.on_audio_taken = receiver.audio_taken
-        core.events.put(RealtimeHistoryUpdated(history=HistoryView(), info=core.info))
-        return receiver, Parts(
-            core=core, tools=tools, inputs=inputs, responses=responses, idle=idle
-        )
 
-    def _idle_watch(self, core: SessionCore, tools: ToolCalls) -> IdleWatch | None:
-        if self._config.idle is None:
-            return None
-
-        async def nudge(instructions: str) -> None:
-            # That the connection is over is for the receive task to say, and perhaps no failure.
-            with suppress(RealtimeConnectionError, RealtimeSessionClosed):
-                await core.link.send(
-                    RealtimeModelCreateResponse(params={"instructions": instructions})
-                )
-
-        def is_busy() -> bool:
-            return tools.busy or core.is_speaking()
-
-        return IdleWatch(self._config.idle, is_busy, nudge, self._finish)
-
-    async def _receive(self, receiver: Receiver, tools: ToolCalls) -> None:
+    async def _receive(self, parts: Parts) -> None:
         """Receive to the end. When the server has closed cleanly, tools may finish in a bound."""
         try:
-            await receiver.run()
+            await parts.receiver.run()
         except Exception as exc:  # noqa: BLE001 - whatever ends the connection ends the session
-            self._fail(exc)
-            return
-        with trio.move_on_after(self._config.close_timeout):
-            await tools.wait_idle()
-        self._over = True
+            self._fail_with(exc)
+        else:
+            deadline = self._note_end()
+            with trio.move_on_at(deadline.at):
+                await parts.tools.wait_idle()
+        finally:
+            self._note_end()
 
     async def _guarded(self, task: Callable[[], Awaitable[None]]) -> None:
         try:
@@ -272,75 +264,97 @@ class SessionLifecycle(Generic[TContext]):
             self._fail(exc)
 
     def _fail(self, failure: Exception) -> None:
+        """A task of the session cannot go on, and so the session cannot.
+
+        Not for what is only a consequence of the connection's end: how that ended, the receiving
+        task knows, and a clean end is no failure.
+        """
+        if not self._link.caused(failure):
+            self._fail_with(failure)
+
+    def _fail_with(self, failure: Exception) -> None:
         """The session cannot go on. The first failure counts; the others are notes on it."""
-        if self._failure is None:
-            self._failure = failure
-            self._events.close(failure)
-            self._finish()
-        elif failure is not self._failure:
-            self._failure.add_note(f"also: {failure!r}")
+        if self._report.record(failure):
+            self._events.close()
+            self._end()
 
     # -- closing ---------------------------------------------------------------------------
-    def _finish(self) -> None:
+    def _note_end(self) -> CloseDeadline:
+        """The session is over for the application; what is still to be sent has a deadline."""
+        assert self._parts is not None
+        deadline = self._parts.core.close_deadline
+        self._phase = next_phase(self._phase, Step.END)
+        deadline.begin(self._config.close_timeout)
+        return deadline
+
+    def _end(self) -> None:
         """Have the session end."""
-        self._over = True
-        if self._talking is not None:
-            self._talking.cancel()
+        was_new = self._phase is Phase.NEW
+        if self._parts is not None:
+            self._note_end()
+        else:
+            self._phase = next_phase(self._phase, Step.END)
+        if self._ending is not None:
+            self._ending.cancel()
+        if was_new:
+            self._events.close()
+            self._closed.set()
 
     async def aclose(self) -> None:
         """End the session: tools are cancelled and answered, the server is told goodbye.
 
-        Waits until nothing is left of it, which is bounded. Idempotent, and callable from any
-        task; from one of the session's own (a tool), it cancels the caller.
+        Waits until nothing is left of it. All tool calls that are unanswered share
+        ``close_timeout`` seconds, and the connection's goodbye has a bound of its own. Idempotent,
+        and callable from any task; from one of the session's own (a tool, the function that gives
+        instructions), it cancels the caller. A session that is being opened ends its opening, and
+        one that was not opened yet cannot be opened any more.
         """
-        self._finish()
-        if self._started:
-            await self._closed.wait()
-        else:
+        self._end()
+        if self._closed.is_set():
             await trio.lowlevel.checkpoint()
+        else:
+            await self._closed.wait()
 
     async def wait_closed(self) -> None:
-        """Wait until the session is over and nothing is left of it."""
+        """Wait until the session is over and nothing is left of it.
+
+        Raises:
+            RealtimeSessionClosed: it was not opened, so this would wait for ever.
+        """
+        self._check_begun()
         await self._closed.wait()
 
     # -- for the methods of the session ------------------------------------------------------
     def _open(self) -> Parts:
-        """What exists while the session is open; raises `RealtimeSessionClosed` when it is not."""
-        if self._over and self._started:
-            self._failure_seen = self._failure_seen or self._failure is not None
-            raise RealtimeSessionClosed("the session is over") from self._failure
-        if self._parts is None:
-            raise RealtimeSessionClosed("the session is not open; use `async with session:`")
-        return self._parts
+        """The parts, for a method that is about to act.
 
-    async def _bind(
-        self,
-        agent: RealtimeAgent[TContext],
-        *,
-        base: RealtimeSessionModelSettings | None = None,
-        initial: RealtimeSessionModelSettings | None = None,
-    ) -> BoundAgent:
-        await self._mcp.start(agent.mcp_servers)
-        return await bind_agent(
-            agent,
-            self._context,
-            run=self._config,
-            base=base,
-            initial=initial,
-            more_tools=await self._mcp.tools(agent, self._context),
+        Raises:
+            RealtimeSessionClosed: the session is not open; with its failure as the cause, of which
+                the application thereby knows.
+        """
+        parts = self._parts
+        if parts is None or (self._phase is not _OPEN and self._phase not in _USABLE):
+            raise self._refusal()
+        return parts
+
+    def _check_begun(self) -> None:
+        """Raise `RealtimeSessionClosed` where nothing will ever come, as nobody opened it."""
+        if self._phase is Phase.NEW:
+            raise self._refusal()
+
+    def _refusal(self) -> RealtimeSessionClosed:
+        """The error for a method that the session's phase does not allow.
+
+        With the failure of the session as the cause; the application counts as told.
+        """
+        if self._phase is Phase.NEW:
+            return RealtimeSessionClosed("the session is not open; use `async with session:`")
+        if self._phase is Phase.OPENING:
+            return RealtimeSessionClosed("the session is not open yet; it is still being opened")
+        never_open = ", and was never open; open one with `async with session:`"
+        refusal = RealtimeSessionClosed(
+            "the session is over" + (never_open if self._parts is None else "")
         )
-
-    async def _bind_later(self, agent: RealtimeAgent[Any]) -> BoundAgent:
-        """Bind an agent that takes over: what the first alone was given does not hold for it."""
-        initial = self._model_config.initial_model_settings
-        base = self._config.model_settings
-        if initial is not None:
-            lasting = attrs.evolve(
-                initial, instructions=UNSET, prompt=UNSET, tools=UNSET, handoffs=UNSET
-            )
-            base = merge_settings(base, lasting)
-        bound = await self._bind(agent, base=base)
-        if bound.settings.instructions is UNSET:
-            # Left out, the server would keep those of the agent before.
-            bound = attrs.evolve(bound, settings=attrs.evolve(bound.settings, instructions=""))
-        return bound
+        refusal.__cause__ = self._report.failure
+        self._report.tell()
+        return refusal

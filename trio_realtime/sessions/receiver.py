@@ -50,15 +50,12 @@ class Receiver:
             handle(self, event)
 
     # -- output ----------------------------------------------------------------------
-    def audio_taken(self, event: app.RealtimeAudio) -> None:
-        """The application has taken this audio: it is heard from now on."""
-        self._core.link.audio_delivered(event.item_id, event.content_index, len(event.audio.data))
-
     def _audio(self, event: model.RealtimeModelAudioEvent) -> None:
-        if not self._core.events.wants("audio"):
+        if not self._core.events.delivers("audio"):
             # Somebody else plays it, if anybody does; here it counts as heard from now on.
             self._core.link.audio_delivered(event.item_id, event.content_index, len(event.data))
-            return
+            if not self._core.events.wants("audio"):
+                return
         self._checks.audio(
             event.response_id,
             app.RealtimeAudio(

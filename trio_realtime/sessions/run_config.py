@@ -11,7 +11,9 @@ import attrs
 
 from .._util.settings_base import Settings, at_their_fields, structure
 from .._util.type_checks import Between, Seconds, nearest, problem
+from ..agents.guardrails import InputGuardrail, OutputGuardrail
 from ..models.session_settings import RealtimeSessionModelSettings
+from .core.observer import SessionObserver
 
 SDK_EVENT_TYPES: Final = frozenset(
     {
@@ -117,6 +119,17 @@ def _to_tool_execution(
     return structure(RealtimeToolExecutionConfig, value)
 
 
+def _check_guardrails(field: str, guardrails: Sequence[Any], kind: type[Any]) -> None:
+    for index, guardrail in enumerate(guardrails):
+        if not isinstance(guardrail, kind):
+            decorator = field.removesuffix("s")
+            text = (
+                f"must be an {kind.__name__}, not {type(guardrail).__name__}; "
+                f"put @{decorator} over the function"
+            )
+            raise problem(f"{field}[{index}]", text)
+
+
 @attrs.frozen(kw_only=True, repr=False, field_transformer=at_their_fields)
 class RealtimeRunConfig(Settings):
     """How the sessions of a runner run."""
@@ -151,10 +164,21 @@ class RealtimeRunConfig(Settings):
     """Events the application may leave unread before the session fails with
     `EventBufferOverflow`."""
     close_timeout: Seconds = 5.0
-    """Seconds that running tools have to finish after the server ended the session cleanly."""
+    """Seconds that a session which closes has for its tool calls, all together: to send an output
+    for each of them and, where the server ended the session cleanly, to finish those that run."""
+    observers: Sequence[Any] = ()
+    """Each a `SessionObserver`, which then sees all sessions of the runner, or a function (or a
+    class) that makes one for each session."""
 
     def __attrs_post_init__(self) -> None:
         super().__attrs_post_init__()
+        _check_guardrails("output_guardrails", self.output_guardrails, OutputGuardrail)
+        _check_guardrails("input_guardrails", self.input_guardrails, InputGuardrail)
+        for index, observer in enumerate(self.observers):
+            if not isinstance(observer, SessionObserver) and not callable(observer):
+                kind = type(observer).__name__
+                text = f"must be a SessionObserver, or a function that makes one, not {kind}"
+                raise problem(f"observers[{index}]", text)
         for name in self.event_types:
             if name not in ALL_EVENT_TYPES:
                 text = f"unknown event type {name!r}; {nearest(name, sorted(ALL_EVENT_TYPES))}"

@@ -5,7 +5,7 @@ How it lives and dies is in `lifecycle`; what its tasks do, in the modules besid
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, suppress
-from typing import Any, Literal, TypeVar, overload
+from typing import Any, Final, Literal, TypeVar, overload
 
 import attrs
 import trio
@@ -21,7 +21,8 @@ from .asking.questions import answer_tool, answered_text, answered_value, check_
 from .asking.responses import RESPONSE_KEY, RealtimeResponse
 from .asking.user_message import UserInput, content_parts
 from .history.ordered_items import HistoryView
-from .life import EARLY_AUDIO, SessionLifecycle
+from .life import SessionLifecycle
+from .phase import Phase
 from .statistics import SessionStatistics
 from .tools.handing_off import switch_agent
 
@@ -32,6 +33,8 @@ MAX_AUDIO_BYTES = 15 * 1024 * 1024
 
 MAX_METADATA = 15
 """Pairs of the caller's in a response's metadata: the API takes one more, which is ours."""
+
+_OPENING: Final = Phase.OPENING
 
 SAY = "Say exactly the following, word for word, and nothing else:\n\n"
 
@@ -86,20 +89,26 @@ class RealtimeSession(SessionLifecycle[TContext]):
         What was buffered comes first; then a failure is raised, to one task once; then the
         iteration ends. Several tasks may iterate and share the events between them. Cancelling
         loses nothing.
+
+        Raises:
+            RealtimeSessionClosed: the session was not opened, so no event would ever come.
         """
-        return self._events
+        self._check_begun()
+        return aiter(self._events)
 
     async def receive(self) -> RealtimeSessionEvent:
         """The next event.
 
         Raises:
-            RealtimeSessionClosed: the session is over and all events have been taken.
+            RealtimeSessionClosed: the session is over and all events have been taken, or it was
+                not opened.
             TrioRealtimeError: the session failed.
         """
+        self._check_begun()
         try:
-            return await self._events.__anext__()
+            return await anext(aiter(self._events))
         except StopAsyncIteration:
-            raise RealtimeSessionClosed("the session is over") from self._failure
+            raise self._refusal() from self._report.failure
 
     # -- the user's side ------------------------------------------------------------------
     async def send_message(self, message: UserInput) -> None:
@@ -137,25 +146,9 @@ class RealtimeSession(SessionLifecycle[TContext]):
             await self.commit_audio()
             return
         audio = model.RealtimeModelSendAudio(audio=bytes(pcm), commit=commit)
-        if self._connecting and await self._kept_for_later(audio):
+        if self._phase is _OPENING and await self._link.send_early(audio):
             return
-        await self._send(audio)
-
-    @property
-    def _connecting(self) -> bool:
-        return self._started and not self._ready.is_set()
-
-    async def _kept_for_later(self, audio: model.RealtimeModelSendAudio) -> bool:
-        """Keep audio until the session is ready; false when it is ready now, after a wait."""
-        kept = sum(len(early.audio) for early in self._early_audio)
-        if kept + len(audio.audio) <= EARLY_AUDIO:
-            await trio.lowlevel.checkpoint()
-            if self._connecting:
-                self._early_audio.append(audio)
-                return True
-            return False
-        await self._ready.wait()
-        return False
+        await self._open().core.link.send(audio)
 
     async def commit_audio(self) -> None:
         """Make the audio sent so far a user message. It asks for no response."""

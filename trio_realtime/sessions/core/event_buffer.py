@@ -17,6 +17,8 @@ from ..._util.wait_queue import Sleepers
 from ...errors import EventBufferOverflow
 from ...events import RealtimeAudio, RealtimeEventInfo, RealtimeRawModelEvent, RealtimeSessionEvent
 from ...models.events import RealtimeModelEvent
+from ..failure import FailureReport
+from .observer import Observers
 
 BATCH = 32
 """Events a task takes between two looks at the clock."""
@@ -38,15 +40,19 @@ class EventBuffer:
     _size: int
     _info: RealtimeEventInfo
     _wanted: frozenset[str]
+    _report: FailureReport
+    """What to raise at the end of the stream."""
     _on_overflow: Callable[[EventBufferOverflow], None]
-    on_audio_taken: Callable[[RealtimeAudio], None] | None = None
+    """Records the failure and closes the buffer."""
+    _on_audio_taken: Callable[[RealtimeAudio], None] | None = None
     """Told of each piece of audio when a reader takes it."""
-    _events: deque[Waiting] = attrs.field(factory=deque[Waiting])
-    _readers: Sleepers = attrs.field(factory=Sleepers)
-    _open: bool = True
-    _failure: BaseException | None = None
-    _taken: int = 0
-    _slice_began: float = 0.0
+    has_readers: bool = attrs.field(default=False, init=False)
+    """Whether a task has ever begun to read."""
+    _events: deque[Waiting] = attrs.field(factory=deque[Waiting], init=False)
+    _readers: Sleepers = attrs.field(factory=Sleepers, init=False)
+    _open: bool = attrs.field(default=True, init=False)
+    _taken: int = attrs.field(default=0, init=False)
+    _slice_began: float = attrs.field(default=0.0, init=False)
 
     def __len__(self) -> int:
         return len(self._events)
@@ -57,7 +63,11 @@ class EventBuffer:
         return len(self._readers.tasks)
 
     def wants(self, kind: str) -> bool:
-        """Whether the application asked for events of this type. Making others is waste."""
+        """Whether anybody wants events of this type. Making others is waste."""
+        return kind in self._wanted
+
+    def delivers(self, kind: str) -> bool:
+        """Whether the application asked for events of this type."""
         return kind in self._wanted
 
     def put(self, event: RealtimeSessionEvent) -> None:
@@ -102,27 +112,22 @@ class EventBuffer:
             self._readers.wake_one()
 
     def _overflow(self) -> None:
-        overflow = EventBufferOverflow(
-            f"more than {self._size} events are unread; read them (`async for event in session`), "
-            f"ask for fewer (`events`), or raise `event_buffer_size`"
+        self._on_overflow(
+            EventBufferOverflow(
+                f"more than {self._size} events are unread; read them (`async for event in "
+                f"session`), ask for fewer (`events`), or raise `event_buffer_size`"
+            )
         )
-        self.close(overflow)
-        self._on_overflow(overflow)
 
-    def close(self, failure: BaseException | None = None) -> None:
-        """No more events. Readers get what is buffered, then the failure (one of them), then the
-        end."""
+    def close(self) -> None:
+        """No more events. Readers get what is buffered, then the failure (one of them, if the
+        application does not know it yet), then the end."""
         if self._open:
             self._open = False
-            self._failure = failure
             self._readers.wake_all()
 
-    def take_failure(self) -> BaseException | None:
-        """The failure, if no reader has been given it yet; it counts as given now."""
-        failure, self._failure = self._failure, None
-        return failure
-
     def __aiter__(self) -> "EventBuffer":
+        self.has_readers = True
         return self
 
     async def __anext__(self) -> RealtimeSessionEvent:
@@ -145,7 +150,7 @@ class EventBuffer:
         while not events:
             if not self._open:
                 await trio.lowlevel.checkpoint()
-                failure = self.take_failure()
+                failure = self._report.tell()
                 if failure is not None:
                     raise failure
                 raise StopAsyncIteration
@@ -156,8 +161,8 @@ class EventBuffer:
         if type(waiting) not in _SESSION_EVENTS:
             return RealtimeRawModelEvent(data=waiting, info=self._info)
         event: RealtimeSessionEvent = waiting
-        if type(event) is RealtimeAudio and self.on_audio_taken is not None:
-            self.on_audio_taken(event)
+        if type(event) is RealtimeAudio and self._on_audio_taken is not None:
+            self._on_audio_taken(event)
         return event
 
     async def _let_others_run(self) -> None:
@@ -167,3 +172,32 @@ class EventBuffer:
         else:
             await trio.lowlevel.checkpoint()
             self._slice_began = trio.current_time()
+
+
+@attrs.define(eq=False, repr=False)
+class ObservedEventBuffer(EventBuffer):
+    """An event buffer whose session has observers: they want every event there is."""
+
+    _observers: Observers = attrs.field(kw_only=True)
+
+    def wants(self, kind: str) -> bool:
+        """Observers want every type."""
+        del kind
+        return True
+
+    def put(self, event: RealtimeSessionEvent) -> None:
+        """As `EventBuffer.put`; observers see the event before the application can."""
+        self._observers.session_event(event)
+        super().put(event)
+
+    def interrupt(self, event: RealtimeSessionEvent, is_stale: Callable[[Waiting], bool]) -> None:
+        """As `EventBuffer.interrupt`."""
+        self._observers.session_event(event)
+        super().interrupt(event, is_stale)
+
+
+def make_event_buffer(*args: Any, observers: Observers | None) -> EventBuffer:
+    """An event buffer with these arguments, for a session with these observers."""
+    if observers is None:
+        return EventBuffer(*args)
+    return ObservedEventBuffer(*args, observers=observers)

@@ -15,6 +15,7 @@ from ..history.history_fold import Added, Change, History
 from ..link.model_link import ModelLink
 from ..run_config import RealtimeRunConfig
 from .bound_agent import BoundAgent
+from .close_deadline import CloseDeadline
 from .event_buffer import EventBuffer
 from .on_demand import StartTask
 
@@ -33,6 +34,8 @@ class SessionCore:
     bind: Callable[[RealtimeAgent[Any]], Awaitable[BoundAgent]]
     """Makes a later agent ready to take over."""
     start_task: StartTask
+    close_deadline: CloseDeadline
+    """For what the session still has to send when it closes."""
     history: History = attrs.field(factory=History)
     _active: bool = attrs.field(default=False, init=False)
     _last_response_id: str | None = attrs.field(default=None, init=False)

@@ -12,6 +12,7 @@ from typing import Any
 import attrs
 import trio
 
+from ..._util.nurseries import open_bare_nursery
 from ...agents.guardrails import GuardrailFunctionOutput, InputGuardrail, InputGuardrailResult
 from ...errors import RealtimeConnectionError, RealtimeSessionClosed
 from ...events import RealtimeGuardrailFailed, RealtimeInputGuardrailTripped
@@ -102,9 +103,9 @@ class InputChecks:
         async def ask(place: int, guardrail: InputGuardrail[Any]) -> None:
             answers[place] = await self._ask(guardrail, text)
 
-        async with trio.open_nursery() as nursery:
+        async with open_bare_nursery() as start_soon:
             for place, guardrail in enumerate(guardrails):
-                nursery.start_soon(ask, place, guardrail)
+                start_soon(ask, place, guardrail)
         results = tuple(
             answers[place] for place in sorted(answers) if answers[place].output.tripwire_triggered
         )

@@ -11,6 +11,7 @@ from typing import Any, TypeAlias
 import attrs
 import trio
 
+from ..._util.nurseries import open_bare_nursery
 from ...agents.agent import RealtimeAgent
 from ...agents.guardrails import GuardrailFunctionOutput, OutputGuardrail, OutputGuardrailResult
 from ...errors import RealtimeConnectionError, RealtimeSessionClosed
@@ -121,9 +122,9 @@ class OutputChecks:
     # -- the task --------------------------------------------------------------------
     async def _serve(self, due: trio.MemoryReceiveChannel[_Watch]) -> None:
         """Check responses as they become due, until cancelled."""
-        async with trio.open_nursery() as nursery:
+        async with open_bare_nursery() as start_soon:
             async for watch in due:
-                nursery.start_soon(self._check_response, watch)
+                start_soon(self._check_response, watch)
 
     async def _check_response(self, watch: _Watch) -> None:
         """Check until nothing is due. While this runs, no second task is started for the watch."""
@@ -151,9 +152,9 @@ class OutputChecks:
         async def ask(guardrail: OutputGuardrail[Any]) -> None:
             results.append(await self._ask(guardrail, watch.agent, text))
 
-        async with trio.open_nursery() as nursery:
+        async with open_bare_nursery() as start_soon:
             for guardrail in watch.guardrails:
-                nursery.start_soon(ask, guardrail)
+                start_soon(ask, guardrail)
         order = {id(guardrail): place for place, guardrail in enumerate(watch.guardrails)}
         results.sort(key=lambda result: order[id(result.guardrail)])
         tripped = tuple(result for result in results if result.output.tripwire_triggered)

@@ -5,35 +5,148 @@ replaced under a running session: only the link knows which connection is the cu
 """
 
 from collections.abc import Callable
+from weakref import WeakSet
 
 import attrs
+import trio
 
+from ..._util.wait_queue import Sleepers
+from ...errors import RealtimeConnectionError, RealtimeSessionClosed
+from ...events import RealtimeAudio
 from ...models.events import RealtimeModelEvent
-from ...models.inputs import RealtimeModelInput
+from ...models.inputs import RealtimeModelInput, RealtimeModelSendAudio
 from ...models.interface import RealtimeConnection
+from ..core.observer import Observers
+from .early_audio import EarlyAudio
 
 
 @attrs.define(eq=False, repr=False)
 class ModelLink:
     """The link of one session. Any number of tasks may send at once; one task receives."""
 
-    _connection: RealtimeConnection
+    _observers: Observers | None = None
+    _connection: RealtimeConnection | None = attrs.field(default=None, init=False)
+    _reading: trio.CancelScope | None = attrs.field(default=None, init=False)
+    """The scope in which the current connection is read."""
+    _early: EarlyAudio | None = attrs.field(default=None, init=False)
+    _ready: bool = attrs.field(default=False, init=False)
+    _waiting: Sleepers | None = attrs.field(default=None, init=False)
+    """Tasks whose audio has to wait until the link is ready."""
+    _refusals: WeakSet[Exception] | None = attrs.field(default=None, init=False)
 
+    # -- the connection ----------------------------------------------------------------
+    @property
+    def connection(self) -> RealtimeConnection:
+        """The current connection. There is one from when the session is connected."""
+        assert self._connection is not None
+        return self._connection
+
+    def replace(self, connection: RealtimeConnection) -> None:
+        """Send over this connection from now on, and receive from it.
+
+        What the connection before has delivered already is handled first; what else it has is not
+        read any more, and none of its events comes after one of the new connection. Whoever waits
+        to send over it goes on waiting; when it refuses their input, since it is closed, the input
+        goes over the new one, whole and once. Opening and closing connections is the caller's.
+        """
+        self._connection = connection
+        if self._reading is not None:
+            self._reading.cancel()
+
+    def caused(self, failure: BaseException) -> bool:
+        """Whether `send` raised this because the connection is over.
+
+        Such a failure of a task is a consequence: the task that receives learns the reason.
+        """
+        return self._refusals is not None and failure in self._refusals
+
+    # -- sending -----------------------------------------------------------------------
     async def send(self, input: RealtimeModelInput) -> None:
         """Send one input; see `RealtimeConnection.send`."""
-        await self._connection.send(input)
+        connection = self.connection
+        try:
+            await connection.send(input)
+        except (RealtimeSessionClosed, RealtimeConnectionError) as refusal:
+            if connection is self._connection:
+                self._refusals = self._refusals or WeakSet()
+                self._refusals.add(refusal)
+                raise
+            await self.send(input)
+            return
+        if self._observers is not None:
+            self._observers.input_sent(input)
 
+    # -- early audio -------------------------------------------------------------------
+    async def send_early(self, audio: RealtimeModelSendAudio) -> bool:
+        """Keep audio while the session connects. False: the link is ready, so send it.
+
+        Where too much is kept already, it waits until the link is ready. A checkpoint; cancelled,
+        it has kept nothing.
+        """
+        await trio.lowlevel.checkpoint()
+        if self._ready:
+            return False
+        self._early = self._early or EarlyAudio()
+        if self._early.keep(audio):
+            return True
+        self._waiting = self._waiting or Sleepers()
+        await self._waiting.sleep()
+        return False
+
+    async def send_kept(self) -> None:
+        """Send what was kept, in the order it was said; then the link is ready.
+
+        A connection that is over meanwhile is nobody's failure here: see `caused`.
+        """
+        try:
+            while self._early is not None and (audio := self._early.take()) is not None:
+                await self.send(audio)
+        except (RealtimeSessionClosed, RealtimeConnectionError):
+            pass
+        finally:
+            self.open_doors()
+
+    def open_doors(self) -> None:
+        """Nothing is kept from now on: the session is open, or it never will be."""
+        self._ready = True
+        self._early = None
+        if self._waiting is not None:
+            self._waiting.wake_all()
+
+    # -- receiving ---------------------------------------------------------------------
     async def deliver(self, handle: Callable[[RealtimeModelEvent], None]) -> None:
         """Call ``handle`` with each event of the model, in order, until the connection ends.
 
-        Raises what ended the connection, unless the server closed it cleanly.
+        Observers see an event before it is handled. Raises what ended the connection, unless the
+        server closed it cleanly.
         """
-        await self._connection.deliver(handle)
+        if self._observers is not None:
+            handle = _observed(self._observers, handle)
+        ended = False
+        while not ended:
+            connection = self.connection
+            with trio.CancelScope() as self._reading:  # `replace` cancels it
+                await connection.deliver(handle)
+            ended = connection is self._connection
+
+    def audio_taken(self, event: RealtimeAudio) -> None:
+        """The application has taken this audio: it is heard from now on."""
+        self.connection.audio_delivered(event.item_id, event.content_index, len(event.audio.data))
 
     def audio_delivered(self, item_id: str, content_index: int, nbytes: int) -> None:
-        """The application has taken audio; see `RealtimeConnection.audio_delivered`."""
-        self._connection.audio_delivered(item_id, content_index, nbytes)
+        """This audio is played from now on; see `RealtimeConnection.audio_delivered`."""
+        self.connection.audio_delivered(item_id, content_index, nbytes)
 
     def audio_remaining_ms(self, response_id: str) -> float:
         """The audio still to be heard; see `RealtimeConnection.audio_remaining_ms`."""
-        return self._connection.audio_remaining_ms(response_id)
+        return self.connection.audio_remaining_ms(response_id)
+
+
+def _observed(
+    observers: Observers, handle: Callable[[RealtimeModelEvent], None]
+) -> Callable[[RealtimeModelEvent], None]:
+    def observe_and_handle(event: RealtimeModelEvent) -> None:
+        observers.model_event(event)
+        handle(event)
+
+    return observe_and_handle

@@ -12,6 +12,7 @@ from typing import Any, TypeAlias
 import attrs
 import trio
 
+from ..._util.nurseries import StartSoon, open_bare_nursery
 from ...agents.tools import FunctionTool
 from ...context import ToolContext
 from ...errors import ModelBehaviorError, RealtimeConnectionError, RealtimeSessionClosed, ToolError
@@ -71,7 +72,7 @@ class ToolCalls:
     _interruptible: set[trio.CancelScope] = attrs.field(factory=set[trio.CancelScope], init=False)
     _calls: dict[str, Call] = attrs.field(factory=dict[str, Call], init=False)
     _idle: trio.lowlevel.ParkingLot = attrs.field(factory=trio.lowlevel.ParkingLot, init=False)
-    _nursery: trio.Nursery = attrs.field(init=False)
+    _start_soon: StartSoon = attrs.field(init=False)
 
     def __attrs_post_init__(self) -> None:
         self._work = OnDemand(self._core.start_task, self._serve_all)
@@ -116,13 +117,13 @@ class ToolCalls:
     async def _serve_all(self, works: trio.MemoryReceiveChannel[_Work]) -> None:
         """Serve calls until cancelled; then answer what is unanswered."""
         try:
-            async with trio.open_nursery() as nursery:
-                self._nursery = nursery
+            async with open_bare_nursery() as start_soon:
+                self._start_soon = start_soon
                 async for work in works:
                     if isinstance(work, _FollowUp):
                         await self._follow_up()
                     elif self._core.config.async_tool_calls:
-                        nursery.start_soon(self._serve, work)
+                        start_soon(self._serve, work)
                     else:
                         await self._serve(work)
         finally:
@@ -293,7 +294,7 @@ class ToolCalls:
         )
         limit = core.config.tool_execution.approval_timeout
         if limit is not None:
-            self._nursery.start_soon(self._expire_approval, call, limit)
+            self._start_soon(self._expire_approval, call, limit)
 
     async def _expire_approval(self, call: Call, limit: float) -> None:
         await trio.sleep(limit)
@@ -322,6 +323,8 @@ class ToolCalls:
         start = self._ledger.answer(event.call_id, wants_response=tool is None or tool.respond)
         if start is None:
             return
+        # Nobody is there any more to hear a response once the session closes.
+        start = start and not core.close_deadline.closing
         await self._send(call, outcome.text, start_response=start)
         core.tell_history(core.history.tool_output(event.call_id, outcome.text))
         if tool is not None:
@@ -339,10 +342,14 @@ class ToolCalls:
             await self._hooks.tool_ended(self._context(call, tool), agent, tool, outcome.text)
 
     async def _send(self, call: Call, text: str, *, start_response: bool) -> None:
-        """Shielded: an output that counts as sent must be, though its task is being cancelled."""
+        """Send an output, even if the call's task is cancelled: it counts as answered already.
+
+        Waits as long as the connection makes it wait; while the session closes, until the deadline
+        that all outputs share. One that could not be sent is reported as `RealtimeOutputLost`.
+        """
         core = self._core
         try:
-            with trio.move_on_after(core.config.close_timeout, shield=True) as time_limit:
+            with core.close_deadline.shield() as time_limit:
                 await core.link.send(
                     RealtimeModelSendToolOutput(
                         tool_call=call.event, output=text, start_response=start_response

@@ -1,0 +1,94 @@
+"""Onlookers of a session: recorders, telemetry, statistics, without a say in it.
+
+`SessionObserver` is what an application (or another part of this library) subclasses. A session
+that has observers tells them what passes at two doors: the line to the model and the stream of
+events. A session without any does nothing for them.
+"""
+
+import logging
+from collections.abc import Callable, Sequence
+from typing import Any, Final, TypeAlias
+
+import attrs
+
+from ...context import RunContext
+from ...events import RealtimeSessionEvent
+from ...models.events import RealtimeModelEvent
+from ...models.inputs import RealtimeModelInput
+
+_logger: Final = logging.getLogger("trio_realtime")
+
+
+class SessionObserver:
+    """Sees what a session sends, receives and tells its application. Override what you need.
+
+    The methods are called in the session's tasks, in the order in which things happen; they must
+    return at once and cannot wait. Do not change what they are given. An observer that raises is
+    told nothing more, which is logged once, without what it raised; the session goes on.
+    """
+
+    def session_opened(self, context: RunContext[Any]) -> None:
+        """The session is connected. ``context`` is the one that tools and hooks get."""
+
+    def model_event(self, event: RealtimeModelEvent) -> None:
+        """The model sent this; the session acts on it next."""
+
+    def session_event(self, event: RealtimeSessionEvent) -> None:
+        """The session tells its application this, whether or not the application asked for events
+        of the type. What the model sent comes as `model_event` and not as a raw event here."""
+
+    def input_sent(self, input: RealtimeModelInput) -> None:
+        """The session has sent this to the model: the connection took it."""
+
+    def session_closed(self, failure: BaseException | None) -> None:
+        """The session is over, with this failure if it failed. Nothing is told after it."""
+
+
+MakeObserver: TypeAlias = Callable[[], SessionObserver]
+"""Makes an observer for one session."""
+
+
+@attrs.define(eq=False, repr=False)
+class Observers:
+    """The observers of one session, each told everything until it raises."""
+
+    _observers: list[SessionObserver]
+
+    def session_opened(self, context: RunContext[Any]) -> None:
+        """See `SessionObserver.session_opened`."""
+        self._tell(lambda observer: observer.session_opened(context))
+
+    def model_event(self, event: RealtimeModelEvent) -> None:
+        """See `SessionObserver.model_event`."""
+        self._tell(lambda observer: observer.model_event(event))
+
+    def session_event(self, event: RealtimeSessionEvent) -> None:
+        """See `SessionObserver.session_event`."""
+        self._tell(lambda observer: observer.session_event(event))
+
+    def input_sent(self, input: RealtimeModelInput) -> None:
+        """See `SessionObserver.input_sent`."""
+        self._tell(lambda observer: observer.input_sent(input))
+
+    def session_closed(self, failure: BaseException | None) -> None:
+        """See `SessionObserver.session_closed`."""
+        self._tell(lambda observer: observer.session_closed(failure))
+
+    def _tell(self, call: Callable[[SessionObserver], None]) -> None:
+        for observer in tuple(self._observers):
+            try:
+                call(observer)
+            except Exception as exc:  # noqa: BLE001 - an observer cannot break the session
+                self._observers.remove(observer)
+                _logger.warning(
+                    "%s is told nothing more of this session: it raised %s",
+                    type(observer).__name__,
+                    type(exc).__name__,
+                )
+
+
+def make_observers(configured: Sequence[SessionObserver | MakeObserver]) -> Observers | None:
+    """The observers of a new session; ``None`` where there are none."""
+    if not configured:
+        return None
+    return Observers([each if isinstance(each, SessionObserver) else each() for each in configured])

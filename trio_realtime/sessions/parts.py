@@ -1,0 +1,78 @@
+"""What a session consists of once it is connected, put together."""
+
+from collections.abc import Callable
+from contextlib import suppress
+
+import attrs
+
+from ..errors import RealtimeConnectionError, RealtimeSessionClosed
+from ..events import RealtimeHistoryUpdated
+from ..models.inputs import RealtimeModelCreateResponse, RealtimeModelSendSessionUpdate
+from .asking.responses import Responses
+from .binder import Binder
+from .core.hook_calls import HookCalls
+from .core.idle import IdleWatch
+from .core.session_core import SessionCore
+from .guardrails.input_checks import InputChecks
+from .guardrails.output_checks import OutputChecks
+from .history.ordered_items import HistoryView
+from .receiver import Receiver
+from .tools.serving import ToolCalls
+
+
+@attrs.frozen(kw_only=True, eq=False)
+class Parts:
+    """The parts of a connected session, for the methods of the session."""
+
+    core: SessionCore
+    receiver: Receiver
+    tools: ToolCalls
+    inputs: InputChecks
+    responses: Responses
+    idle: IdleWatch | None
+
+
+def put_together(
+    core: SessionCore, binder: Binder, fail: Callable[[Exception], None], end: Callable[[], None]
+) -> Parts:
+    """Make the parts around ``core``.
+
+    ``fail`` ends the session with a failure, and ``end`` without one.
+    """
+    hooks = HookCalls(core.context, core.config.hooks, core.start_task)
+    tools = ToolCalls(core, hooks, fail)
+    inputs = InputChecks(core)
+    responses = Responses(core)
+    idle = _idle_watch(core, tools, end)
+    if idle is not None:
+        core.start_task(idle.run)
+
+    async def renew_tools() -> None:
+        """Tools of an MCP server changed: tell the model what the agent has now."""
+        bound = core.bound
+        renewed = await binder.renewed(bound)
+        if core.bound is bound:  # else another agent took over meanwhile, with the tools of now
+            core.bound = renewed
+            await core.link.send(RealtimeModelSendSessionUpdate(session_settings=renewed.settings))
+
+    binder.mcp.watch(core.start_task, renew_tools)
+    receiver = Receiver(core, tools, OutputChecks(core), inputs, hooks, responses, idle)
+    core.events.put(RealtimeHistoryUpdated(history=HistoryView(), info=core.info))
+    return Parts(
+        core=core, receiver=receiver, tools=tools, inputs=inputs, responses=responses, idle=idle
+    )
+
+
+def _idle_watch(core: SessionCore, tools: ToolCalls, end: Callable[[], None]) -> IdleWatch | None:
+    if core.config.idle is None:
+        return None
+
+    async def nudge(instructions: str) -> None:
+        # That the connection is over is for the receive task to say, and perhaps no failure.
+        with suppress(RealtimeConnectionError, RealtimeSessionClosed):
+            await core.link.send(RealtimeModelCreateResponse(params={"instructions": instructions}))
+
+    def is_busy() -> bool:
+        return tools.busy or core.is_speaking()
+
+    return IdleWatch(core.config.idle, is_busy, nudge, end)
