@@ -52,6 +52,8 @@ PURE = [
     "sessions/guardrails/growing_text.py",
     "sessions/guardrails/held_audio.py",
     "sessions/history",
+    "sessions/link/early_audio.py",
+    "sessions/phase.py",
     "sessions/tools/call_ledger.py",
     "testing/simulator/server_protocol.py",
 ]

@@ -125,8 +125,12 @@ class ModelLink:
         ended = False
         while not ended:
             connection = self.connection
-            with trio.CancelScope() as self._reading:  # `replace` cancels it
-                await connection.deliver(handle)
+            try:
+                with trio.CancelScope() as self._reading:  # `replace` cancels it
+                    await connection.deliver(handle)
+            except RealtimeConnectionError:
+                if connection is self._connection:
+                    raise
             ended = connection is self._connection
 
     def audio_taken(self, event: RealtimeAudio) -> None:
