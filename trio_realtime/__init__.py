@@ -137,6 +137,7 @@ from .models.interface import RealtimeModel as RealtimeModel
 from .models.playback.tracker import RealtimePlaybackState as RealtimePlaybackState
 from .models.playback.tracker import RealtimePlaybackTracker as RealtimePlaybackTracker
 from .sessions.asking.responses import RealtimeResponse as RealtimeResponse
+from .sessions.core.observer import SessionObserver as SessionObserver
 from .sessions.runner import RealtimeRunner as RealtimeRunner
 from .sessions.session import RealtimeSession as RealtimeSession
 from .sessions.statistics import SessionStatistics as SessionStatistics

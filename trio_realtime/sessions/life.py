@@ -26,7 +26,7 @@ from ..models.model_config import RealtimeModelConfig
 from .binder import Binder
 from .core.bound_agent import BoundAgent
 from .core.close_deadline import CloseDeadline
-from .core.event_buffer import EventBuffer, make_event_buffer
+from .core.event_buffer import EventBuffer, ObservedEventBuffer
 from .core.observer import Observers, make_observers
 from .core.session_core import SessionCore
 from .failure import FailureReport
@@ -81,15 +81,15 @@ class SessionLifecycle(Generic[TContext]):
         self._info = RealtimeEventInfo(context=self._context)
         self._observers = make_observers(self._config.observers)
         self._link = ModelLink(self._observers)
-        self._events = make_event_buffer(
-            self._config.event_buffer_size,
-            self._info,
-            self._config.event_types,
-            self._report,
-            self._fail,
-            self._link.audio_taken,
-            observers=self._observers,
-        )
+        self._events = self._make_events()
+
+    def _make_events(self) -> EventBuffer:
+        config = self._config
+        common = (config.event_buffer_size, self._info, config.event_types, self._report)
+        told = (self._fail, self._link.audio_taken)
+        if self._observers is None:
+            return EventBuffer(*common, *told)
+        return ObservedEventBuffer(*common, *told, observers=self._observers)
 
     def __repr__(self) -> str:
         """Without anything that was said."""

@@ -1,7 +1,7 @@
 """How long a session that closes may wait for what it still has to send, all of it together."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 
 import attrs
@@ -34,7 +34,7 @@ class CloseDeadline:
             scope.deadline = self.at
 
     @contextmanager
-    def shield(self) -> Iterator[trio.CancelScope]:
+    def shield(self) -> Generator[trio.CancelScope]:
         """Go on even if the task is cancelled, until the deadline of a session that closes.
 
         The block ends early at the deadline, and then the scope says ``cancelled_caught``.

@@ -178,7 +178,7 @@ class EventBuffer:
 class ObservedEventBuffer(EventBuffer):
     """An event buffer whose session has observers: they want every event there is."""
 
-    _observers: Observers = attrs.field(kw_only=True)
+    observers: Observers = attrs.field(kw_only=True)
 
     def wants(self, kind: str) -> bool:
         """Observers want every type."""
@@ -187,17 +187,10 @@ class ObservedEventBuffer(EventBuffer):
 
     def put(self, event: RealtimeSessionEvent) -> None:
         """As `EventBuffer.put`; observers see the event before the application can."""
-        self._observers.session_event(event)
+        self.observers.session_event(event)
         super().put(event)
 
     def interrupt(self, event: RealtimeSessionEvent, is_stale: Callable[[Waiting], bool]) -> None:
         """As `EventBuffer.interrupt`."""
-        self._observers.session_event(event)
+        self.observers.session_event(event)
         super().interrupt(event, is_stale)
-
-
-def make_event_buffer(*args: Any, observers: Observers | None) -> EventBuffer:
-    """An event buffer with these arguments, for a session with these observers."""
-    if observers is None:
-        return EventBuffer(*args)
-    return ObservedEventBuffer(*args, observers=observers)

@@ -12,6 +12,7 @@ from typing import Any, Final, TypeAlias
 import attrs
 
 from ...context import RunContext
+from ...errors import UserError
 from ...events import RealtimeSessionEvent
 from ...models.events import RealtimeModelEvent
 from ...models.inputs import RealtimeModelInput
@@ -88,7 +89,23 @@ class Observers:
 
 
 def make_observers(configured: Sequence[SessionObserver | MakeObserver]) -> Observers | None:
-    """The observers of a new session; ``None`` where there are none."""
+    """The observers of a new session; ``None`` where there are none.
+
+    Raises:
+        UserError: a function that is to make an observer makes something else.
+    """
     if not configured:
         return None
-    return Observers([each if isinstance(each, SessionObserver) else each() for each in configured])
+    return Observers(
+        [each if isinstance(each, SessionObserver) else _made(each) for each in configured]
+    )
+
+
+def _observer(configured: SessionObserver | MakeObserver) -> SessionObserver:
+    if isinstance(configured, SessionObserver):
+        return configured
+    made: object = configured()
+    if not isinstance(made, SessionObserver):
+        kind = type(made).__name__
+        raise UserError(f"observers: {configured!r} must make a SessionObserver, not {kind}")
+    return made
