@@ -150,7 +150,7 @@ class SessionLifecycle(Generic[TContext]):
         Returns when the session is over: by `aclose`, by a clean close of the server, or by a
         failure that the application has been told, as a task that iterates is. A failure that
         nobody is told is raised here: at once if no task has ever read events, else after
-        `PATIENCE` seconds in which no task came to read on. Raises as ``async with session`` when
+        five seconds in which no task came to read on. Raises as ``async with session`` when
         it cannot be opened.
         """
         check_trio_runs()

@@ -38,7 +38,7 @@ class RealtimeRunner(Generic[TContext]):
         model: RealtimeModel | None = None,
         config: RealtimeRunConfig | Mapping[str, Any] | None = None,
     ) -> None:
-        """``model`` is that of `models.default_model` where none is given.
+        """Without ``model`` the library's default model is used, over a WebSocket.
 
         Raises:
             UserError: an argument is of the wrong kind, or a setting is wrong.

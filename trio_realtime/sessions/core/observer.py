@@ -96,9 +96,7 @@ def make_observers(configured: Sequence[SessionObserver | MakeObserver]) -> Obse
     """
     if not configured:
         return None
-    return Observers(
-        [each if isinstance(each, SessionObserver) else _made(each) for each in configured]
-    )
+    return Observers([_observer(each) for each in configured])
 
 
 def _observer(configured: SessionObserver | MakeObserver) -> SessionObserver:
