@@ -146,8 +146,8 @@ def test_wheel(session: nox.Session, wheel: Path, folder: Path) -> None:
 
 @nox.session
 def bench(session: nox.Session) -> None:
-    """Measure beside the SDK and the floors; ``nox -s bench -- --quick --repeats 3`` is shorter."""
-    session.install("-e", ".")
+    """Measure beside the SDK and the floors; ``nox -s bench -- --quick`` takes ten minutes."""
+    session.install("-e", ".", *groups("bench"))
     folder = Path(session.create_tmp()).resolve()
     options: list[str] = []
     # The SDK wants another release of websockets than the ``fast`` extra.

@@ -37,10 +37,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
             print(_progress(outcome), file=sys.stderr)
     if not runs:
         return 1
-    results = Results(about=about, runs=runs)
-    results.save(options.docs / "benchmarks.json" if options.docs else options.out)
+    results = Results(about=[about], runs=runs)
     if options.docs:
-        report.write(options.docs)
+        report.update(options.docs, results)
+    else:
+        results.save(options.out)
     print(in_markdown(results))
     for failure in failures:
         print(f"- FAILED: {failure.workload} {failure.adapter}")
@@ -63,13 +64,15 @@ def _parser() -> argparse.ArgumentParser:
         dest="scale",
         action="store_const",
         const="quick",
-        default="sizes",
-        help="a fifth of the work: to see whether it runs, and about how fast",
+        default="full",
+        help="a fifth of the work, one or two rounds: under ten minutes for everything",
     )
     scale.add_argument(
         "--tiny", dest="scale", action="store_const", const="tiny", help="no work to speak of"
     )
-    parser.add_argument("--repeats", type=int, default=5, help="rounds (default: %(default)s)")
+    parser.add_argument(
+        "--repeats", type=int, help="rounds (default: 5, or 2 if quick; 3 or 1 where one is long)"
+    )
     parser.add_argument("--adapters", help=f"some of {','.join(ADAPTERS)}")
     parser.add_argument("--workloads", help=f"some of {','.join(WORKLOADS)}")
     parser.add_argument(
@@ -86,7 +89,8 @@ def _parser() -> argparse.ArgumentParser:
         nargs="?",
         const=report.FOLDER,
         metavar="FOLDER",
-        help="write the JSON, table and plot of the documentation instead (to %(const)s)",
+        help="put the results into the documentation's JSON instead, where those of workloads "
+        "that are not measured now stay, and make its tables and plots anew (in %(const)s)",
     )
     return parser
 

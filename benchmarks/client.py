@@ -1,6 +1,7 @@
-"""One measurement: ``python -m benchmarks.client`` with one JSON object, prints another.
+"""One measurement: ``python -m benchmarks.client JOB`` prints its numbers as JSON.
 
-A process of its own for each, so that memory, caches and imports begin alike.
+``JOB`` is a `Job` as JSON. A process of its own for each, so that memory, caches and imports begin
+alike.
 """
 
 import json
@@ -9,21 +10,21 @@ import sys
 from functools import partial
 
 from .adapters import load
+from .job import Job
 from .measures import memory_mb, raise_file_limit
-from .workloads import WORKLOADS, url_of
+from .workloads import WORKLOADS
 
 
 def main() -> None:
-    """See the module's docstring; `measuring.Job` has the fields."""
-    job = json.loads(sys.argv[1])
-    if job["cpu"] is not None:
-        os.sched_setaffinity(0, {job["cpu"]})
+    """See the module's docstring."""
+    job = Job(**json.loads(sys.argv[1]))
+    if job.cpu is not None:
+        os.sched_setaffinity(0, {job.cpu})
     raise_file_limit()
-    workload = WORKLOADS[job["workload"]]
-    assert workload.play is not None
-    adapter = load(job["adapter"])
-    url = url_of(workload, job["port"], job["sizes"])
-    numbers = adapter.run(partial(workload.play, adapter, url, job["sizes"]))
+    play = WORKLOADS[job.workload].play
+    assert play is not None
+    adapter = load(job.adapter)
+    numbers = adapter.loop.run(partial(play, adapter, job))
     print(json.dumps({**numbers, "peak_mb": memory_mb(peak=True)}))
 
 

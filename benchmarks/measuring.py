@@ -10,12 +10,15 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from contextlib import ExitStack, contextmanager
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from .adapters import ADAPTERS, is_floor
+from .job import Job
 from .measures import Numbers
-from .workloads import WORKLOADS, Sizes, Workload
+from .workloads import SCALES, WORKLOADS, Workload
 
 ROOT = Path(__file__).parent.parent
 TIMEOUT = 180.0
@@ -36,14 +39,19 @@ class Plan:
 
     adapters: Sequence[str]
     workloads: Sequence[str]
-    repeats: int
-    scale: str = "sizes"
-    """Which sizes of a `Workload`: ``sizes``, ``quick`` or ``tiny``."""
+    repeats: int | None = None
+    """Rounds; ``None`` for as many as each workload asks for."""
+    scale: str = "full"
+    """One of `workloads.SCALES`."""
     interpreters: Interpreters = field(default_factory=dict[str, str])
 
     def adapters_for(self, workload: Workload) -> list[str]:
         """Those that can do it."""
         return [name for name in self.adapters if workload.floors or not is_floor(name)]
+
+    def rounds(self, workload: Workload) -> int:
+        """How often to measure it with each adapter."""
+        return self.repeats or workload.rounds[SCALES.index(self.scale)]
 
     def python_of(self, adapter: str) -> str:
         """The interpreter that has an adapter's packages."""
@@ -75,7 +83,7 @@ def measure_all(plan: Plan) -> Iterator[Run | Failure]:
     for name in plan.workloads:
         workload = WORKLOADS[name]
         adapters = plan.adapters_for(workload)
-        for number in range(plan.repeats):
+        for number in range(plan.rounds(workload)):
             for adapter in adapters if number % 2 == 0 else reversed(adapters):
                 try:
                     numbers = _measure(plan.python_of(adapter), adapter, name, plan.scale)
@@ -99,45 +107,85 @@ def _measure(python: str, adapter: str, name: str, scale: str) -> Numbers:
     if workload.play is None:
         script = str(Path(__file__).with_name("import_cost.py"))
         return _run([python, "-I", script, ADAPTERS[adapter].imports])
-    sizes: Sizes = getattr(workload, scale)
-    with _server(server_core) as server:
+    with ExitStack() as stack:
+        tls = stack.enter_context(_certificates()) if workload.secure else None
+        server = stack.enter_context(_server(workload, server_core, tls))
         assert server.stdin is not None
         assert server.stdout is not None
-        job = {
-            "adapter": adapter,
-            "workload": name,
-            "port": int(server.stdout.readline()),
-            "sizes": sizes,
-            "cpu": client_core,
-        }
-        try:
-            numbers = _run([python, "-m", "benchmarks.client", json.dumps(job)])
-            server.stdin.close()
-            return {**numbers, **json.loads(server.stdout.read())}
-        finally:
-            server.kill()
+        job = Job(
+            adapter=adapter,
+            workload=name,
+            script=workload.script,
+            sizes=workload.sizes_at(scale),
+            ports=[int(port) for port in server.stdout.readline().split()],
+            secure=workload.secure,
+            cpu=client_core,
+        )
+        trust = {} if tls is None else {"SSL_CERT_FILE": str(tls.authority)}
+        numbers = _run([python, "-m", "benchmarks.client", json.dumps(asdict(job))], trust)
+        server.stdin.close()
+        return {**numbers, **json.loads(server.stdout.read())}
 
 
-def _server(core: int | None) -> subprocess.Popen[str]:
-    return subprocess.Popen(
-        [
-            sys.executable,
-            "-m",
-            "benchmarks.server",
-            *([] if core is None else ["--cpu", str(core)]),
-        ],
+@dataclass(frozen=True, kw_only=True)
+class Certificates:
+    """Files of a certificate authority that exists for one measurement."""
+
+    authority: Path
+    """What clients trust; OpenSSL reads its name from the environment, so this needs no adapter's
+    help."""
+    server: Path
+    """The server's certificate and its key."""
+
+
+@contextmanager
+def _certificates() -> Iterator[Certificates]:
+    try:
+        import trustme
+    except ImportError:
+        raise MeasurementError("a server that speaks TLS needs the package trustme") from None
+    authority = trustme.CA()
+    with TemporaryDirectory() as folder:
+        files = Certificates(
+            authority=Path(folder, "authority.pem"), server=Path(folder, "server.pem")
+        )
+        authority.cert_pem.write_to_path(str(files.authority))
+        issued = authority.issue_cert("127.0.0.1")
+        issued.private_key_and_cert_chain_pem.write_to_path(str(files.server))
+        yield files
+
+
+@contextmanager
+def _server(
+    workload: Workload, core: int | None, tls: Certificates | None
+) -> Iterator[subprocess.Popen[str]]:
+    options = [] if core is None else ["--cpu", str(core)]
+    if tls is not None:
+        options += ["--certificate", str(tls.server)]
+    with subprocess.Popen(
+        [sys.executable, "-m", f"benchmarks.{workload.server}", *options],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
         cwd=ROOT,
-    )
+    ) as server:
+        try:
+            yield server
+        finally:
+            server.kill()
 
 
-def _run(arguments: list[str]) -> Numbers:
-    """Run a process that prints one JSON object."""
+def _run(arguments: list[str], variables: Mapping[str, str] | None = None) -> Numbers:
+    """Run a process that prints one JSON object, with more environment variables than here."""
     try:
         done = subprocess.run(
-            arguments, capture_output=True, text=True, timeout=TIMEOUT, cwd=ROOT, check=True
+            arguments,
+            capture_output=True,
+            text=True,
+            timeout=TIMEOUT,
+            cwd=ROOT,
+            env={**os.environ, **(variables or {})},
+            check=True,
         )
     except subprocess.TimeoutExpired:
         raise MeasurementError(f"no result within {TIMEOUT:g} s") from None

@@ -12,11 +12,14 @@ import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 from .adapters import is_floor
 from .measuring import Plan, Run, cores, versions
 from .workloads import WORKLOADS, Metric
+
+About: TypeAlias = Mapping[str, Any]
+"""Circumstances: machine, day and releases, and (``workloads``) what was measured in them."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,14 +33,15 @@ class Ratio:
 
 @dataclass(frozen=True, kw_only=True)
 class Results:
-    """All runs, and the circumstances."""
+    """All runs, and the circumstances. A workload's runs are all of the same circumstances."""
 
-    about: Mapping[str, Any]
+    about: Sequence[About]
     runs: Sequence[Run]
 
     def workloads(self) -> list[str]:
-        """Those measured, in order."""
-        return list(dict.fromkeys(run.workload for run in self.runs))
+        """Those measured, in the order of `WORKLOADS`."""
+        measured = {run.workload for run in self.runs}
+        return [name for name in WORKLOADS if name in measured]
 
     def adapters(self, workload: str | None = None) -> list[str]:
         """Those measured (for one workload), in the order of the first round."""
@@ -45,12 +49,18 @@ class Results:
             dict.fromkeys(run.adapter for run in self.runs if workload in {None, run.workload})
         )
 
+    def rounds(self, workload: str) -> int:
+        """How often it was measured."""
+        return 1 + max(run.round for run in self.runs if run.workload == workload)
+
     def median(self, workload: str, adapter: str, metric: str) -> float:
         """A number, over the rounds."""
         return statistics.median(self._by_round(workload, adapter, metric).values())
 
-    def ratio(self, workload: str, adapter: str, base: str, metric: Metric) -> Ratio | None:
+    def ratio(self, workload: str, adapter: str | None, base: str, metric: Metric) -> Ratio | None:
         """``adapter`` compared with ``base``; ``None`` where no round has both."""
+        if adapter is None:
+            return None
         ours = self._by_round(workload, adapter, metric.name)
         theirs = self._by_round(workload, base, metric.name)
         ratios = [
@@ -62,9 +72,8 @@ class Results:
             return None
         return Ratio(median=statistics.median(ratios), lowest=min(ratios), highest=max(ratios))
 
-    def best_floor(self, workload: str) -> str | None:
-        """The floor with the best headline."""
-        metric = WORKLOADS[workload].metrics[0]
+    def best_floor(self, workload: str, metric: Metric) -> str | None:
+        """The floor that is best at a number."""
         floors = [name for name in self.adapters(workload) if is_floor(name)]
         choose = max if metric.more_is_better else min
         return choose(
@@ -77,6 +86,19 @@ class Results:
             for run in self.runs
             if (run.workload, run.adapter) == (workload, adapter)
         }
+
+    def put_into(self, older: "Results") -> "Results":
+        """These results, and of the older ones those of workloads that are not among them."""
+        new = set(self.workloads())
+        kept = [
+            {**about, "workloads": remaining}
+            for about in older.about
+            if (remaining := [name for name in about["workloads"] if name not in new])
+        ]
+        return Results(
+            about=[*self.about, *kept],
+            runs=[*self.runs, *(run for run in older.runs if run.workload not in new)],
+        )
 
     def save(self, path: Path) -> None:
         """Write it as JSON."""
@@ -91,16 +113,16 @@ def load(path: Path) -> Results:
     return Results(about=content["about"], runs=[Run(**run) for run in content["runs"]])
 
 
-def circumstances(plan: Plan) -> dict[str, Any]:
-    """The machine, the day, and what was measured."""
+def circumstances(plan: Plan) -> About:
+    """The machine, the day, and what is to be measured."""
     return {
+        "workloads": list(plan.workloads),
         "date": dt.datetime.now(dt.UTC).date().isoformat(),
         "processor": _processor(),
         "cores": os.cpu_count(),
         "pinned": cores() != (None, None),
         "system": f"{platform.system()} {platform.release().partition('-')[0]}",
         "scale": plan.scale,
-        "repeats": plan.repeats,
         "versions": versions(plan),
     }
 

@@ -4,9 +4,6 @@ A script yields what it waits for (`Want`) and is resumed with it. ``write`` han
 socket without waiting. Times are `time.monotonic_ns`, which client and server share.
 """
 
-import base64
-import random
-import struct
 import time
 from collections.abc import Callable, Generator, Mapping
 from typing import NamedTuple, TypeAlias, cast
@@ -132,57 +129,10 @@ def barge_in(write: Write, sizes: Sizes, measures: Measures) -> Script:
             yield 0.004
 
 
-STAMP = struct.Struct("<qx")
-"""When a paced chunk was sent, in the nine bytes before its noise: twelve characters of base64."""
-
-
-_together: list[Write] = []
-"""The clients of `paced` so far; a server process serves one measurement."""
-
-
-def paced(write: Write, sizes: Sizes, measures: Measures) -> Script:
-    """A chunk every 100 ms to each of ``sessions`` clients, ``ticks`` times, evenly spread in time.
-
-    The script of the last client to come writes for all of them.
-    """
-    yield "response.create"
-    write(wire.frames(wire.response_begins()))
-    clients = _together
-    clients.append(write)
-    if len(clients) < sizes["sessions"]:
-        return
-    head, tail = _around_the_stamp()
-    interval_ns = 100_000_000 / len(clients)
-    total = sizes["ticks"] * len(clients)
-    yield 0.5  # the last client has read its greeting, too
-    began = time.monotonic_ns()
-    sent = 0
-    while sent < total:
-        now = time.monotonic_ns()
-        if began + sent * interval_ns > now:
-            yield (began + sent * interval_ns - now) / 1e9
-            continue
-        clients[sent % len(clients)](head + base64.b64encode(STAMP.pack(now)) + tail)
-        measures.add_ns("server_late_ms", now - began - sent * interval_ns)
-        sent += 1
-    end = wire.frames(wire.response_ends())
-    for client in clients:
-        client(end)
-
-
-def _around_the_stamp() -> tuple[bytes, bytes]:
-    """A frame of 100 ms of audio, without the characters that stand for its stamp."""
-    noise = random.Random(24).randbytes(wire.CHUNK_BYTES - STAMP.size)
-    whole = wire.frame(wire.audio_delta(bytes(STAMP.size) + noise))
-    begin = whole.index(b'"delta":"') + len(b'"delta":"')
-    return whole[:begin], whole[begin + 12 :]
-
-
 SCRIPTS: dict[str, Callable[[Write, Sizes, Measures], Script]] = {
     "stream": stream,
     "uplink": uplink,
     "turns": turns,
     "tools": tools,
     "barge_in": barge_in,
-    "paced": paced,
 }

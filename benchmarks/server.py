@@ -11,25 +11,17 @@ once when what it waits for arrives: no task is woken between a client's frame a
 import argparse
 import asyncio
 import base64
-import hashlib
 import json
 import os
 import sys
 import time
 from collections import deque
 from typing import cast
-from urllib.parse import parse_qsl, urlsplit
 
 from . import scripts, wire
 from .measures import Measures, cpu_seconds, raise_file_limit
+from .websocket import BULKY, CLOSE, TEXT, Frame, accepted, control_answer, frame_at, payload_of
 
-GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
-"""RFC 6455, 1.3."""
-TEXT, CLOSE, PING = 1, 8, 9
-"""Opcodes; others are ignored."""
-BULKY = 4_096
-"""Bytes from which a frame is audio. One in a connection is decoded and checked, for the price of
-doing so would be part of what is measured; the others are counted."""
 WRITE_BUFFER = 1 << 20
 
 GREETING = wire.frames([wire.session("session.created")])
@@ -72,9 +64,9 @@ class Connection(asyncio.Protocol):
         if self._script is None and not self._shake_hands():
             return
         start = 0
-        while (end := self._frame_end(start)) is not None:
-            self._frame(start, end, arrived)
-            start = end
+        while (frame := frame_at(self._bytes, start)) is not None:
+            self._frame(frame, arrived)
+            start = frame.end
         del self._bytes[:start]
 
     # -- the WebSocket -----------------------------------------------------------------
@@ -83,48 +75,27 @@ class Connection(asyncio.Protocol):
         head, complete, rest = bytes(self._bytes).partition(b"\r\n\r\n")
         if not complete:
             return False
-        request, *fields = head.decode("latin-1").split("\r\n")
-        headers = {k.lower(): v.strip() for k, _, v in (field.partition(":") for field in fields)}
-        digest = hashlib.sha1(headers["sec-websocket-key"].encode() + GUID).digest()
-        self._transport.write(
-            b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-            b"Sec-WebSocket-Accept: " + base64.b64encode(digest) + b"\r\n\r\n" + GREETING
-        )
-        url = urlsplit(request.split()[1])
-        sizes = {name: int(text) for name, text in parse_qsl(url.query) if text.isdecimal()}
+        request = accepted(head)
+        self._transport.write(request.answer + GREETING)
         self._bytes[:] = rest
-        script = scripts.SCRIPTS[url.path.strip("/")]
-        self._script = script(self._transport.write, sizes, self._measures)
+        script = scripts.SCRIPTS[request.path]
+        self._script = script(self._transport.write, request.numbers, self._measures)
         self._go_on(None)
         return True
 
-    def _frame_end(self, start: int) -> int | None:
-        """Where the frame that starts here ends; ``None`` where it has not all arrived."""
-        data = self._bytes
-        if len(data) < start + 6:
-            return None
-        short = data[start + 1] & 0x7F
-        extra = {126: 2, 127: 8}.get(short, 0)
-        size = int.from_bytes(data[start + 2 : start + 2 + extra], "big") if extra else short
-        end = start + 2 + extra + 4 + size
-        return end if len(data) >= end else None
-
-    def _frame(self, start: int, end: int, arrived: int) -> None:
-        data = self._bytes
-        opcode = data[start] & 0x0F
-        mask_at = start + 2 + {126: 2, 127: 8}.get(data[start + 1] & 0x7F, 0)
-        size = end - mask_at - 4
-        if opcode == TEXT and size > BULKY and self._audio_checked:
+    def _frame(self, frame: Frame, arrived: int) -> None:
+        if frame.opcode == TEXT and frame.size > BULKY and self._audio_checked:
             self._arrived(scripts.Arrival(arrived, {"type": "input_audio_buffer.append"}))
             return
-        payload = unmasked(data[mask_at + 4 : end], data[mask_at : mask_at + 4])
-        if opcode == CLOSE:
-            self._transport.write(bytes([0x88, size]) + payload)
-            self._transport.close()
-        elif opcode == PING:
-            self._transport.write(bytes([0x8A, size]) + payload)
-        elif opcode == TEXT:
+        payload = payload_of(self._bytes, frame)
+        if frame.opcode == TEXT:
             self._text(json.loads(payload), arrived)
+            return
+        answer = control_answer(frame.opcode, payload)
+        if answer is not None:
+            self._transport.write(answer)
+        if frame.opcode == CLOSE:
+            self._transport.close()
 
     def _text(self, event: dict[str, object], arrived: int) -> None:
         if event["type"] == "session.update":
@@ -173,13 +144,6 @@ class Connection(asyncio.Protocol):
         except BaseException:
             self._transport.abort()  # the client fails at once, rather than wait
             raise
-
-
-def unmasked(payload: bytearray, mask: bytearray) -> bytes:
-    """The payload as it was before the client masked it."""
-    size = len(payload)
-    key = (mask * (size // 4 + 1))[:size]
-    return (int.from_bytes(payload, "big") ^ int.from_bytes(key, "big")).to_bytes(size, "big")
 
 
 async def serve() -> None:

@@ -42,15 +42,16 @@ def in_rst(results: Results) -> str:
 
 
 def _row(results: Results, name: str, adapter: str) -> Row:
-    metrics = WORKLOADS[name].metrics
-    floor = results.best_floor(name)
-    cpu = Metric(name="cpu_ms" if name == "import" else "cpu_s", unit="")
+    workload = WORKLOADS[name]
+    headline = workload.metrics[0]
+    floor = results.best_floor(name, headline)
+    cpu = Metric(name=workload.cpu, unit="")
     return [
         adapter,
-        *(number(results.median(name, adapter, metric.name)) for metric in metrics),
-        in_words(results.ratio(name, adapter, PEER, metrics[0])),
+        *(number(results.median(name, adapter, metric.name)) for metric in workload.metrics),
+        in_words(results.ratio(name, adapter, PEER, headline)),
         in_words(results.ratio(name, adapter, PEER, cpu)),
-        in_words(results.ratio(name, adapter, floor, metrics[0]) if floor else None),
+        in_words(results.ratio(name, adapter, floor, headline) if floor else None),
     ]
 
 
@@ -72,30 +73,31 @@ def _markdown_rows(rows: Sequence[Row]) -> list[str]:
 
 
 def _circumstances(results: Results) -> list[str]:
-    about = results.about
-    pinned = "client and server each on a core of its own" if about["pinned"] else "not pinned"
-    scale = {
-        "sizes": "",
-        "quick": " with a fifth of the work each",
-        "tiny": " with next to no work",
-    }
-    return [
-        f"Measured on {about['date']}: {about['processor']}, {about['cores']} cores,",
-        f"{about['system']}; {pinned}; {about['repeats']} rounds{scale[about['scale']]}.",
-    ]
+    """A paragraph; one for each day and machine, with its workloads, where there are several."""
+    lines: list[str] = []
+    scales = {"full": "", "quick": " of a quick run", "tiny": " of next to no work"}
+    for about in results.about:
+        measured = [name for name in results.workloads() if name in about["workloads"]]
+        rounds = " or ".join(map(str, sorted({results.rounds(name) for name in measured})))
+        pinned = "client and server each on a core of its own" if about["pinned"] else "not pinned"
+        what = "; ".join(WORKLOADS[name].title for name in measured)
+        lines += [
+            "" if len(results.about) == 1 else f"{what}:",
+            f"Measured on {about['date']}; {about['processor']}, {about['cores']} cores,",
+            f"{about['system']}; {pinned}; rounds{scales[about['scale']]}: {rounds}.",
+            "",
+        ]
+    return lines[:-1]
 
 
 def _ratios(results: Results) -> tuple[Row, list[Row]]:
     heads = ["workload", "over trio-websocket", "with ``[fast]``", "best floor"]
     rows: list[Row] = []
     for name in results.workloads():
-        metric = WORKLOADS[name].metrics[0]
-        floor = results.best_floor(name)
-        ratios = [
-            results.ratio(name, adapter, PEER, metric) if adapter else None
-            for adapter in (OURS, OURS_FAST, floor)
-        ]
-        rows.append([WORKLOADS[name].title, *map(in_words, ratios)])
+        for metric in WORKLOADS[name].compared():
+            adapters = (OURS, OURS_FAST, results.best_floor(name, metric))
+            ratios = (results.ratio(name, adapter, PEER, metric) for adapter in adapters)
+            rows.append([metric.title, *map(in_words, ratios)])
     return heads, rows
 
 
@@ -114,11 +116,13 @@ def _numbers(results: Results) -> tuple[Row, list[Row]]:
 
 
 def _releases(results: Results) -> tuple[Row, list[Row]]:
-    rows: list[Row] = [
-        [adapter, ", ".join(f"{name} {release}" for name, release in releases.items())]
-        for adapter, releases in results.about["versions"].items()
-    ]
-    return ["adapter", "releases"], rows
+    """Each adapter once, or more often where it was measured with several releases."""
+    rows = dict.fromkeys(
+        (adapter, ", ".join(f"{name} {release}" for name, release in releases.items()))
+        for about in results.about
+        for adapter, releases in about["versions"].items()
+    )
+    return ["adapter", "releases"], list(rows)
 
 
 def _csv_table(title: str, heads: Row, rows: Iterable[Row]) -> list[str]:

@@ -1,270 +1,222 @@
-"""What a client does with the server's scripts, written once for every adapter.
+"""The workloads: for each of them the client's part, the server's, how much of it, what is shown.
 
-A workload is measured in the client, or in the server (`scripts`) while the client only reacts.
+A new workload is one entry of `WORKLOADS`: with a function of `plays` or `paced` for the client and
+a script of `scripts` for the server, or new ones of those.
 """
 
-import struct
-import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from functools import partial
-from typing import Any, TypeAlias
-from urllib.parse import urlencode
+from typing import TypeAlias
 
+from . import paced, plays
 from .adapters import Adapter
-from .measures import Measures, Numbers, Stopwatch, memory_mb
-from .wire import CHUNK_BYTES
+from .job import Job, Sizes
+from .measures import Numbers
 
-Sizes: TypeAlias = Mapping[str, int]
-Play: TypeAlias = Callable[[Adapter, str, Sizes], Awaitable[Numbers]]
+Play: TypeAlias = Callable[[Adapter, Job], Awaitable[Numbers]]
 
-
-class Listener:
-    """Takes audio as an application would: it looks at each chunk."""
-
-    def __init__(self) -> None:
-        self.chunks = self.bytes = self.mixed = 0
-
-    def __call__(self, pcm: bytes) -> None:
-        self.chunks += 1
-        self.bytes += len(pcm)
-        self.mixed ^= pcm[0]
-
-
-async def stream(adapter: Adapter, url: str, sizes: Sizes) -> Numbers:
-    """Take one long response."""
-    listener = Listener()
-    async with adapter.connect(url) as client:
-        watch = Stopwatch()
-        await client.send_message("go")
-        await client.consume(listener, 1)
-        measured = watch.read(sum(sizes.values()))
-    assert listener.chunks == sizes.get("audio", 0), listener.chunks
-    assert listener.bytes == listener.chunks * CHUNK_BYTES, listener.bytes
-    return measured
-
-
-async def uplink(adapter: Adapter, url: str, sizes: Sizes) -> Numbers:
-    """Send audio as fast as it goes, until the server has all of it."""
-    chunk = bytes(range(256)) * (CHUNK_BYTES // 256) + bytes(CHUNK_BYTES % 256)
-    async with adapter.connect(url) as client:
-        watch = Stopwatch()
-        for _ in range(sizes["chunks"]):
-            await client.send_audio(chunk)
-        await client.consume(Listener(), 1)
-        return watch.read(sizes["chunks"])
-
-
-async def turns(adapter: Adapter, url: str, sizes: Sizes) -> Numbers:
-    """Message and response in turn; each is timed from the message to the response's end."""
-    measures = Measures()
-    listener = Listener()
-    async with adapter.connect(url) as client:
-        watch = Stopwatch()
-        for _ in range(sizes["turns"]):
-            began = time.monotonic_ns()
-            await client.send_message("hello")
-            await client.consume(listener, 1)
-            measures.add_ns("turn_ms", time.monotonic_ns() - began)
-        measured = watch.read(sizes["turns"])
-    assert listener.chunks == sizes["turns"] * sizes["audio"], listener.chunks
-    times = measures.samples["turn_ms"]
-    edge = max(1, min(100, len(times) // 3))
-    growth = sum(times[-edge:]) / sum(times[:edge])
-    return {**measured, **measures.summary(), "growth": growth}
-
-
-async def tools(adapter: Adapter, url: str, sizes: Sizes) -> Numbers:
-    """Answer tool calls; the server measures."""
-    return await _react(adapter, url, sizes["calls"] + 1)
-
-
-async def barge_in(adapter: Adapter, url: str, sizes: Sizes) -> Numbers:
-    """Be interrupted; the server measures."""
-    return await _react(adapter, url, 2 * sizes["cycles"])
-
-
-async def _react(adapter: Adapter, url: str, responses: int) -> Numbers:
-    async with adapter.connect(url, tools=True) as client:
-        watch = Stopwatch()
-        await client.send_message("go")
-        await client.consume(Listener(), responses)
-        return watch.read(responses)
-
-
-async def paced(adapter: Adapter, url: str, sizes: Sizes) -> Numbers:
-    """Hold many sessions in this process, each with a chunk of audio every 100 ms.
-
-    Measured from the first chunk to the last, when all are connected; a chunk is as late as its
-    way from the server's write to the application took.
-    """
-    sent_at = struct.Struct("<q").unpack_from
-    total = sizes["sessions"] * sizes["ticks"]
-    before_mb = memory_mb(peak=False)
-    watches: list[Stopwatch] = []
-    measures = Measures()
-
-    def on_audio(pcm: bytes) -> None:
-        if not watches:
-            watches.append(Stopwatch())
-        measures.add_ns("late_ms", time.monotonic_ns() - sent_at(pcm)[0])
-        if len(measures.samples["late_ms"]) == total:
-            measures.numbers.update(watches[0].read(total))
-
-    async def converse() -> None:
-        async with adapter.connect(url) as client:
-            await client.send_message("go")
-            await client.consume(on_audio, 1)
-
-    await adapter.gather([partial(converse)] * sizes["sessions"])
-    measured = measures.summary()
-    measured["cpu_ms_per_session_s"] = measured["cpu_us_each"] * 10 / 1e3
-    grown_kb = (memory_mb(peak=True) - before_mb) * 1024
-    return {**measured, "kb_per_session": grown_kb / sizes["sessions"]}
+SCALES = ("full", "quick", "tiny")
+"""How much work: ``tiny`` is for the smoke test."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Metric:
-    """A number of a workload that the tables show."""
+    """A number of a workload that the table of numbers shows."""
 
     name: str
     unit: str
     more_is_better: bool = False
+    title: str = ""
+    """Where there is one, the number is also compared with the SDK's, in the table of ratios and
+    in the plot, under this title."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Workload:
-    """A client's part, the server's script, and how much of it."""
+    """See the module's docstring."""
 
     title: str
-    play: Play | None
-    """``None`` for what no server takes part in."""
-    script: str = ""
-    sizes: Mapping[str, int]
-    quick: Mapping[str, int]
-    tiny: Mapping[str, int]
-    """For the smoke test."""
     metrics: tuple[Metric, ...]
-    """The first is the headline."""
+    """The first is the headline, and has a title."""
+    play: Play | None = None
+    """The client's part; ``None`` for what no server takes part in."""
+    server: str = "server"
+    """The module that is the server."""
+    script: str = ""
+    """What the server does."""
+    secure: bool = False
+    """Whether the server speaks TLS."""
+    sizes: Mapping[str, tuple[int, int, int]]
+    """How much of each thing, at each of the `SCALES`."""
+    cpu: str = "cpu_s"
+    """The number that holds the processor time of the same work in every run."""
+    rounds: tuple[int, int, int] = (5, 2, 1)
+    """How many rounds to measure, at each of the `SCALES`."""
     floors: bool = True
     """Whether a floor can do it: it has no agent, so no tools and no interruptions."""
 
+    def sizes_at(self, scale: str) -> Sizes:
+        """How much of each thing, at one of the `SCALES`."""
+        place = SCALES.index(scale)
+        return {name: amounts[place] for name, amounts in self.sizes.items()}
 
-_PER_SECOND = Metric(name="per_s", unit="events/s", more_is_better=True)
+    def compared(self) -> list[Metric]:
+        """The numbers that are compared with the SDK's."""
+        return [metric for metric in self.metrics if metric.title]
+
+
 _CPU_EACH = Metric(name="cpu_us_each", unit="µs CPU per event")
 _PEAK = Metric(name="peak_mb", unit="MiB peak")
-_RATE = (_PER_SECOND, _CPU_EACH, _PEAK)
-_PACED = (
-    Metric(name="cpu_ms_per_session_s", unit="ms CPU per session and second"),
-    Metric(name="late_ms_p50", unit="ms late, median"),
-    Metric(name="late_ms_p99", unit="ms late, 99 %"),
-    Metric(name="kb_per_session", unit="KiB per session"),
-)
-_START = (Metric(name="cpu_ms", unit="ms CPU"), Metric(name="grown_mb", unit="MiB"))
 
 
-def _paced(sessions: int) -> Workload:
+def _stream(title: str, **sizes: tuple[int, int, int]) -> Workload:
+    """One response, or one utterance, as fast as it goes."""
+    rate = Metric(name="per_s", unit="events/s", more_is_better=True, title=title)
+    upwards = "chunks" in sizes
     return Workload(
-        title=f"{sessions:,} paced sessions",
-        play=paced,
+        title=title,
+        play=plays.uplink if upwards else plays.stream,
+        script="uplink" if upwards else "stream",
+        sizes=sizes,
+        metrics=(rate, _CPU_EACH, _PEAK),
+    )
+
+
+def _paced(sessions: int, *extra_titles: str) -> Workload:
+    """So many sessions that get audio; the titles say what is compared beside processor time."""
+    title = f"{sessions:,} paced sessions"
+    late, memory = (f"{title}: {name}" if name in extra_titles else "" for name in _PACED_TITLES)
+    return Workload(
+        title=title,
+        play=paced.hold,
+        server="pacer",
         script="paced",
-        sizes={"sessions": sessions, "ticks": 100},
-        quick={"sessions": sessions // 5, "ticks": 20},
-        tiny={"sessions": 5, "ticks": 2},
-        metrics=_PACED,
+        sizes={"sessions": (sessions, sessions, 5), "ticks": (100, 20, 2)},
+        metrics=(
+            Metric(
+                name="cpu_ms_per_session_s",
+                unit="ms CPU per session and second",
+                title=f"{title}: processor time",
+            ),
+            Metric(name="late_ms_p50", unit="ms late, median"),
+            Metric(name="late_ms_p99", unit="ms late, 99 %", title=late),
+            Metric(name="server_late_ms_p99", unit="ms late at the server, 99 %"),
+            Metric(name="kb_per_session", unit="KiB per session", title=memory),
+        ),
+    )
+
+
+_PACED_TITLES = ("lateness, 99 %", "memory")
+
+
+def _capacity(title: str, *, secure: bool) -> Workload:
+    """The most sessions that one core carries."""
+    return Workload(
+        title=title,
+        play=paced.capacity,
+        server="pacer",
+        script="paced",
+        secure=secure,
+        sizes={
+            "first": (100, 100, 2),
+            "most": (4_000, 4_000, 4),
+            "ticks": (40, 20, 2),
+            "within_percent": (2, 4, 10),
+            "loads": (14, 10, 4),
+            "limit_ms": (20, 20, 60_000),
+        },
+        metrics=(
+            Metric(name="sessions", unit="sessions", more_is_better=True, title=title),
+            Metric(name="late_ms_p99", unit="ms late to the application, 99 %"),
+            Metric(name="up_late_ms_p99", unit="ms late to the server, 99 %"),
+            Metric(name="server_late_ms_p99", unit="ms late at the server, 99 %"),
+            Metric(name="server_busy", unit="of the server's core in use"),
+            Metric(name="cpu_ms_per_session_s", unit="ms CPU per session and second"),
+            Metric(name="kb_per_session", unit="KiB per session"),
+        ),
+        cpu="cpu_ms_per_session_s",
+        rounds=(3, 1, 1),
     )
 
 
 WORKLOADS: dict[str, Workload] = {
-    "throughput": Workload(
-        title="Audio deltas received",
-        play=stream,
-        script="stream",
-        sizes={"audio": 20_000, "words": 5_000},
-        quick={"audio": 4_000, "words": 1_000},
-        tiny={"audio": 20, "words": 5},
-        metrics=_RATE,
+    "capacity_tls": _capacity("Sessions that one core carries: TLS", secure=True),
+    "capacity": _capacity("Sessions that one core carries: plain TCP", secure=False),
+    "throughput": _stream(
+        "Audio deltas received", audio=(20_000, 4_000, 20), words=(5_000, 1_000, 5)
     ),
-    "small": Workload(
-        title="Transcript deltas received",
-        play=stream,
-        script="stream",
-        sizes={"words": 20_000},
-        quick={"words": 5_000},
-        tiny={"words": 20},
-        metrics=_RATE,
-    ),
-    "uplink": Workload(
-        title="Audio chunks sent",
-        play=uplink,
-        script="uplink",
-        sizes={"chunks": 20_000},
-        quick={"chunks": 4_000},
-        tiny={"chunks": 20},
-        metrics=_RATE,
-    ),
+    "small": _stream("Transcript deltas received", words=(20_000, 5_000, 20)),
+    "uplink": _stream("Audio chunks sent", chunks=(20_000, 4_000, 20)),
     "turn_latency": Workload(
-        title="A turn: message to end of response",
-        play=turns,
+        title="A turn",
+        play=plays.turns,
         script="turns",
-        sizes={"turns": 300, "audio": 5, "words": 5},
-        quick={"turns": 100, "audio": 5, "words": 5},
-        tiny={"turns": 3, "audio": 1, "words": 1},
+        sizes={"turns": (300, 100, 3), "audio": (5, 5, 1), "words": (5, 5, 1)},
         metrics=(
-            Metric(name="turn_ms_p50", unit="ms, median"),
+            Metric(
+                name="turn_ms_p50", unit="ms, median", title="A turn: message to end of response"
+            ),
             Metric(name="turn_ms_p99", unit="ms, 99 %"),
             Metric(name="cpu_us_each", unit="µs CPU per turn"),
         ),
     ),
     "tool_latency": Workload(
-        title="A tool call: arguments to output",
-        play=tools,
+        title="A tool call",
+        play=plays.tools,
         script="tools",
-        sizes={"calls": 300},
-        quick={"calls": 100},
-        tiny={"calls": 3},
+        sizes={"calls": (300, 100, 3)},
         metrics=(
-            Metric(name="output_ms_p50", unit="ms, median"),
+            Metric(
+                name="output_ms_p50", unit="ms, median", title="A tool call: arguments to output"
+            ),
             Metric(name="output_ms_p99", unit="ms, 99 %"),
             Metric(name="create_ms_p50", unit="ms to response.create, median"),
         ),
         floors=False,
     ),
     "barge_in": Workload(
-        title="Barge-in behind 5 s of audio: speech to truncate",
-        play=barge_in,
+        title="Barge-in",
+        play=plays.barge_in,
         script="barge_in",
-        sizes={"cycles": 200},
-        quick={"cycles": 50},
-        tiny={"cycles": 2},
+        sizes={"cycles": (200, 50, 2)},
         metrics=(
-            Metric(name="backlog_ms_p50", unit="ms, median"),
-            Metric(name="backlog_ms_p99", unit="ms, 99 %"),
-            Metric(name="idle_ms_p50", unit="ms when idle, median"),
+            Metric(
+                name="backlog_ms_p50",
+                unit="ms behind 5 s of audio, median",
+                title="Barge-in behind 5 s of audio: speech to truncate",
+            ),
+            Metric(name="backlog_ms_p99", unit="ms behind 5 s of audio, 99 %"),
+            Metric(
+                name="idle_ms_p50",
+                unit="ms when idle, median",
+                title="Barge-in, client idle: speech to truncate",
+            ),
+            Metric(name="idle_ms_p99", unit="ms when idle, 99 %"),
         ),
         floors=False,
     ),
     "fanout200": _paced(200),
     "fanout500": _paced(500),
-    "fanout1000": _paced(1_000),
+    "fanout1000": _paced(1_000, *_PACED_TITLES),
     "long_session": Workload(
-        title="2,000 turns in one session",
-        play=turns,
+        title="A long conversation",
+        play=plays.turns,
         script="turns",
-        sizes={"turns": 2_000, "audio": 0, "words": 10},
-        quick={"turns": 500, "audio": 0, "words": 10},
-        tiny={"turns": 6, "audio": 0, "words": 1},
+        sizes={"turns": (2_000, 500, 6), "audio": (0, 0, 0), "words": (10, 10, 1)},
         metrics=(
-            Metric(name="wall_s", unit="s"),
+            Metric(name="wall_s", unit="s", title="A long conversation"),
             Metric(name="growth", unit="last turns to first ones"),
             _PEAK,
         ),
         floors=False,
     ),
-    "import": Workload(title="Import", play=None, sizes={}, quick={}, tiny={}, metrics=_START),
+    "import": Workload(
+        title="Import",
+        sizes={},
+        metrics=(
+            Metric(name="cpu_ms", unit="ms CPU", title="Import: processor time"),
+            Metric(name="grown_mb", unit="MiB", title="Import: memory"),
+        ),
+        cpu="cpu_ms",
+    ),
 }
-
-
-def url_of(workload: Workload, port: int, sizes: Sizes) -> str:
-    """Where the server plays this workload's script."""
-    return f"ws://127.0.0.1:{port}/{workload.script}?{urlencode(dict[str, Any](sizes))}"

@@ -2,6 +2,7 @@
 
 import importlib.util
 import json
+import re
 import sys
 import xml.etree.ElementTree as ET
 from dataclasses import replace
@@ -17,25 +18,39 @@ sys.path.append(str(ROOT))
 from benchmarks import instruction_cases, instructions, wire  # noqa: E402
 from benchmarks.__main__ import main  # noqa: E402
 from benchmarks.adapters import ADAPTERS, OURS, OURS_FAST, PEER, is_floor  # noqa: E402
+from benchmarks.capacity_plot import in_svg as capacity_in_svg  # noqa: E402
+from benchmarks.findings import difference  # noqa: E402
+from benchmarks.findings import in_rst as findings_in_rst  # noqa: E402
+from benchmarks.load import TICK_NS, Load, steady  # noqa: E402
+from benchmarks.load import from_json as load_from_json  # noqa: E402
 from benchmarks.measures import percentiles  # noqa: E402
 from benchmarks.measuring import Plan, Run, measure_all  # noqa: E402
 from benchmarks.plot import in_svg  # noqa: E402
-from benchmarks.report import write  # noqa: E402
+from benchmarks.report import files, write  # noqa: E402
 from benchmarks.results import Ratio, Results  # noqa: E402
-from benchmarks.server import unmasked  # noqa: E402
+from benchmarks.results import load as load_results  # noqa: E402
+from benchmarks.search import Search  # noqa: E402
 from benchmarks.table import in_markdown, in_rst, number  # noqa: E402
+from benchmarks.websocket import (  # noqa: E402
+    CLOSE,
+    PING,
+    TEXT,
+    control_answer,
+    frame_at,
+    payload_of,
+)
 from benchmarks.workloads import WORKLOADS  # noqa: E402
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the benchmarks are for Linux")
 
 ABOUT = {
+    "workloads": ["small", "uplink"],
     "date": "2026-11-22",
     "processor": "Example",
     "cores": 2,
     "pinned": True,
     "system": "Linux 6.1",
     "scale": "tiny",
-    "repeats": 2,
     "versions": {OURS: {"trio": "0.35"}},
 }
 
@@ -54,16 +69,18 @@ def test_each_workload_runs_with_this_library(workload: str) -> None:
     (run,) = measure_all(Plan(adapters=[OURS], workloads=[workload], repeats=1, scale="tiny"))
     assert isinstance(run, Run), run
     for metric in WORKLOADS[workload].metrics:
-        assert run.numbers[metric.name] > 0
+        assert run.numbers[metric.name] > 0, metric
 
 
 @pytest.mark.parametrize("adapter", [name for name in ADAPTERS if name != OURS])
 def test_each_other_adapter_runs(adapter: str) -> None:
     needs(adapter)
-    workload = "turn_latency" if is_floor(adapter) else "tool_latency"
-    (run,) = measure_all(Plan(adapters=[adapter], workloads=[workload], repeats=1, scale="tiny"))
-    assert isinstance(run, Run), run
-    assert run.numbers["cpu_s"] > 0
+    workloads = ["turn_latency" if is_floor(adapter) else "tool_latency", "capacity_tls"]
+    runs = list(measure_all(Plan(adapters=[adapter], workloads=workloads, repeats=1, scale="tiny")))
+    for run in runs:
+        assert isinstance(run, Run), run
+        assert run.numbers["cpu_s"] > 0
+    assert [run.workload for run in runs] == workloads
 
 
 def test_the_command_measures_reports_and_keeps(
@@ -80,7 +97,7 @@ def test_the_command_measures_reports_and_keeps(
         (1, "floor-trio-websocket"),  # the order turns round
         (1, OURS),
     ]
-    assert kept["about"]["versions"][OURS]["trio"]
+    assert kept["about"][0]["versions"][OURS]["trio"]
     tables = (tmp_path / "benchmarks.txt").read_text()
     write(tmp_path)
     assert (tmp_path / "benchmarks.txt").read_text() == tables
@@ -89,7 +106,7 @@ def test_the_command_measures_reports_and_keeps(
 def test_a_measurement_that_fails_is_reported_and_the_others_are_made(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    impossible = replace(WORKLOADS["small"], tiny={"words": 1, "audio": -1})
+    impossible = replace(WORKLOADS["small"], sizes={"words": (1, 1, 1), "audio": (-1,) * 3})
     monkeypatch.setitem(WORKLOADS, "small", impossible)
     out = tmp_path / "out.json"
     arguments = ["--tiny", "--repeats", "1", "--adapters", "floor-trio-websocket"]
@@ -99,7 +116,7 @@ def test_a_measurement_that_fails_is_reported_and_the_others_are_made(
 
 
 def test_names_that_do_not_exist_are_refused() -> None:
-    with pytest.raises(SystemExit, match="unknown: large; there are throughput"):
+    with pytest.raises(SystemExit, match="unknown: large; there are capacity_tls"):
         main(["--workloads", "small,large"])
 
 
@@ -127,10 +144,78 @@ def test_numbered_frames_keep_their_length() -> None:
     assert b"item_00000042" in wire.numbered(frames, 42)
 
 
-def test_unmasking() -> None:
-    mask = bytearray(b"\x01\x02\x03\x04")
-    masked = bytearray(byte ^ mask[at % 4] for at, byte in enumerate(b"hello"))
-    assert unmasked(masked, mask) == b"hello"
+def client_frame(payload: bytes, opcode: int = TEXT) -> bytes:
+    """A frame as a client masks it."""
+    mask = b"\x01\x02\x03\x04"
+    masked = bytes(byte ^ mask[at % 4] for at, byte in enumerate(payload))
+    size = len(payload)
+    length = bytes([0x80 | size]) if size < 126 else b"\xfe" + size.to_bytes(2, "big")
+    return bytes([0x80 | opcode]) + length + mask + masked
+
+
+@pytest.mark.parametrize("payload", [b"", b"hello", b"a" * 200, b"b" * 6_500])
+def test_a_clients_frame_is_found_when_all_of_it_is_there(payload: bytes) -> None:
+    """Frames are read where they begin, unmasked, and not before their last byte."""
+    data = b"before" + client_frame(payload)
+    frame = frame_at(data, 6)
+    assert frame is not None
+    assert (frame.opcode, frame.size, frame.end) == (TEXT, len(payload), len(data))
+    assert payload_of(data, frame) == payload
+    assert all(frame_at(data[:cut], 6) is None for cut in range(6, len(data)))
+
+
+def test_pings_and_closes_are_answered() -> None:
+    """A ping gets a pong with its payload, a close a close; nothing else gets an answer."""
+    assert control_answer(PING, b"x") == b"\x8a\x01x"
+    assert control_answer(CLOSE, b"\x03\xe8") == b"\x88\x02\x03\xe8"
+    assert control_answer(TEXT, b"{}") is None
+
+
+# -- the search for the capacity -------------------------------------------------------------------
+def searched(
+    capacity: float, *, first: int = 100, most: int = 4_000, within: float = 0.03
+) -> Search:
+    """A finished search with clients whose processor is busy in proportion to their sessions."""
+    search = Search(first=first, most=most, within=within)
+    for _ in range(40):
+        size = search.size()
+        if size is None:
+            return search
+        search.tell(size, punctual=size <= capacity, busy=size / capacity)
+    raise AssertionError("the search does not end")
+
+
+@pytest.mark.parametrize("capacity", [1, 2, 37, 99, 100, 101, 640, 1_500, 3_999])
+def test_the_search_finds_the_capacity_within_its_share(capacity: int) -> None:
+    """What is found is carried, and what is just above the share is not."""
+    search = searched(capacity)
+    assert search.carried <= capacity <= search.carried * 1.03 + 1
+
+
+def test_the_search_ends_at_the_most() -> None:
+    """No larger size is tried, and a size that cannot be carried at all ends at nothing."""
+    assert searched(10_000, most=500).carried == 500
+    assert searched(0.5).carried == 0
+
+
+def test_a_single_failure_is_tried_again() -> None:
+    """A load that is late once may have been disturbed."""
+    search = Search(first=100, most=100, within=0.03)
+    assert search.size() == 100
+    search.tell(100, punctual=False, busy=0.5)
+    assert search.size() == 100
+    search.tell(100, punctual=True, busy=0.5)
+    assert (search.size(), search.carried) == (None, 100)
+
+
+def test_chunks_of_a_load_are_due_evenly() -> None:
+    """Sessions share a tick; what a session sends is due between what it and the next one get."""
+    load = Load(sessions=4, ticks=2, begin_ns=1_000, both_ways=True)
+    step = TICK_NS // 4
+    assert [load.down_due(chunk) - 1_000 for chunk in (0, 1, 4)] == [0, step, TICK_NS]
+    assert load.up_due(1, 1) - 1_000 == TICK_NS + step + step // 2
+    assert load_from_json(load.in_json()) == load
+    assert steady([9, 9, 1, 2, 3, 4, 5, 6, 7, 8]) == [1, 2, 3, 4, 5, 6, 7, 8]
 
 
 # -- what is made of the numbers -------------------------------------------------------------------
@@ -146,7 +231,7 @@ def results(**numbers: list[float]) -> Results:
         for adapter, values in numbers.items()
         for number, value in enumerate(values)
     ]
-    return Results(about=ABOUT, runs=runs)
+    return Results(about=[ABOUT], runs=runs)
 
 
 def test_ratios_are_of_the_same_round() -> None:
@@ -160,10 +245,99 @@ def test_ratios_are_of_the_same_round() -> None:
     assert found.ratio("small", OURS, OURS_FAST, more) is None
 
 
-def test_the_best_floor_is_the_one_with_the_best_headline() -> None:
+def test_the_best_floor_is_that_of_each_number() -> None:
     found = results(floor_websockets=[300], floor_trio_websocket=[200], trio_realtime=[100])
-    assert found.best_floor("small") == "floor-websockets"
-    assert results(trio_realtime=[100]).best_floor("small") is None
+    more, less = WORKLOADS["small"].metrics[:2]
+    assert found.best_floor("small", more) == "floor-websockets"
+    assert found.best_floor("small", less) == "floor-websockets"
+    assert results(trio_realtime=[100]).best_floor("small", more) is None
+
+
+def test_new_results_take_the_place_of_older_ones_of_the_same_workload() -> None:
+    """Workloads that were not measured again stay, with their own circumstances."""
+    older = results(trio_realtime=[100, 110])
+    uplink = [replace(run, workload="uplink") for run in older.runs]
+    older = replace(older, runs=[*older.runs, *uplink])
+    newer = results(trio_realtime=[200])
+    newer = replace(newer, about=[{**ABOUT, "workloads": ["small"], "date": "2026-12-01"}])
+    both = newer.put_into(older)
+    assert [(about["date"], about["workloads"]) for about in both.about] == [
+        ("2026-12-01", ["small"]),
+        ("2026-11-22", ["uplink"]),
+    ]
+    assert both.median("small", OURS, "per_s") == 200
+    assert both.median("uplink", OURS, "per_s") == 105
+    assert (both.rounds("small"), both.rounds("uplink")) == (1, 2)
+    assert "Transcript deltas received:" in in_rst(both)
+
+
+def carrying(**sessions: int) -> Results:
+    """One round of the search for the capacity over TLS, by adapter."""
+    names = {"sdk": PEER, "ours": OURS, "fast": OURS_FAST, "floor": "floor-websockets"}
+    metrics = WORKLOADS["capacity_tls"].metrics[1:]
+    runs = [
+        Run(
+            workload="capacity_tls",
+            adapter=names[name],
+            round=0,
+            numbers={"sessions": number, **dict.fromkeys((m.name for m in metrics), 0.25)},
+        )
+        for name, number in sessions.items()
+    ]
+    return Results(about=[{**ABOUT, "workloads": ["capacity_tls"]}], runs=runs)
+
+
+def test_findings_say_what_the_tables_say() -> None:
+    """Better, worse and level are sentences of their own; no sentence is made of nothing."""
+    said = findings_in_rst(carrying(sdk=100, ours=50, fast=300, floor=280))
+    title = WORKLOADS["capacity_tls"].title
+    assert f"Over trio-websocket, this library is worse than the SDK at “{title}” (0.50)." in said
+    assert f"(``[fast]``), this library is better than the SDK at “{title}” (3.00)." in said
+    assert f"better than that library's floor at “{title}” (1.07)" in said
+    assert "trio_realtime[fast] 300 (3.00 times the SDK's)" in said
+    assert "at most 25% of its own core" in said
+    assert "level" not in said
+
+
+@pytest.mark.parametrize(
+    ("median", "lowest", "highest", "said"),
+    [
+        (2, 1.5, 3, "better"),
+        (0.5, 0.4, 0.6, "worse"),
+        (2, 0.9, 3, "level"),
+        (1.02, 1.01, 1.03, "level"),
+    ],
+)
+def test_a_difference_within_the_spread_is_none(
+    median: float, lowest: float, highest: float, said: str
+) -> None:
+    assert difference(Ratio(median=median, lowest=lowest, highest=highest)) == said
+
+
+def test_the_capacity_plot_has_a_bar_for_each_adapter() -> None:
+    """The longest bar is the largest number, and each is labelled with its own."""
+    drawing = ET.fromstring(capacity_in_svg(carrying(sdk=1_000, ours=500)))
+    bars = [bar for bar in drawing.findall("{*}rect") if float(bar.attrib["height"]) == 18]
+    widths = [float(bar.attrib["width"]) for bar in bars]
+    assert widths[0] == pytest.approx(2 * widths[1])
+    assert {"1,000", "500"} <= {text.text for text in drawing.findall("{*}text")}
+    ET.fromstring(capacity_in_svg(results(trio_realtime=[100])))  # not measured: no bars
+
+
+def test_the_documentation_shows_what_its_json_holds() -> None:
+    """Nobody edits a table, a sentence or a plot by hand, or forgets to make them anew."""
+    folder = ROOT / "docs" / "_static"
+    for name, content in files(load_results(folder / "benchmarks.json")).items():
+        assert (folder / name).read_text() == content, f"python -m benchmarks.report ({name})"
+
+
+def test_the_documentation_explains_every_workload() -> None:
+    """Each workload's title, up to its colon, is a term of the page's list."""
+    page = (ROOT / "docs" / "benchmarks.rst").read_text()
+    terms = {line.strip("*") for line in page.splitlines() if re.fullmatch(r"\*[^*]+\*", line)}
+    titles = {workload.title.partition(":")[0] for workload in WORKLOADS.values()}
+    generic = {re.sub(r"^[\d,]+ paced", "Paced", title) for title in titles}
+    assert generic <= terms
 
 
 def test_tables_have_ratios_and_numbers() -> None:

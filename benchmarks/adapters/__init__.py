@@ -4,7 +4,7 @@ An adapter is made by the function that `ADAPTERS` names, in a process of its ow
 with ``floor`` are not libraries: they do the least that yields audio, and give a scale.
 """
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from importlib import import_module
@@ -37,14 +37,23 @@ Task: TypeAlias = Callable[[], Awaitable[object]]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Adapter:
-    """A client library and its event loop."""
+class Loop:
+    """An event loop."""
 
-    connect: Connect
     run: Callable[[Task], Any]
     """Runs an async function to its end."""
-    gather: Callable[[Sequence[Task]], Awaitable[object]]
-    """Runs many at once."""
+    tasks: Callable[[], AbstractAsyncContextManager[Callable[[Task], object]]]
+    """Gives a function that starts a task. The end of the block waits for all of them."""
+    sleep: Callable[[float], Awaitable[object]]
+    """Waits so many seconds."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Adapter:
+    """A client library, and the event loop that it runs on."""
+
+    connect: Connect
+    loop: Loop
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,12 +61,14 @@ class Entry:
     """Where an adapter is, and what it needs."""
 
     make: str
+    label: str
+    """What the plots call it."""
     interpreter: str = "default"
     """Which of the interpreters has its packages; see `measuring.Interpreters`."""
     imports: str
-    """What an application imports to begin; measured by the workload ``import``."""
+    """What an application imports to begin; the workload ``import`` measures it."""
     packages: tuple[str, ...]
-    """Distributions whose releases belong into the results."""
+    """Distributions whose releases are kept with the results."""
 
 
 OURS, OURS_FAST, PEER = "trio_realtime", "trio_realtime-fast", "openai-agents"
@@ -65,28 +76,33 @@ OURS, OURS_FAST, PEER = "trio_realtime", "trio_realtime-fast", "openai-agents"
 ADAPTERS: dict[str, Entry] = {
     PEER: Entry(
         make="agents:openai_agents",
+        label="OpenAI Agents SDK",
         interpreter="peer",
         imports="import agents.realtime",
         packages=("openai-agents", "openai", "websockets"),
     ),
     OURS: Entry(
         make="agents:trio_realtime",
+        label="trio_realtime",
         imports="import trio_realtime; trio_realtime.OpenAIRealtimeWebSocketModel",
         packages=("trio-realtime", "trio", "trio-websocket", "msgspec"),
     ),
     OURS_FAST: Entry(
         make="agents:trio_realtime_fast",
+        label="trio_realtime[fast]",
         interpreter="fast",
         imports="import trio_realtime; trio_realtime.OpenAIRealtimeWebSocketModel",
         packages=("trio-realtime", "trio", "websockets", "msgspec"),
     ),
     "floor-trio-websocket": Entry(
         make="floors:trio_websocket",
+        label="floor over trio-websocket",
         imports="import trio, trio_websocket, msgspec",
         packages=("trio", "trio-websocket", "msgspec"),
     ),
     "floor-websockets": Entry(
         make="floors:websockets",
+        label="floor over websockets",
         interpreter="fast",
         imports="import trio, websockets.client, msgspec",
         packages=("trio", "websockets", "msgspec"),

@@ -40,7 +40,7 @@ def openai_agents() -> Adapter:
     sdk = import_module("agents")
     realtime = import_module("agents.realtime")
     connect = _connect(realtime.RealtimeAgent, realtime.RealtimeRunner, sdk.function_tool)
-    return Adapter(connect=connect, run=loops.asyncio_run, gather=loops.asyncio_gather)
+    return Adapter(connect=connect, loop=loops.on_asyncio())
 
 
 def trio_realtime() -> Adapter:
@@ -58,7 +58,7 @@ def _ours(transport: Literal["trio-websocket", "websockets"]) -> Adapter:
 
     model = ours.OpenAIRealtimeWebSocketModel(transport=transport)
     connect = _connect(ours.RealtimeAgent, ours.RealtimeRunner, ours.function_tool, model=model)
-    return Adapter(connect=connect, run=loops.trio_run, gather=loops.trio_gather)
+    return Adapter(connect=connect, loop=loops.on_trio())
 
 
 def _connect(agent_type: Any, runner_type: Any, function_tool: Any, **how: Any) -> Connect:

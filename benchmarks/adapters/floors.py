@@ -5,6 +5,7 @@ the end of the response. What a library costs above its floor is the price of wh
 """
 
 import binascii
+import ssl
 from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import AsyncIterator, Iterable
@@ -87,6 +88,8 @@ def trio_websocket() -> Adapter:
     """trio-websocket as it is fastest: reads as large as they come, a deep queue."""
     from trio_websocket import WebSocketConnection, open_websocket_url
 
+    tls = ssl.create_default_context()
+
     class TrioWebSocketClient(FloorClient):
         def __init__(self, socket: WebSocketConnection) -> None:
             self._socket = socket
@@ -102,13 +105,14 @@ def trio_websocket() -> Adapter:
         assert not tools
         async with open_websocket_url(
             url,
+            ssl_context=tls if url.startswith("wss:") else None,
             receive_buffer_size=None,
             message_queue_size=64,
             max_message_size=MAX_MESSAGE,
         ) as socket:
             yield TrioWebSocketClient(socket)
 
-    return Adapter(connect=connect, run=loops.trio_run, gather=loops.trio_gather)
+    return Adapter(connect=connect, loop=loops.on_trio())
 
 
 def websockets() -> Adapter:
@@ -118,8 +122,10 @@ def websockets() -> Adapter:
     from websockets.frames import Opcode
     from websockets.uri import parse_uri
 
+    tls = ssl.create_default_context()
+
     class WebsocketsClient(FloorClient):
-        def __init__(self, stream: trio.SocketStream, protocol: ClientProtocol) -> None:
+        def __init__(self, stream: trio.abc.Stream, protocol: ClientProtocol) -> None:
             self._stream = stream
             self._protocol = protocol
             self._early: deque[bytes] = deque()
@@ -162,9 +168,11 @@ def websockets() -> Adapter:
         assert not tools
         where = parse_uri(url)
         protocol = ClientProtocol(where, max_size=MAX_MESSAGE)
-        async with await trio.open_tcp_stream(where.host, where.port) as stream:
+        tcp = await trio.open_tcp_stream(where.host, where.port)
+        secure = trio.SSLStream(tcp, tls, server_hostname=where.host, https_compatible=True)
+        async with secure if where.secure else tcp as stream:
             client = WebsocketsClient(stream, protocol)
             await client.shake_hands()
             yield client
 
-    return Adapter(connect=connect, run=loops.trio_run, gather=loops.trio_gather)
+    return Adapter(connect=connect, loop=loops.on_trio())

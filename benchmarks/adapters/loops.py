@@ -1,39 +1,41 @@
 """The two event loops, each imported only by who runs on it."""
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from typing import Any
 
-from . import Task
+from . import Loop, Task
 
 
-def asyncio_run(task: Task) -> Any:
-    """Run it to its end."""
+def on_asyncio() -> Loop:
+    """asyncio, as Python has it."""
     import asyncio
 
-    async def main() -> Any:
-        return await task()
+    def run(task: Task) -> Any:
+        async def main() -> Any:
+            return await task()
 
-    return asyncio.run(main())
+        return asyncio.run(main())
+
+    @asynccontextmanager
+    async def tasks() -> AsyncIterator[Callable[[Task], object]]:
+        async with asyncio.TaskGroup() as group:
+
+            async def awaited(task: Task) -> None:
+                await task()
+
+            yield lambda task: group.create_task(awaited(task))
+
+    return Loop(run=run, tasks=tasks, sleep=asyncio.sleep)
 
 
-async def asyncio_gather(tasks: Sequence[Task]) -> None:
-    """Run all of them at once."""
-    import asyncio
-
-    await asyncio.gather(*(task() for task in tasks))
-
-
-def trio_run(task: Task) -> Any:
-    """Run it to its end."""
+def on_trio() -> Loop:
+    """Trio."""
     import trio
 
-    return trio.run(task)
+    @asynccontextmanager
+    async def tasks() -> AsyncIterator[Callable[[Task], object]]:
+        async with trio.open_nursery() as nursery:
+            yield nursery.start_soon
 
-
-async def trio_gather(tasks: Sequence[Task]) -> None:
-    """Run all of them at once."""
-    import trio
-
-    async with trio.open_nursery() as nursery:
-        for task in tasks:
-            nursery.start_soon(task)
+    return Loop(run=trio.run, tasks=tasks, sleep=trio.sleep)
