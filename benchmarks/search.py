@@ -1,5 +1,6 @@
 """The search for the largest load that is still carried, in few tries."""
 
+import math
 from dataclasses import dataclass, field
 
 TRIES = 2
@@ -31,7 +32,7 @@ class Search:
             return None
         if not self.carried:
             return self.failed // 2
-        middle = max((self.carried * self.failed) ** 0.5, 0.85 * self.failed)
+        middle = max(math.sqrt(self.carried * self.failed), 0.85 * self.failed)
         return min(max(round(middle), self.carried + 1), self.failed - 1)
 
     def tell(self, size: int, *, punctual: bool, busy: float) -> None:
