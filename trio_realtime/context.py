@@ -53,15 +53,18 @@ class InputTokensDetails:
 
 @attrs.frozen(kw_only=True)
 class OutputTokensDetails:
-    """What the output tokens were, in tokens."""
+    """What the output tokens were, in tokens. Those spent on reasoning are counted in the others
+    too."""
 
     text_tokens: int = 0
     audio_tokens: int = 0
+    reasoning_tokens: int = 0
 
     def __add__(self, other: OutputTokensDetails) -> OutputTokensDetails:
         return OutputTokensDetails(
             text_tokens=self.text_tokens + other.text_tokens,
             audio_tokens=self.audio_tokens + other.audio_tokens,
+            reasoning_tokens=self.reasoning_tokens + other.reasoning_tokens,
         )
 
 

@@ -202,7 +202,7 @@ class RealtimeUserSpeechStarted:
     """The user began to speak, at this ms of the input audio."""
 
     item_id: str
-    audio_start_ms: int
+    audio_start_ms: int | None
     info: RealtimeEventInfo
     type: ClassVar[Literal["user_speech_started"]] = "user_speech_started"
 
@@ -212,7 +212,7 @@ class RealtimeUserSpeechStopped:
     """The user stopped speaking, at this ms of the input audio."""
 
     item_id: str
-    audio_end_ms: int
+    audio_end_ms: int | None
     info: RealtimeEventInfo
     type: ClassVar[Literal["user_speech_stopped"]] = "user_speech_stopped"
 

@@ -98,6 +98,8 @@ class AssistantMessageItem:
     previous_item_id: str | None = None
     content: tuple[AssistantContent, ...] = ()
     status: ItemStatus | None = None
+    phase: str | None = None
+    """``"commentary"`` or ``"final_answer"`` from models that say which of the two it is."""
     type: Literal["message"] = "message"
     role: Literal["assistant"] = "assistant"
 
@@ -112,8 +114,9 @@ class RealtimeToolCallItem:
     name: str
     arguments: str
     """The arguments as JSON text, as the model wrote them."""
-    status: Literal["in_progress", "completed"] = "in_progress"
-    """Of the execution: completed once there is an output."""
+    status: ItemStatus = "in_progress"
+    """Of the execution: completed once there is an output; incomplete when the model never
+    finished writing the call, which is then not executed."""
     output: str | None = None
     type: Literal["function_call"] = "function_call"
 

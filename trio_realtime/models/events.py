@@ -104,7 +104,7 @@ class RealtimeModelAudioEvent(msgspec.Struct, kw_only=True, frozen=True, gc=Fals
 
 @attrs.frozen(kw_only=True)
 class RealtimeModelAudioInterruptedEvent:
-    """The user was still to hear audio of this content part, and will not."""
+    """Playback was interrupted before all of this content part's audio had been played."""
 
     item_id: str
     content_index: int
@@ -180,29 +180,36 @@ class RealtimeModelInputAudioTranscriptionFailedEvent:
 
 @attrs.frozen(kw_only=True)
 class RealtimeModelInputAudioTimeoutTriggeredEvent:
-    """The server's idle timeout passed without the user speaking. Offsets in ms of input audio."""
+    """The server's idle timeout passed without the user speaking.
+
+    The offsets are in ms of the input audio, or None if the server did not say them.
+    """
 
     item_id: str
-    audio_start_ms: int
-    audio_end_ms: int
+    audio_start_ms: int | None = None
+    audio_end_ms: int | None = None
     type: ClassVar[Literal["input_audio_timeout_triggered"]] = "input_audio_timeout_triggered"
 
 
 @attrs.frozen(kw_only=True)
 class RealtimeModelSpeechStartedEvent:
-    """The server heard the user begin to speak, at this ms of the input audio."""
+    """The server heard the user begin to speak."""
 
     item_id: str
-    audio_start_ms: int
+    """The item that what the user says will become; empty if the server did not say."""
+    audio_start_ms: int | None = None
+    """When, in ms of the input audio; None if the server did not say."""
     type: ClassVar[Literal["speech_started"]] = "speech_started"
 
 
 @attrs.frozen(kw_only=True)
 class RealtimeModelSpeechStoppedEvent:
-    """The server heard the user stop, at this ms of the input audio."""
+    """The server heard the user stop."""
 
     item_id: str
-    audio_end_ms: int
+    """The item that what the user says will become; empty if the server did not say."""
+    audio_end_ms: int | None = None
+    """When, in ms of the input audio; None if the server did not say."""
     type: ClassVar[Literal["speech_stopped"]] = "speech_stopped"
 
 

@@ -103,26 +103,19 @@ class RealtimeProtocol:
         """
         out.append(model.RealtimeModelRawServerEvent(frame, raw_data))
         event = decode(frame)
+        self._handle(event, now, out)
+
+    def _handle(self, event: Any, now: float, out: Events) -> None:
         handle = self._HANDLERS.get(type(event))
         if handle is not None:
             handle(self, event, now, out)
         elif type(event) in TRANSLATIONS:
             out.extend(TRANSLATIONS[type(event)](event))
-        elif isinstance(event, MalformedFrame):
-            self._malformed(event, frame, now, out)
 
-    def _malformed(
-        self, event: MalformedFrame, frame: str | bytes, now: float, out: Events
-    ) -> None:
+    def _malformed(self, event: MalformedFrame, _now: float, out: Events) -> None:
         what = f"a {event.type} event" if event.type else "a frame"
         error = RealtimeProtocolError(f"the server sent {what} that is malformed: {event.reason}")
         out.append(model.RealtimeModelErrorEvent(error=error))
-        # That a response began or ended is worth knowing whatever else was wrong with the event:
-        # the next one would wait for ever.
-        if event.type == "response.created":
-            self._response_created(wire.ResponseCreated(response=_salvaged(frame)), now, out)
-        elif event.type == "response.done":
-            self._response_done(wire.ResponseDone(response=_salvaged(frame)), now, out)
 
     def _error(self, event: wire.Error, now: float, out: Events) -> None:
         self._out_of_band.refused(event.error.event_id)
@@ -264,22 +257,3 @@ class RealtimeProtocol:
         wire.SessionUpdated: _session,
         wire.Error: _error,
     }
-
-
-def _salvaged(frame: str | bytes) -> WireResponse:
-    """What can be understood of the response in a malformed event."""
-    data = raw_data(frame)
-    response: object = data.get("response") if isinstance(data, dict) else None
-    fields = cast("dict[str, object]", response) if isinstance(response, dict) else {}
-    metadata: object = fields.get("metadata")
-    pairs = cast("dict[str, object]", metadata) if isinstance(metadata, dict) else {}
-    return WireResponse(
-        id=_text(fields.get("id")),
-        status=_text(fields.get("status")),
-        conversation_id=_text(fields.get("conversation_id")),
-        metadata={name: text for name, text in pairs.items() if isinstance(text, str)} or None,
-    )
-
-
-def _text(value: object) -> str | None:
-    return value if isinstance(value, str) else None

@@ -2,13 +2,16 @@
 
 Shapes follow ``openai.types.realtime``. Only what a client reads is declared; msgspec skips the
 rest of a frame without building it, the base64 audio inside items above all. Enumerations stay
-plain strings, because a new value must not cost an event. ``None`` is the server's null or silence.
+plain strings, so that a new value of one does not cost the event. ``None`` means that the server
+said null or did not mention the field.
+
+No field is required: whoever reads an object decides what it can do without. The fields have the
+names of the current API; those of other servers are declared beside them where they differ.
 
 All are frozen and hold no cycles, so the garbage collector does not track them (``gc=False``).
-`wire` builds its events from them, and whoever reads those imports them from here.
+`server_events` builds its events from them, and whoever reads those imports them from here.
 """
 
-from types import MappingProxyType
 from typing import Any
 
 import msgspec
@@ -24,7 +27,8 @@ class WirePart(WireValue, frozen=True):
 
     type: str | None = None
     """``input_text``, ``input_audio``, ``input_image``, ``output_text``, ``output_audio``; in
-    ``response.content_part.*`` also ``text`` and ``audio``."""
+    ``response.content_part.*``, and from servers with the names of the beta, also ``text`` and
+    ``audio``."""
     text: str | None = None
     transcript: str | None = None
     image_url: str | None = None
@@ -34,7 +38,7 @@ class WirePart(WireValue, frozen=True):
 class WireMcpTool(WireValue, frozen=True):
     """A tool that a hosted MCP server offers."""
 
-    name: str
+    name: str | None = None
     description: str | None = None
     input_schema: Any = None
     annotations: Any = None
@@ -43,33 +47,21 @@ class WireMcpTool(WireValue, frozen=True):
 class WireMcpError(WireValue, frozen=True):
     """Why a hosted MCP call failed; ``code`` is there for protocol and HTTP errors."""
 
-    type: str
-    message: str
+    type: str | None = None
+    message: str | None = None
     code: int | None = None
 
 
-NEEDED_BY_ITEM_TYPE = MappingProxyType(
-    {
-        "message": ("role",),
-        "function_call": ("name", "arguments"),
-        "function_call_output": ("call_id", "output"),
-        "mcp_approval_request": ("id", "server_label", "name", "arguments"),
-        "mcp_approval_response": ("id", "approval_request_id", "approve"),
-        "mcp_call": ("id", "server_label", "name", "arguments"),
-        "mcp_list_tools": ("server_label",),
-    }
-)
-"""What an item of each type must have. An item of another type may be anything."""
-
-
 class WireItem(WireValue, frozen=True):
-    """A conversation item of any type; the fields of the other types are ``None`` or empty."""
+    """A conversation item of any type; the fields of the other types are ``None``."""
 
-    type: str
+    type: str | None = None
     id: str | None = None
     status: str | None = None
     role: str | None = None
-    content: tuple[WirePart, ...] = ()
+    content: tuple[WirePart, ...] | None = None
+    phase: str | None = None
+    """Of a model's message: ``commentary`` or ``final_answer``."""
     call_id: str | None = None
     name: str | None = None
     arguments: str | None = None
@@ -79,13 +71,7 @@ class WireItem(WireValue, frozen=True):
     approve: bool | None = None
     reason: str | None = None
     error: WireMcpError | None = None
-    tools: tuple[WireMcpTool, ...] = ()
-
-    def __post_init__(self) -> None:
-        """Raise `ValueError` for an item that lacks what its type is about."""
-        for name in NEEDED_BY_ITEM_TYPE.get(self.type, ()):
-            if getattr(self, name) is None:
-                raise ValueError(f"{self.type} item missing required field `{name}`")
+    tools: tuple[WireMcpTool, ...] | None = None
 
 
 class WireCachedTokens(WireValue, frozen=True):
@@ -107,20 +93,25 @@ class WireInputTokens(WireValue, frozen=True):
 
 
 class WireOutputTokens(WireValue, frozen=True):
-    """Output tokens by modality."""
+    """Output tokens by modality; those spent on reasoning are part of them."""
 
     text_tokens: int | None = None
     audio_tokens: int | None = None
+    reasoning_tokens: int | None = None
 
 
 class WireUsage(WireValue, frozen=True):
-    """The tokens of one response."""
+    """The tokens of one response, also under the names of OpenAI's other APIs."""
 
     total_tokens: int | None = None
     input_tokens: int | None = None
     output_tokens: int | None = None
     input_token_details: WireInputTokens | None = None
     output_token_details: WireOutputTokens | None = None
+    input_tokens_details: WireInputTokens | None = None
+    output_tokens_details: WireOutputTokens | None = None
+    prompt_tokens: int | None = None
+    completion_tokens: int | None = None
 
 
 class WireTranscriptionTokens(WireValue, frozen=True):
@@ -133,7 +124,7 @@ class WireTranscriptionTokens(WireValue, frozen=True):
 class WireTranscriptionUsage(WireValue, frozen=True):
     """What a transcription took: tokens (``type="tokens"``) or ``seconds`` (``"duration"``)."""
 
-    type: str
+    type: str | None = None
     total_tokens: int | None = None
     input_tokens: int | None = None
     output_tokens: int | None = None
@@ -171,6 +162,7 @@ class WireResponse(WireValue, frozen=True):
     output: tuple[WireItem, ...] | None = None
     conversation_id: str | None = None
     """``None`` for a response beside the conversation."""
+    output_modalities: tuple[str, ...] | None = None
     usage: WireUsage | None = None
     metadata: dict[str, str] | None = None
 
@@ -178,8 +170,8 @@ class WireResponse(WireValue, frozen=True):
 class WireError(WireValue, frozen=True):
     """The ``error`` object of an ``error`` event."""
 
-    type: str
-    message: str
+    type: str | None = None
+    message: str | None = None
     code: str | None = None
     param: str | None = None
     event_id: str | None = None
@@ -209,9 +201,9 @@ class WireAudioFormat(WireValue, frozen=True):
 
 
 class WireTurnDetection(WireValue, frozen=True):
-    """Turn detection as the server runs it."""
+    """Turn detection as the server runs it; some say that it is off by a null ``type``."""
 
-    type: str
+    type: str | UnsetType | None = UNSET
     create_response: bool | None = None
     interrupt_response: bool | None = None
 
@@ -246,3 +238,7 @@ class WireSession(WireValue, frozen=True):
     expires_at: int | None = None
     """When the server will end the session, in Unix seconds."""
     audio: WireSessionAudio | None = None
+    turn_detection: WireTurnDetection | UnsetType | None = UNSET
+    """Where the beta, and servers that follow it, say it; so are the two formats."""
+    input_audio_format: str | None = None
+    output_audio_format: str | None = None

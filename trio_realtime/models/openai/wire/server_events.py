@@ -1,8 +1,10 @@
 """The server events of the OpenAI Realtime GA protocol, typed: one class per event type.
 
-`decode` makes them, `protocol` reads them. Shapes follow ``openai.types.realtime``, as do the
-required fields, except what a client can do without (`event_id`; see also `wire_values`). Unknown
-fields are ignored. The beta names of events (``response.audio.delta``) are not known here.
+`decode` makes them, `receiving` reads them. Shapes follow ``openai.types.realtime``, with one
+difference: **a field is required here only if nothing can be done about the event without it**.
+This module is the one place that says so. A field with a default may be missing, null or of a
+wrong type; then it has its default, and the event is as good as any other. Unknown fields are
+ignored. The names that events had in the beta of the API are in `beta_events`.
 
 Hot path: fields stand in the order the service sends them, which is the order msgspec expects
 them in; audio is decoded from base64 straight into ``bytes``; a frozen class without cycles is not
@@ -23,6 +25,7 @@ from .objects import (
     WireSession,
     WireStatusError,
     WireTranscriptionUsage,
+    WireUsage,
 )
 
 
@@ -43,6 +46,12 @@ class _OfItem(ServerEvent, frozen=True):
     item_id: str
 
 
+class _AboutItem(ServerEvent, frozen=True):
+    """About an item; which one, nobody has to know."""
+
+    item_id: str = ""
+
+
 class _OfPlace(ServerEvent, frozen=True):
     """About one item and its place in the conversation."""
 
@@ -52,30 +61,36 @@ class _OfPlace(ServerEvent, frozen=True):
 
 
 class _OfResponse(ServerEvent, frozen=True):
-    """About one response."""
+    """About one response; without an id, about the one that is active."""
 
-    response_id: str
-
-
-class _OfOutput(_OfResponse, frozen=True):
-    """About one output item of a response."""
-
-    item_id: str
-    output_index: int
+    response_id: str = ""
 
 
-class _OfPart(_OfOutput, frozen=True):
+class _OfPart(_OfResponse, frozen=True):
     """About one content part of an output item of a response."""
 
-    content_index: int
-
-
-class _OfCall(_OfResponse, frozen=True):
-    """About one function call of a response."""
-
     item_id: str
-    output_index: int
-    call_id: str
+    output_index: int = 0
+    content_index: int = 0
+
+
+class _AboutOutput(_OfResponse, frozen=True):
+    """About an output item of a response; which one, nobody has to know."""
+
+    item_id: str = ""
+    output_index: int = 0
+
+
+class _AboutPart(_AboutOutput, frozen=True):
+    """About a content part of such an item."""
+
+    content_index: int = 0
+
+
+class _OfCall(_AboutOutput, frozen=True):
+    """About one function call of a response: the item, or else the call, says which."""
+
+    call_id: str = ""
 
 
 # Session and errors
@@ -90,19 +105,19 @@ class Error(ServerEvent, tag="error", frozen=True):
 class SessionCreated(ServerEvent, tag="session.created", frozen=True):
     """The first event of a connection, with the default configuration."""
 
-    session: WireSession
+    session: WireSession = WireSession()
 
 
 class SessionUpdated(ServerEvent, tag="session.updated", frozen=True):
     """A ``session.update`` took effect; carries the whole configuration."""
 
-    session: WireSession
+    session: WireSession = WireSession()
 
 
 class RateLimitsUpdated(ServerEvent, tag="rate_limits.updated", frozen=True):
-    """Sent at the beginning of a response."""
+    """Sent about each response; by the service itself after its end."""
 
-    rate_limits: tuple[WireRateLimit, ...]
+    rate_limits: tuple[WireRateLimit, ...] = ()
 
 
 # Conversation
@@ -111,7 +126,7 @@ class RateLimitsUpdated(ServerEvent, tag="rate_limits.updated", frozen=True):
 class ConversationCreated(ServerEvent, tag="conversation.created", frozen=True):
     """The session has a conversation."""
 
-    conversation: WireConversation
+    conversation: WireConversation = WireConversation()
 
 
 class ConversationItemCreated(_OfPlace, tag="conversation.item.created", frozen=True):
@@ -135,8 +150,8 @@ class ConversationItemRetrieved(ServerEvent, tag="conversation.item.retrieved", 
 class ConversationItemTruncated(_OfItem, tag="conversation.item.truncated", frozen=True):
     """The item's audio now ends at ``audio_end_ms``, and its transcript is gone."""
 
-    content_index: int
-    audio_end_ms: int
+    content_index: int = 0
+    audio_end_ms: int | None = None
 
 
 class ConversationItemDeleted(_OfItem, tag="conversation.item.deleted", frozen=True):
@@ -148,21 +163,21 @@ class InputAudioTranscriptionDelta(
 ):
     """A piece of what the user said."""
 
-    content_index: int | None = None
+    content_index: int = 0
     delta: str | None = None
 
 
 class InputAudioTranscriptionSegment(
-    _OfItem, tag="conversation.item.input_audio_transcription.segment", frozen=True
+    _AboutItem, tag="conversation.item.input_audio_transcription.segment", frozen=True
 ):
     """A segment of what was said and by whom; ``start`` and ``end`` in seconds."""
 
-    content_index: int
-    text: str
-    id: str
-    speaker: str
-    start: float
-    end: float
+    content_index: int = 0
+    text: str | None = None
+    id: str | None = None
+    speaker: str | None = None
+    start: float | None = None
+    end: float | None = None
 
 
 class InputAudioTranscriptionCompleted(
@@ -170,8 +185,8 @@ class InputAudioTranscriptionCompleted(
 ):
     """All that the user said in this item. Often comes after the answer began."""
 
-    content_index: int
-    transcript: str
+    content_index: int = 0
+    transcript: str = ""
     usage: WireTranscriptionUsage | None = None
 
 
@@ -180,8 +195,8 @@ class InputAudioTranscriptionFailed(
 ):
     """The item could not be transcribed; the model still heard it."""
 
-    content_index: int
-    error: WireStatusError
+    content_index: int = 0
+    error: WireStatusError = WireStatusError()
 
 
 # Input audio buffer
@@ -197,25 +212,25 @@ class InputAudioBufferCleared(ServerEvent, tag="input_audio_buffer.cleared", fro
     """Answers ``input_audio_buffer.clear``."""
 
 
-class InputAudioBufferSpeechStarted(_OfItem, tag="input_audio_buffer.speech_started", frozen=True):
+class InputAudioBufferSpeechStarted(_AboutItem, tag="input_audio_buffer.speech_started", frozen=True):
     """The user began to speak, at this ms of all audio sent in the session."""
 
-    audio_start_ms: int
+    audio_start_ms: int | None = None
 
 
-class InputAudioBufferSpeechStopped(_OfItem, tag="input_audio_buffer.speech_stopped", frozen=True):
+class InputAudioBufferSpeechStopped(_AboutItem, tag="input_audio_buffer.speech_stopped", frozen=True):
     """The user stopped, at this ms of all audio sent in the session."""
 
-    audio_end_ms: int
+    audio_end_ms: int | None = None
 
 
 class InputAudioBufferTimeoutTriggered(
-    _OfItem, tag="input_audio_buffer.timeout_triggered", frozen=True
+    _AboutItem, tag="input_audio_buffer.timeout_triggered", frozen=True
 ):
     """The idle timeout of the turn detection passed. Offsets in ms of input audio."""
 
-    audio_start_ms: int
-    audio_end_ms: int
+    audio_start_ms: int | None = None
+    audio_end_ms: int | None = None
 
 
 class InputAudioBufferDtmfEventReceived(
@@ -224,7 +239,7 @@ class InputAudioBufferDtmfEventReceived(
     """A caller pressed a key (SIP). ``received_at`` in Unix seconds."""
 
     event: str
-    received_at: int
+    received_at: int | None = None
 
 
 # Output audio buffer: WebRTC and SIP only, where the server plays
@@ -248,46 +263,48 @@ class OutputAudioBufferCleared(_OfResponse, tag="output_audio_buffer.cleared", f
 class ResponseCreated(ServerEvent, tag="response.created", frozen=True):
     """A response began."""
 
-    response: WireResponse
+    response: WireResponse = WireResponse()
 
 
 class ResponseDone(ServerEvent, tag="response.done", frozen=True):
     """A response ended, whichever way: see its status."""
 
-    response: WireResponse
+    response: WireResponse = WireResponse()
+    usage: WireUsage | None = None
+    """Where some servers say it, in place of the response's own."""
 
 
 class ResponseOutputItemAdded(_OfResponse, tag="response.output_item.added", frozen=True):
     """The model began an item."""
 
-    output_index: int
+    output_index: int = 0
     item: WireItem
 
 
 class ResponseOutputItemDone(_OfResponse, tag="response.output_item.done", frozen=True):
     """An item of the model is final, also when it was interrupted."""
 
-    output_index: int
+    output_index: int = 0
     item: WireItem
 
 
-class ResponseContentPartAdded(_OfPart, tag="response.content_part.added", frozen=True):
+class ResponseContentPartAdded(_AboutPart, tag="response.content_part.added", frozen=True):
     """The model began a content part of a message."""
 
-    part: WirePart
+    part: WirePart = WirePart()
 
 
-class ResponseContentPartDone(_OfPart, tag="response.content_part.done", frozen=True):
+class ResponseContentPartDone(_AboutPart, tag="response.content_part.done", frozen=True):
     """A content part is final."""
 
-    part: WirePart
+    part: WirePart = WirePart()
 
 
 class ResponseOutputAudioDelta(_OfPart, tag="response.output_audio.delta", frozen=True):
     """Audio, decoded: in the session's output format, PCM16 mono 24 kHz little-endian unless set
-    otherwise."""
+    otherwise. ``None`` or empty when it brings none."""
 
-    delta: bytes
+    delta: bytes | None
 
 
 class ResponseOutputAudioDone(_OfPart, tag="response.output_audio.done", frozen=True):
@@ -299,27 +316,27 @@ class ResponseOutputAudioTranscriptDelta(
 ):
     """A piece of the transcript of the audio."""
 
-    delta: str
+    delta: str | None
 
 
 class ResponseOutputAudioTranscriptDone(
-    _OfPart, tag="response.output_audio_transcript.done", frozen=True
+    _AboutPart, tag="response.output_audio_transcript.done", frozen=True
 ):
     """The whole transcript of the audio."""
 
-    transcript: str
+    transcript: str = ""
 
 
 class ResponseOutputTextDelta(_OfPart, tag="response.output_text.delta", frozen=True):
     """A piece of text."""
 
-    delta: str
+    delta: str | None
 
 
-class ResponseOutputTextDone(_OfPart, tag="response.output_text.done", frozen=True):
+class ResponseOutputTextDone(_AboutPart, tag="response.output_text.done", frozen=True):
     """The whole text."""
 
-    text: str
+    text: str = ""
 
 
 class ResponseFunctionCallArgumentsDelta(
@@ -327,7 +344,7 @@ class ResponseFunctionCallArgumentsDelta(
 ):
     """A piece of a call's arguments, which are JSON text."""
 
-    delta: str
+    delta: str = ""
 
 
 class ResponseFunctionCallArgumentsDone(
@@ -335,43 +352,43 @@ class ResponseFunctionCallArgumentsDone(
 ):
     """A call's arguments are complete. Not every server names the function here."""
 
-    arguments: str
+    arguments: str = ""
     name: str | None = None
 
 
 # Hosted MCP servers
 
 
-class McpListToolsInProgress(_OfItem, tag="mcp_list_tools.in_progress", frozen=True):
+class McpListToolsInProgress(_AboutItem, tag="mcp_list_tools.in_progress", frozen=True):
     """The service asks an MCP server for its tools."""
 
 
-class McpListToolsCompleted(_OfItem, tag="mcp_list_tools.completed", frozen=True):
+class McpListToolsCompleted(_AboutItem, tag="mcp_list_tools.completed", frozen=True):
     """The tools are known; the item holds them."""
 
 
-class McpListToolsFailed(_OfItem, tag="mcp_list_tools.failed", frozen=True):
+class McpListToolsFailed(_AboutItem, tag="mcp_list_tools.failed", frozen=True):
     """The tools could not be listed."""
 
 
 class ResponseMcpCallArgumentsDelta(
-    _OfOutput, tag="response.mcp_call_arguments.delta", frozen=True
+    _AboutOutput, tag="response.mcp_call_arguments.delta", frozen=True
 ):
     """A piece of an MCP call's arguments, which are JSON text."""
 
-    delta: str
+    delta: str = ""
 
 
-class ResponseMcpCallArgumentsDone(_OfOutput, tag="response.mcp_call_arguments.done", frozen=True):
+class ResponseMcpCallArgumentsDone(_AboutOutput, tag="response.mcp_call_arguments.done", frozen=True):
     """An MCP call's arguments are complete."""
 
-    arguments: str
+    arguments: str = ""
 
 
-class _OfMcpCall(_OfItem, frozen=True):
+class _OfMcpCall(_AboutItem, frozen=True):
     """About one MCP call; the server does not name its response."""
 
-    output_index: int
+    output_index: int = 0
 
 
 class ResponseMcpCallInProgress(_OfMcpCall, tag="response.mcp_call.in_progress", frozen=True):

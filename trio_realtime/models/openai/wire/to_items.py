@@ -1,7 +1,7 @@
 """Wire objects turned into the library's own: items, usage, errors. Pure functions of their input.
 
-`protocol` calls these for what it hands on. What is missing on the wire stays missing here; nothing
-is guessed except where a comment says so.
+`receiving` calls these for what it hands on. What is missing on the wire stays missing here;
+nothing is guessed except where a comment says so.
 """
 
 from collections.abc import Callable
@@ -24,7 +24,16 @@ from ....items import (
     UserMessageItem,
 )
 from ...events import RealtimeServerError, ResponseStatus
-from .objects import WireError, WireItem, WirePart, WireStatusError, WireUsage
+from .objects import (
+    WireCachedTokens,
+    WireError,
+    WireInputTokens,
+    WireItem,
+    WireOutputTokens,
+    WirePart,
+    WireStatusError,
+    WireUsage,
+)
 
 _ITEM_STATUSES: Final[dict[str | None, ItemStatus]] = {
     "in_progress": "in_progress",
@@ -38,13 +47,17 @@ _RESPONSE_STATUSES: Final[dict[str | None, ResponseStatus]] = {
     "incomplete": "incomplete",
 }
 
+_NO_INPUT: Final = WireInputTokens()
+_NO_CACHED: Final = WireCachedTokens()
+_NO_OUTPUT: Final = WireOutputTokens()
+
 
 def item(wire: WireItem, previous_item_id: str | None = None) -> RealtimeItem | None:
     """The item as history shows it; ``None`` for items it does not show."""
     if wire.id is None:
         return None
     if wire.type == "message":
-        make = _MESSAGES.get(wire.role)
+        make = _MESSAGES.get(wire.role or _likely_role(wire))
         return make(wire, wire.id, previous_item_id) if make is not None else None
     if wire.type == "function_call":
         return RealtimeToolCallItem(
@@ -53,32 +66,36 @@ def item(wire: WireItem, previous_item_id: str | None = None) -> RealtimeItem | 
             call_id=wire.call_id,
             name=wire.name or "",
             arguments=wire.arguments or "",
+            status="incomplete" if wire.status == "incomplete" else "in_progress",
         )
     return None
 
 
 def usage(wire: WireUsage) -> Usage:
-    """The tokens of one response, which counts as one request."""
-    read = wire.input_token_details
-    written = wire.output_token_details
-    cached = read.cached_tokens_details if read is not None else None
+    """The tokens of one response, which counts as one request. A missing total is the sum."""
+    read = wire.input_token_details or wire.input_tokens_details or _NO_INPUT
+    written = wire.output_token_details or wire.output_tokens_details or _NO_OUTPUT
+    cached = read.cached_tokens_details or _NO_CACHED
+    input_tokens = wire.input_tokens or wire.prompt_tokens or 0
+    output_tokens = wire.output_tokens or wire.completion_tokens or 0
     return Usage(
         requests=1,
-        input_tokens=wire.input_tokens or 0,
-        output_tokens=wire.output_tokens or 0,
-        total_tokens=wire.total_tokens or 0,
+        input_tokens=input_tokens,
+        output_tokens=output_tokens,
+        total_tokens=wire.total_tokens or input_tokens + output_tokens,
         input_tokens_details=InputTokensDetails(
-            cached_tokens=(read.cached_tokens if read is not None else None) or 0,
-            text_tokens=(read.text_tokens if read is not None else None) or 0,
-            audio_tokens=(read.audio_tokens if read is not None else None) or 0,
-            image_tokens=(read.image_tokens if read is not None else None) or 0,
-            cached_text_tokens=(cached.text_tokens if cached is not None else None) or 0,
-            cached_audio_tokens=(cached.audio_tokens if cached is not None else None) or 0,
-            cached_image_tokens=(cached.image_tokens if cached is not None else None) or 0,
+            cached_tokens=read.cached_tokens or 0,
+            text_tokens=read.text_tokens or 0,
+            audio_tokens=read.audio_tokens or 0,
+            image_tokens=read.image_tokens or 0,
+            cached_text_tokens=cached.text_tokens or 0,
+            cached_audio_tokens=cached.audio_tokens or 0,
+            cached_image_tokens=cached.image_tokens or 0,
         ),
         output_tokens_details=OutputTokensDetails(
-            text_tokens=(written.text_tokens if written is not None else None) or 0,
-            audio_tokens=(written.audio_tokens if written is not None else None) or 0,
+            text_tokens=written.text_tokens or 0,
+            audio_tokens=written.audio_tokens or 0,
+            reasoning_tokens=written.reasoning_tokens or 0,
         ),
     )
 
@@ -91,8 +108,8 @@ def response_status(status: str | None) -> ResponseStatus:
 def error(wire: WireError) -> RealtimeServerError:
     """The body of an ``error`` event."""
     return RealtimeServerError(
-        message=wire.message,
-        type=wire.type,
+        message=wire.message or wire.code or "the server gave no reason",
+        type=wire.type or "",
         code=wire.code,
         param=wire.param,
         event_id=wire.event_id,
@@ -106,22 +123,37 @@ def status_error(wire: WireStatusError) -> RealtimeServerError:
     )
 
 
+def _likely_role(wire: WireItem) -> str:
+    """Whose message it is when the server does not say: its parts are input of somebody or output
+    of the model. A message without any is the model's, who adds them one by one."""
+    kinds = {part.type or "" for part in wire.content or ()}
+    return "user" if any(kind.startswith("input_") for kind in kinds) else "assistant"
+
+
 def _user_part(part: WirePart) -> UserContent | None:
-    if part.type == "input_text":
-        return InputText(text=part.text or "")
-    if part.type == "input_audio":
-        return InputAudio(transcript=part.transcript)
-    if part.type == "input_image":
-        return InputImage(image_url=part.image_url, detail=part.detail)
-    return None
+    match part.type:
+        case "input_text" | "text":
+            return InputText(text=part.text or "")
+        case "input_audio" | "audio":
+            return InputAudio(transcript=part.transcript)
+        case "input_image":
+            return InputImage(image_url=part.image_url, detail=part.detail)
+        case None if part.text is not None:
+            return InputText(text=part.text)
+        case _:
+            return None
 
 
 def _assistant_part(part: WirePart) -> AssistantContent | None:
-    if part.type in {"output_text", "text"}:
-        return AssistantText(text=part.text or "")
-    if part.type in {"output_audio", "audio"}:
-        return AssistantAudio(transcript=part.transcript)
-    return None
+    match part.type:
+        case "output_text" | "text":
+            return AssistantText(text=part.text or "")
+        case "output_audio" | "audio":
+            return AssistantAudio(transcript=part.transcript)
+        case None if part.text is not None:
+            return AssistantText(text=part.text)
+        case _:
+            return None
 
 
 def _user(wire: WireItem, item_id: str, previous: str | None) -> RealtimeItem:
@@ -129,16 +161,17 @@ def _user(wire: WireItem, item_id: str, previous: str | None) -> RealtimeItem:
         item_id=item_id,
         previous_item_id=previous,
         status=_ITEM_STATUSES.get(wire.status),
-        content=tuple(c for part in wire.content if (c := _user_part(part)) is not None),
+        content=tuple(c for part in wire.content or () if (c := _user_part(part)) is not None),
     )
 
 
 def _assistant(wire: WireItem, item_id: str, previous: str | None) -> RealtimeItem:
     return AssistantMessageItem(
         item_id=item_id,
+        phase=wire.phase,
         previous_item_id=previous,
         status=_ITEM_STATUSES.get(wire.status),
-        content=tuple(c for part in wire.content if (c := _assistant_part(part)) is not None),
+        content=tuple(c for part in wire.content or () if (c := _assistant_part(part)) is not None),
     )
 
 
@@ -147,7 +180,9 @@ def _system(wire: WireItem, item_id: str, previous: str | None) -> RealtimeItem:
         item_id=item_id,
         previous_item_id=previous,
         content=tuple(
-            InputText(text=part.text or "") for part in wire.content if part.type == "input_text"
+            part
+            for each in wire.content or ()
+            if isinstance(part := _user_part(each), InputText)
         ),
     )
 

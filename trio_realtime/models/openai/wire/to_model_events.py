@@ -1,6 +1,6 @@
 """Server events that mean the same whatever went before: one function each, wire in, model out.
 
-`protocol` looks events up here that it keeps no state for. Adding a server event that applications
+`receiving` looks up here what it keeps no state for. Adding a server event that applications
 should hear of means adding its function to `TRANSLATIONS`.
 """
 
@@ -11,6 +11,7 @@ from typing import Any, Final, TypeAlias
 from ... import events as model
 from . import server_events as wire
 from . import to_items as translate
+from .beta_events import with_beta_names
 from .objects import WireItem
 
 Events: TypeAlias = tuple[model.RealtimeModelEvent, ...]
@@ -99,6 +100,8 @@ def asked_of_us(event: wire.ResponseOutputItemDone) -> Events:
 
 def transcript_delta(event: wire.ResponseOutputAudioTranscriptDelta) -> Events:
     """A piece of what the model says."""
+    if not event.delta:
+        return ()
     return (
         model.RealtimeModelTranscriptDeltaEvent(
             item_id=event.item_id,
@@ -111,6 +114,8 @@ def transcript_delta(event: wire.ResponseOutputAudioTranscriptDelta) -> Events:
 
 def text_delta(event: wire.ResponseOutputTextDelta) -> Events:
     """A piece of what the model writes."""
+    if not event.delta:
+        return ()
     return (
         model.RealtimeModelOutputTextDeltaEvent(
             item_id=event.item_id,
@@ -166,7 +171,7 @@ def user_delta(event: wire.InputAudioTranscriptionDelta) -> Events:
         return ()
     return (
         model.RealtimeModelInputAudioTranscriptionDeltaEvent(
-            item_id=event.item_id, delta=event.delta, content_index=event.content_index or 0
+            item_id=event.item_id, delta=event.delta, content_index=event.content_index
         ),
     )
 
@@ -218,23 +223,25 @@ def rate_limits(event: wire.RateLimitsUpdated) -> Events:
     )
 
 
+_TRANSLATIONS: Final[dict[type[Any], Callable[[Any], Events]]] = {
+    wire.ConversationItemAdded: item_added,
+    wire.ConversationItemCreated: item_added,
+    wire.ConversationItemDone: item_done,
+    wire.ConversationItemRetrieved: item_retrieved,
+    wire.ResponseOutputItemAdded: output_item_added,
+    wire.ResponseOutputItemDone: output_item_done,
+    wire.ResponseOutputAudioTranscriptDelta: transcript_delta,
+    wire.ResponseOutputTextDelta: text_delta,
+    wire.InputAudioBufferCommitted: committed,
+    wire.InputAudioBufferSpeechStopped: speech_stopped,
+    wire.InputAudioBufferTimeoutTriggered: idle_timeout,
+    wire.InputAudioTranscriptionDelta: user_delta,
+    wire.InputAudioTranscriptionCompleted: user_transcript,
+    wire.InputAudioTranscriptionFailed: user_transcript_failed,
+    wire.InputAudioBufferDtmfEventReceived: dtmf,
+    wire.RateLimitsUpdated: rate_limits,
+}
+
 TRANSLATIONS: Final[MappingProxyType[type[Any], Callable[[Any], Events]]] = MappingProxyType(
-    {
-        wire.ConversationItemAdded: item_added,
-        wire.ConversationItemCreated: item_added,
-        wire.ConversationItemDone: item_done,
-        wire.ConversationItemRetrieved: item_retrieved,
-        wire.ResponseOutputItemAdded: output_item_added,
-        wire.ResponseOutputItemDone: output_item_done,
-        wire.ResponseOutputAudioTranscriptDelta: transcript_delta,
-        wire.ResponseOutputTextDelta: text_delta,
-        wire.InputAudioBufferCommitted: committed,
-        wire.InputAudioBufferSpeechStopped: speech_stopped,
-        wire.InputAudioBufferTimeoutTriggered: idle_timeout,
-        wire.InputAudioTranscriptionDelta: user_delta,
-        wire.InputAudioTranscriptionCompleted: user_transcript,
-        wire.InputAudioTranscriptionFailed: user_transcript_failed,
-        wire.InputAudioBufferDtmfEventReceived: dtmf,
-        wire.RateLimitsUpdated: rate_limits,
-    }
+    with_beta_names(_TRANSLATIONS)
 )
