@@ -20,6 +20,29 @@ _OF_OUTPUT = {**_OF_RESPONSE, "item_id": "item_1", "output_index": 1}
 _OF_PART = {**_OF_OUTPUT, "content_index": 2}
 _OF_ITEM = {"event_id": "event_1", "item_id": "item_1"}
 
+_PIECE = {"item_id", "delta"}
+NEEDED: dict[str, set[str]] = {
+    "error": {"error"},
+    "conversation.item.created": {"item"},
+    "conversation.item.added": {"item"},
+    "conversation.item.done": {"item"},
+    "conversation.item.retrieved": {"item"},
+    "conversation.item.truncated": {"item_id"},
+    "conversation.item.deleted": {"item_id"},
+    "conversation.item.input_audio_transcription.delta": {"item_id"},
+    "conversation.item.input_audio_transcription.completed": {"item_id"},
+    "conversation.item.input_audio_transcription.failed": {"item_id"},
+    "input_audio_buffer.committed": {"item_id"},
+    "input_audio_buffer.dtmf_event_received": {"event"},
+    "response.output_item.added": {"item"},
+    "response.output_item.done": {"item"},
+    "response.output_audio.delta": _PIECE,
+    "response.output_audio.done": {"item_id"},
+    "response.output_audio_transcript.delta": _PIECE,
+    "response.output_text.delta": _PIECE,
+}
+"""What each event is nothing without; those that are not here need no field at all."""
+
 _ITEMS: dict[str, dict[str, Any]] = {
     "system": {
         "id": "item_1",

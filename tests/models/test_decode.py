@@ -11,11 +11,13 @@ from hypothesis import strategies as st
 from trio_realtime.errors import RealtimeProtocolError
 from trio_realtime.models.openai.wire.decode import (
     MalformedFrame,
+    SplitText,
     UnknownEvent,
     decode,
     raw_data,
     raw_dict,
 )
+from trio_realtime.models.openai.wire.lenient_json import sound_text
 from trio_realtime.models.openai.wire.server_events import (
     Error,
     InputAudioBufferSpeechStarted,
@@ -111,14 +113,13 @@ def test_unknown_types_pass(kind: str, fields: dict[str, Any]) -> None:
 @pytest.mark.parametrize(
     "kind",
     [
-        "response.audio.delta",
-        "response.audio_transcript.delta",
-        "response.text.delta",
         "conversation.item.create",
+        "response.cancel",
+        "session.update",
     ],
 )
-def test_beta_and_client_types_are_unknown(kind: str) -> None:
-    """The beta spellings are not GA events, nor is what a client sends."""
+def test_client_types_are_unknown(kind: str) -> None:
+    """What a client sends is no event of the server."""
     assert decode(json.dumps({"type": kind, "delta": 5})) == UnknownEvent(type=kind)
 
 
@@ -142,11 +143,12 @@ AUDIO_DELTA = json.dumps(support.sample("response.output_audio.delta", delta="@"
     [
         ("", "truncated", None),
         ("hello", "malformed", None),
+        ('\ud83d{"type":', "Text has an unpaired surrogate (character 0)", None),
+        ('{"type":"unheard.of","x":"\\', "", None),
         (b"\x00\x01\x02", "malformed", None),
         ('{"type":"error"', "truncated", None),
         ('{"type":"error"}{', "trailing characters (byte 17)", None),
         ('{"type":"unheard.of",]', "malformed", None),
-        ('{"type":"unheard.of","x":NaN}', "malformed", None),
         ("5", "Expected `object`, got `int`", None),
         ("null", "Expected `object`, got `null`", None),
         ('["type","error"]', "Expected `object`, got `array`", None),
@@ -155,20 +157,9 @@ AUDIO_DELTA = json.dumps(support.sample("response.output_audio.delta", delta="@"
         ('{"type":7}', NO_TYPE, None),
         ('{"a":{"type":"error"}}', NO_TYPE, None),
         ("{'type':'error'}", "malformed", None),
-        ('{"type":"error"}', "missing required field `error`", "error"),
-        ('{"type":"error","error":{"message":7}}', "got `int` - at `$.error.message`", "error"),
-        (TEXT_DELTA.replace('"@"', "0.5"), "got `float` - at `$.delta`", None),
+        (TEXT_DELTA.replace('"@"', "true"), "Expected a string - at `$.delta`", None),
         (AUDIO_DELTA, "Invalid base64 encoded string - at `$.delta`", None),
-        (AUDIO_DELTA.replace("@", "AAA"), "Invalid base64", None),
-        (AUDIO_DELTA.replace('"output_index": 1', '"output_index": 1.5'), "output_index", None),
-        (AUDIO_DELTA.replace('"output_index": 1', '"output_index": 1e300'), "output_index", None),
-        (AUDIO_DELTA.replace('"output_index": 1', '"output_index": 1e999'), "output_index", None),
         (b"\xff", "Text is not UTF-8 (byte 0)", None),
-        (b'{"type":"\xff"}', "Text is not UTF-8 (byte 9)", None),
-        (b'{"type":"unheard.of","x":"\xc3"}', "Text is not UTF-8 (byte 26)", None),
-        (TEXT_DELTA.encode().replace(b"@", b"\xff"), "Text is not UTF-8", None),
-        ('{"type":"error\ud800"}', "Text has an unpaired surrogate (character 14)", None),
-        ('{"type":"unheard.of","x":"\\ud800........"}', "malformed", None),
         (TOO_DEEP, "nested too deeply", None),
     ],
 )
@@ -209,24 +200,29 @@ def frames_with(event: dict[str, Any], secret: str) -> list[str]:
 def test_never_raises_on_garbage(frame: bytes | str) -> None:
     """Arbitrary bytes and text are refused, unless by luck they are JSON objects with a type."""
     decoded = decode(frame)
+    told = raw_data(frame)
     if isinstance(decoded, MalformedFrame):
         assert decoded.type is None
     else:
-        assert raw_dict(frame)["type"] == decoded.type
-    text = frame if isinstance(frame, str) else str(frame, "utf-8", "replace")
-    assert raw_data(frame) == text or raw_data(frame) == json.loads(text)
+        assert isinstance(told, dict)
+    if isinstance(told, str):
+        assert told == (frame if isinstance(frame, str) else str(frame, "utf-8", "replace"))
 
 
 @given(st.data(), st.sampled_from(sorted(SAMPLES)))
 def test_never_raises_on_damage(data: st.DataObject, kind: str) -> None:
-    """A damaged frame is refused, or else a JSON parser agrees on what it is."""
+    """A damaged frame is refused, or else the raw event agrees on what it is."""
     frame = bytearray(json.dumps(SAMPLES[kind]), "utf-8")
     for _ in range(data.draw(st.integers(1, 3))):
         at = data.draw(st.integers(0, len(frame) - 1))
         frame[at : at + data.draw(st.integers(0, 3))] = data.draw(st.binary(max_size=2))
     decoded = decode(bytes(frame))
+    if isinstance(decoded, SplitText):
+        decoded = decoded.event
     if not isinstance(decoded, MalformedFrame):
-        assert json.loads(frame)["type"] == decoded.type == raw_dict(bytes(frame))["type"]
+        told = raw_data(bytes(frame))
+        assert isinstance(told, dict)
+        assert sound_text(told["type"]) == decoded.type
 
 
 def test_raw_dict_is_the_whole_frame() -> None:

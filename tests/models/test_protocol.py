@@ -80,27 +80,26 @@ def test_an_unknown_event_is_told_raw_and_nothing_else() -> None:
 
 
 @pytest.mark.parametrize("broken", [{"usage": "many"}, {"output": 5}, {"status_details": []}])
-def test_a_malformed_end_of_a_response_ends_it_all_the_same(broken: dict[str, Any]) -> None:
-    """Or the next request would wait for ever."""
+def test_an_end_with_a_wrong_field_is_an_end_like_any(broken: dict[str, Any]) -> None:
+    """The next request is sent, and nobody is troubled with an error."""
     client = make()
     client.begins()
     client.says(asked())
-    error, ended = client.ends(status="cancelled", **broken)
-    assert isinstance(error, model.RealtimeModelErrorEvent)
+    (ended,) = client.ends(status="cancelled", **broken)
     assert ended == model.RealtimeModelTurnEndedEvent(response_id="r1", status="cancelled")
     assert client.sent_briefly() == ["conversation.item.create", "response.create"]
 
 
-def test_a_malformed_beginning_of_a_response_begins_it_all_the_same() -> None:
+def test_a_beginning_with_a_wrong_field_is_a_beginning_like_any() -> None:
+    """The slot is taken, and what could be understood of the metadata is there."""
     client = make()
-    error, begun = client.begins(usage=5, metadata={"a": "b", "c": 5})
-    assert isinstance(error, model.RealtimeModelErrorEvent)
+    (begun,) = client.begins(usage=5, metadata={"a": "b", "c": 5})
     assert begun == model.RealtimeModelTurnStartedEvent(response_id="r1", metadata={"a": "b"})
     client.says(asked())
     assert client.sent_briefly() == ["conversation.item.create"]
 
 
-@pytest.mark.parametrize("response", [None, 5, [], {}, {"id": 5, "metadata": [1], "usage": 5}])
+@pytest.mark.parametrize("response", [None, 5, [], {}, {"id": [], "metadata": [1], "usage": 5}])
 @pytest.mark.parametrize("kind", ["response.created", "response.done"])
 def test_of_a_response_that_is_no_object_nothing_is_guessed(kind: str, response: Any) -> None:
     client = make()
@@ -552,7 +551,7 @@ def test_what_it_says_is_told_at_its_end_and_is_no_item_of_the_history() -> None
     (ended,) = client.ends("oob", output=output)
     assert [item.type for item in ended.output] == ["message", "function_call"]
     assert isinstance(ended.output[0], AssistantMessageItem)
-    (ended,) = client.ends("in band", output=output)
+    _call, ended = client.ends("in band", output=output)
     assert ended.output == ()
 
 

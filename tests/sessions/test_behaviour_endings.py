@@ -19,11 +19,10 @@ BAD_FRAMES = {
     "not JSON": "hello",
     "a number": "17",
     "no type": "{}",
-    "wrong field": '{"type":"response.done","response":5}',
+    "nothing to delete": '{"type":"conversation.item.deleted","item_id":[5]}',
     "bad base64": '{"type":"response.output_audio.delta","event_id":"e","response_id":"r",'
     '"item_id":"i","output_index":0,"content_index":0,"delta":"!!!"}',
-    "broken content": '{"type":"conversation.item.added","item":{"id":"i","type":"message",'
-    '"role":"user","content":5}}',
+    "no item": '{"type":"conversation.item.added","item":5}',
 }
 
 

@@ -11,9 +11,10 @@ which holds the frames.
 """
 
 from collections.abc import Callable
-from typing import Any, ClassVar, cast
+from typing import Any, ClassVar, TypeVar
 
 import attrs
+import msgspec
 
 from ....errors import RealtimeProtocolError
 from ... import events as model
@@ -22,15 +23,19 @@ from ...playback.ledger import PlaybackLedger
 from ...session_settings import RealtimeSessionModelSettings
 from ..wire import server_events as wire
 from ..wire import to_items as translate
-from ..wire.decode import MalformedFrame, decode, raw_data
-from ..wire.objects import WireResponse
-from ..wire.to_model_events import TRANSLATIONS
+from ..wire.beta_events import with_beta_names
+from ..wire.decode import MalformedFrame, SplitText, decode, raw_data
+from ..wire.to_model_events import TRANSLATIONS, output_item_added, output_item_done
+from .function_calls import FunctionCalls
 from .out_of_band import OutOfBand, public_metadata
 from .outbox import Events, Outgoing
 from .response_audio import SpokenAudio
 from .response_slot import ResponseTurns
 from .sending import InputSender, session_object
 from .session_state import SessionFacts
+from .text_pieces import TextPieces
+
+R = TypeVar("R", bound=wire.OfResponse)
 
 __all__ = ["RealtimeProtocol", "session_object"]
 
@@ -46,6 +51,8 @@ class RealtimeProtocol:
     _outgoing: Outgoing = attrs.field(init=False)
     _facts: SessionFacts = attrs.field(init=False)
     _out_of_band: OutOfBand = attrs.field(factory=OutOfBand, init=False)
+    _calls: FunctionCalls = attrs.field(factory=FunctionCalls, init=False)
+    _pieces: TextPieces = attrs.field(factory=TextPieces, init=False)
     _sender: InputSender = attrs.field(init=False)
 
     def __attrs_post_init__(self) -> None:
@@ -103,9 +110,8 @@ class RealtimeProtocol:
         """
         out.append(model.RealtimeModelRawServerEvent(frame, raw_data))
         event = decode(frame)
-        self._handle(event, now, out)
-
-    def _handle(self, event: Any, now: float, out: Events) -> None:
+        if type(event) is SplitText:
+            event = self._pieces.join(event)
         handle = self._HANDLERS.get(type(event))
         if handle is not None:
             handle(self, event, now, out)
@@ -150,7 +156,11 @@ class RealtimeProtocol:
         response = event.response
         out_of_band = self._out_of_band.ended(response.id)
         self._audio.response_ended(response.id)
-        usage = None if response.usage is None else translate.usage(response.usage)
+        usage = translate.usage_told(response.usage, event.usage)
+        if not out_of_band:
+            out.extend(
+                self._calls.ended(response.id or self._turns.active_response_id or "", response)
+            )
         if usage is not None:
             out.append(model.RealtimeModelUsageEvent(usage=usage, response_id=response.id))
         details = response.status_details
@@ -172,11 +182,15 @@ class RealtimeProtocol:
             self._outgoing.act(self._turns.done(response.id, now=now), out)
 
     def _audio_delta(self, event: wire.ResponseOutputAudioDelta, now: float, out: Events) -> None:
+        pcm = event.delta
+        if not pcm:
+            return  # players take an empty chunk for the end
+        event = self._attributed(event)
         out_of_band = event.response_id in self._out_of_band.active
         if self._audio.received(event, now, out_of_band=out_of_band):
             out.append(
                 model.RealtimeModelAudioEvent(
-                    data=event.delta,
+                    data=pcm,
                     response_id=event.response_id,
                     item_id=event.item_id,
                     content_index=event.content_index,
@@ -193,19 +207,50 @@ class RealtimeProtocol:
                 )
             )
 
-    def _of_response(
+    def _text(
         self,
-        event: wire.ResponseOutputItemAdded
-        | wire.ResponseOutputItemDone
-        | wire.ResponseOutputAudioTranscriptDelta
-        | wire.ResponseOutputTextDelta,
+        event: wire.ResponseOutputAudioTranscriptDelta | wire.ResponseOutputTextDelta,
         _now: float,
         out: Events,
     ) -> None:
-        # What a response beside the conversation says is no item of the history, and what it calls
-        # could not be answered there: its end brings both.
+        # What a response outside the conversation says is no item of it: its end brings it.
         if event.response_id not in self._out_of_band.active:
-            out.extend(TRANSLATIONS[type(event)](event))
+            out.extend(TRANSLATIONS[type(event)](self._attributed(event)))
+
+    def _output_item_added(
+        self, event: wire.ResponseOutputItemAdded, _now: float, out: Events
+    ) -> None:
+        event = self._attributed(event)
+        if event.response_id in self._out_of_band.active:
+            return
+        if event.item.type == "function_call":
+            self._calls.begun(event.response_id, event.item)
+        out.extend(output_item_added(event))
+
+    def _output_item_done(
+        self, event: wire.ResponseOutputItemDone, _now: float, out: Events
+    ) -> None:
+        event = self._attributed(event)
+        if event.response_id in self._out_of_band.active:
+            return  # what it calls could not be answered in the conversation
+        out.extend(output_item_done(event))
+        if event.item.type == "function_call":
+            call = self._calls.finished(event.response_id, event.item)
+            if call is not None:
+                out.append(call)
+
+    def _call_written(
+        self, event: wire.ResponseFunctionCallArgumentsDone, _now: float, _out: Events
+    ) -> None:
+        event = self._attributed(event)
+        if event.response_id not in self._out_of_band.active:
+            self._calls.written(event.response_id, event)
+
+    def _attributed(self, event: R) -> R:
+        """The event, with the active response's id if the server did not say which it is about."""
+        if event.response_id:
+            return event
+        return msgspec.structs.replace(event, response_id=self._turns.active_response_id or "")
 
     # Conversation
 
@@ -217,13 +262,14 @@ class RealtimeProtocol:
         self, event: wire.ConversationItemTruncated, now: float, out: Events
     ) -> None:
         self._playback.discard(event.item_id, now)
-        out.append(
-            model.RealtimeModelItemTruncatedEvent(
-                item_id=event.item_id,
-                content_index=event.content_index,
-                audio_end_ms=event.audio_end_ms,
+        if event.audio_end_ms is not None:
+            out.append(
+                model.RealtimeModelItemTruncatedEvent(
+                    item_id=event.item_id,
+                    content_index=event.content_index,
+                    audio_end_ms=event.audio_end_ms,
+                )
             )
-        )
         # The server rewrote the item; what it made of it is worth knowing.
         self._outgoing.put_own("conversation.item.retrieve", item_id=event.item_id)
 
@@ -241,19 +287,23 @@ class RealtimeProtocol:
 
     _HANDLERS: ClassVar[
         dict[type[Any], Callable[["RealtimeProtocol", Any, float, Events], None]]
-    ] = {
-        wire.ResponseOutputAudioDelta: _audio_delta,
-        wire.ResponseOutputAudioTranscriptDelta: _of_response,
-        wire.ResponseOutputTextDelta: _of_response,
-        wire.ResponseOutputAudioDone: _audio_done,
-        wire.ResponseOutputItemAdded: _of_response,
-        wire.ResponseOutputItemDone: _of_response,
-        wire.ResponseCreated: _response_created,
-        wire.ResponseDone: _response_done,
-        wire.ConversationItemDeleted: _item_deleted,
-        wire.ConversationItemTruncated: _item_truncated,
-        wire.InputAudioBufferSpeechStarted: _speech_started,
-        wire.SessionCreated: _session,
-        wire.SessionUpdated: _session,
-        wire.Error: _error,
-    }
+    ] = with_beta_names(
+        {
+            wire.ResponseOutputAudioDelta: _audio_delta,
+            wire.ResponseOutputAudioTranscriptDelta: _text,
+            wire.ResponseOutputTextDelta: _text,
+            wire.ResponseOutputAudioDone: _audio_done,
+            wire.ResponseOutputItemAdded: _output_item_added,
+            wire.ResponseOutputItemDone: _output_item_done,
+            wire.ResponseFunctionCallArgumentsDone: _call_written,
+            wire.ResponseCreated: _response_created,
+            wire.ResponseDone: _response_done,
+            wire.ConversationItemDeleted: _item_deleted,
+            wire.ConversationItemTruncated: _item_truncated,
+            wire.InputAudioBufferSpeechStarted: _speech_started,
+            wire.SessionCreated: _session,
+            wire.SessionUpdated: _session,
+            wire.Error: _error,
+            MalformedFrame: _malformed,
+        }
+    )

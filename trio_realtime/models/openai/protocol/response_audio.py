@@ -43,9 +43,8 @@ class SpokenAudio:
             if not out_of_band:
                 self._late(response_id, item_id, event.content_index, now)
             return False
-        if not self.playback.received(
-            item_id, event.content_index, len(event.delta), now, delivered=False
-        ):
+        nbytes = len(event.delta or b"")
+        if not self.playback.received(item_id, event.content_index, nbytes, now, delivered=False):
             return False
         response = self._responses.get(response_id)
         if response is None:

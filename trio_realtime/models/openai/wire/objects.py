@@ -5,8 +5,9 @@ rest of a frame without building it, the base64 audio inside items above all. En
 plain strings, so that a new value of one does not cost the event. ``None`` means that the server
 said null or did not mention the field.
 
-No field is required: whoever reads an object decides what it can do without. The fields have the
-names of the current API; those of other servers are declared beside them where they differ.
+No field is required, but for the message of an error: whoever reads an object decides what it can
+do without. The fields have the names of the current API; those of other servers are declared beside
+them where they differ.
 
 All are frozen and hold no cycles, so the garbage collector does not track them (``gc=False``).
 `server_events` builds its events from them, and whoever reads those imports them from here.
@@ -167,11 +168,15 @@ class WireResponse(WireValue, frozen=True):
     metadata: dict[str, str] | None = None
 
 
-class WireError(WireValue, frozen=True):
-    """The ``error`` object of an ``error`` event."""
+class WireError(WireValue, frozen=True, kw_only=True):
+    """The ``error`` object of an ``error`` event.
+
+    Its message is required, alone among all fields here, so that an object without one is not
+    taken for whole: `salvage` then looks for the words elsewhere in the event.
+    """
 
     type: str | None = None
-    message: str | None = None
+    message: str
     code: str | None = None
     param: str | None = None
     event_id: str | None = None

@@ -10,12 +10,12 @@ import base64
 import json
 import math
 import types
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from functools import cache
 from typing import Any, Final, TypeAlias, TypeVar, Union, cast, get_args, get_origin
 
 import msgspec
-from msgspec import UNSET, UnsetType
+from msgspec import UnsetType
 
 from .lenient_json import sound_text
 from .objects import (
@@ -29,7 +29,8 @@ from .objects import (
 
 T = TypeVar("T", bound=msgspec.Struct)
 Reader: TypeAlias = Callable[[object, str], Any]
-"""Takes a value and its place in the frame; returns it as the field wants it or raises `Misfit`."""
+"""Takes a value and its place in the frame; returns it as its field wants it, or raises
+`MisfitError`."""
 
 TEXT_STANDS_FOR: Final[Mapping[type[Any], str]] = types.MappingProxyType(
     {
@@ -50,14 +51,14 @@ PIECES: Final = frozenset({"delta"})
 """Text fields that continue in the next event, so that half a character may stay at their ends."""
 
 
-class Misfit(ValueError):
+class MisfitError(ValueError):
     """A value that cannot be used. The message says where it is and repeats nothing of it."""
 
 
 def salvage(cls: type[T], data: Mapping[str, Any]) -> T:
     """Make an event or object of ``cls`` from what can be understood of ``data``.
 
-    Raises `Misfit` if a required field is missing or cannot be understood.
+    Raises `MisfitError` if a required field is missing or cannot be understood.
     """
     return cast("T", _read_struct(cls, data, "$"))
 
@@ -70,29 +71,30 @@ def error_fields(data: Mapping[str, Any]) -> dict[str, Any]:
     if isinstance(given, dict):
         found = cast("dict[str, Any]", given)
     elif isinstance(given, list) and given:
-        found = {"message": cast("list[Any]", given)}
+        found = {"message": given}
     else:
         found = {} if given is None else {"message": given}
-    words = found.get("message") or found.get("detail") or data.get("detail")
-    fields = {**beside, **found}
-    return fields if words is None else {**fields, "message": words}
+    for words in (found.get("message"), found.get("detail"), *map(data.get, ("message", "detail"))):
+        if words:
+            return {**beside, **found, "message": words}
+    return {**beside, **found, "message": ""}
 
 
 def _read_struct(cls: type[Any], value: object, place: str) -> Any:
     if isinstance(value, str) and cls in TEXT_STANDS_FOR:
         value = {TEXT_STANDS_FOR[cls]: value}
     if not isinstance(value, dict):
-        raise Misfit(f"Expected an object - at `{place}`")
+        raise MisfitError(f"Expected an object - at `{place}`")
     given = cast("dict[str, object]", value)
     fields: dict[str, Any] = {}
-    for name, required, read in _fields(cls):
+    for name, required, read in _fields(cast("Hashable", cls)):
         if name not in given:
             if required:
-                raise Misfit(f"Object missing required field `{name}`{_at(place)}")
+                raise MisfitError(f"Object missing required field `{name}`{_at(place)}")
             continue
         try:
             fields[name] = read(given[name], f"{place}.{name}")
-        except Misfit:
+        except MisfitError:
             if required:
                 raise
     return cls(**fields)
@@ -103,7 +105,7 @@ def _at(place: str) -> str:
 
 
 @cache
-def _fields(cls: type[Any]) -> tuple[tuple[str, bool, Reader], ...]:
+def _fields(cls: Any) -> tuple[tuple[str, bool, Reader], ...]:
     return tuple(
         (field.name, field.required, _reader(field.type, field.name))
         for field in msgspec.structs.fields(cls)
@@ -119,15 +121,9 @@ def _reader(kind: Any, name: str) -> Reader:
         return _or_none(read) if types.NoneType in inner else read
     if origin is tuple:
         return _many(_reader(inner[0], name))
-    if origin is dict:
-        return _pairs
     if kind is str:
         return _text_reader(name)
-    if kind in _SCALARS:
-        return _SCALARS[kind]
-    if kind is Any:
-        return lambda value, _place: value
-    return lambda value, place: _read_struct(kind, value, place)
+    return _READERS.get(kind) or (lambda value, place: _read_struct(kind, value, place))
 
 
 def _or_none(read: Reader) -> Reader:
@@ -143,7 +139,7 @@ def _many(read: Reader) -> Reader:
         for index, member in enumerate(members):
             try:
                 found.append(read(member, f"{place}[{index}]"))
-            except Misfit:
+            except MisfitError:
                 if not isinstance(value, list):
                     raise
         return tuple(found)
@@ -153,7 +149,7 @@ def _many(read: Reader) -> Reader:
 
 def _pairs(value: object, place: str) -> dict[str, str]:
     if not isinstance(value, dict):
-        raise Misfit(f"Expected an object - at `{place}`")
+        raise MisfitError(f"Expected an object - at `{place}`")
     pairs = cast("dict[str, object]", value)
     return {
         sound_text(name): sound_text(text) for name, text in pairs.items() if isinstance(text, str)
@@ -175,7 +171,7 @@ def _text(value: object, place: str) -> str:
         return sound_text(value)
     if isinstance(value, int | float) and not isinstance(value, bool):
         return str(value)
-    raise Misfit(f"Expected a string - at `{place}`")
+    raise MisfitError(f"Expected a string - at `{place}`")
 
 
 def _number(value: object, place: str) -> float:
@@ -185,7 +181,7 @@ def _number(value: object, place: str) -> float:
     except (ValueError, OverflowError):
         number = math.nan
     if isinstance(value, bool) or not math.isfinite(number):
-        raise Misfit(f"Expected a number - at `{place}`")
+        raise MisfitError(f"Expected a number - at `{place}`")
     return number
 
 
@@ -193,14 +189,14 @@ def _integer(value: object, place: str) -> int:
     """Whole numbers; of others the whole part, which is near enough for counts and positions."""
     number = int(_number(value, place))
     if not -(2**63) <= number < 2**63:
-        raise Misfit(f"Expected a 64-bit integer - at `{place}`")
+        raise MisfitError(f"Expected a 64-bit integer - at `{place}`")
     return number
 
 
 def _boolean(value: object, place: str) -> bool:
     if isinstance(value, bool):
         return value
-    raise Misfit(f"Expected a boolean - at `{place}`")
+    raise MisfitError(f"Expected a boolean - at `{place}`")
 
 
 def _audio(value: object, place: str) -> bytes:
@@ -211,10 +207,12 @@ def _audio(value: object, place: str) -> bytes:
             return base64.b64decode(compact + "=" * (-len(compact) % 4), validate=True)
         except ValueError:
             pass
-    raise Misfit(f"Invalid base64 encoded string - at `{place}`")
+    raise MisfitError(f"Invalid base64 encoded string - at `{place}`")
 
 
-_SCALARS: Final[dict[Any, Reader]] = {
+_READERS: Final[dict[Any, Reader]] = {
+    Any: lambda value, _place: value,
+    dict[str, str]: _pairs,
     int: _integer,
     float: _number,
     bool: _boolean,

@@ -46,13 +46,13 @@ class _OfItem(ServerEvent, frozen=True):
     item_id: str
 
 
-class _AboutItem(ServerEvent, frozen=True):
+class _AboutItem(ServerEvent, frozen=True, kw_only=True):
     """About an item; which one, nobody has to know."""
 
     item_id: str = ""
 
 
-class _OfPlace(ServerEvent, frozen=True):
+class _OfPlace(ServerEvent, frozen=True, kw_only=True):
     """About one item and its place in the conversation."""
 
     item: WireItem
@@ -60,13 +60,13 @@ class _OfPlace(ServerEvent, frozen=True):
     """The item it follows; ``None`` when it follows none, or the server did not say."""
 
 
-class _OfResponse(ServerEvent, frozen=True):
+class OfResponse(ServerEvent, frozen=True, kw_only=True):
     """About one response; without an id, about the one that is active."""
 
     response_id: str = ""
 
 
-class _OfPart(_OfResponse, frozen=True):
+class _OfPart(OfResponse, frozen=True, kw_only=True):
     """About one content part of an output item of a response."""
 
     item_id: str
@@ -74,20 +74,20 @@ class _OfPart(_OfResponse, frozen=True):
     content_index: int = 0
 
 
-class _AboutOutput(_OfResponse, frozen=True):
+class _AboutOutput(OfResponse, frozen=True, kw_only=True):
     """About an output item of a response; which one, nobody has to know."""
 
     item_id: str = ""
     output_index: int = 0
 
 
-class _AboutPart(_AboutOutput, frozen=True):
+class _AboutPart(_AboutOutput, frozen=True, kw_only=True):
     """About a content part of such an item."""
 
     content_index: int = 0
 
 
-class _OfCall(_AboutOutput, frozen=True):
+class _OfCall(_AboutOutput, frozen=True, kw_only=True):
     """About one function call of a response: the item, or else the call, says which."""
 
     call_id: str = ""
@@ -212,13 +212,17 @@ class InputAudioBufferCleared(ServerEvent, tag="input_audio_buffer.cleared", fro
     """Answers ``input_audio_buffer.clear``."""
 
 
-class InputAudioBufferSpeechStarted(_AboutItem, tag="input_audio_buffer.speech_started", frozen=True):
+class InputAudioBufferSpeechStarted(
+    _AboutItem, tag="input_audio_buffer.speech_started", frozen=True
+):
     """The user began to speak, at this ms of all audio sent in the session."""
 
     audio_start_ms: int | None = None
 
 
-class InputAudioBufferSpeechStopped(_AboutItem, tag="input_audio_buffer.speech_stopped", frozen=True):
+class InputAudioBufferSpeechStopped(
+    _AboutItem, tag="input_audio_buffer.speech_stopped", frozen=True
+):
     """The user stopped, at this ms of all audio sent in the session."""
 
     audio_end_ms: int | None = None
@@ -245,15 +249,15 @@ class InputAudioBufferDtmfEventReceived(
 # Output audio buffer: WebRTC and SIP only, where the server plays
 
 
-class OutputAudioBufferStarted(_OfResponse, tag="output_audio_buffer.started", frozen=True):
+class OutputAudioBufferStarted(OfResponse, tag="output_audio_buffer.started", frozen=True):
     """The server began to play this response."""
 
 
-class OutputAudioBufferStopped(_OfResponse, tag="output_audio_buffer.stopped", frozen=True):
+class OutputAudioBufferStopped(OfResponse, tag="output_audio_buffer.stopped", frozen=True):
     """The server played this response to its end."""
 
 
-class OutputAudioBufferCleared(_OfResponse, tag="output_audio_buffer.cleared", frozen=True):
+class OutputAudioBufferCleared(OfResponse, tag="output_audio_buffer.cleared", frozen=True):
     """What was still to be played of this response never will be."""
 
 
@@ -274,14 +278,18 @@ class ResponseDone(ServerEvent, tag="response.done", frozen=True):
     """Where some servers say it, in place of the response's own."""
 
 
-class ResponseOutputItemAdded(_OfResponse, tag="response.output_item.added", frozen=True):
+class ResponseOutputItemAdded(
+    OfResponse, tag="response.output_item.added", frozen=True, kw_only=True
+):
     """The model began an item."""
 
     output_index: int = 0
     item: WireItem
 
 
-class ResponseOutputItemDone(_OfResponse, tag="response.output_item.done", frozen=True):
+class ResponseOutputItemDone(
+    OfResponse, tag="response.output_item.done", frozen=True, kw_only=True
+):
     """An item of the model is final, also when it was interrupted."""
 
     output_index: int = 0
@@ -379,7 +387,9 @@ class ResponseMcpCallArgumentsDelta(
     delta: str = ""
 
 
-class ResponseMcpCallArgumentsDone(_AboutOutput, tag="response.mcp_call_arguments.done", frozen=True):
+class ResponseMcpCallArgumentsDone(
+    _AboutOutput, tag="response.mcp_call_arguments.done", frozen=True
+):
     """An MCP call's arguments are complete."""
 
     arguments: str = ""

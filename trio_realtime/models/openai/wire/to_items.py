@@ -47,6 +47,7 @@ _RESPONSE_STATUSES: Final[dict[str | None, ResponseStatus]] = {
     "incomplete": "incomplete",
 }
 
+_NO_USAGE: Final = WireUsage()
 _NO_INPUT: Final = WireInputTokens()
 _NO_CACHED: Final = WireCachedTokens()
 _NO_OUTPUT: Final = WireOutputTokens()
@@ -98,6 +99,14 @@ def usage(wire: WireUsage) -> Usage:
             reasoning_tokens=written.reasoning_tokens or 0,
         ),
     )
+
+
+def usage_told(response: WireUsage | None, beside: WireUsage | None) -> Usage | None:
+    """The usage of a response that ended, which a server says in the response or beside it."""
+    for wire in (response, beside):
+        if wire is not None and wire != _NO_USAGE:
+            return usage(wire)
+    return None
 
 
 def response_status(status: str | None) -> ResponseStatus:
@@ -180,9 +189,7 @@ def _system(wire: WireItem, item_id: str, previous: str | None) -> RealtimeItem:
         item_id=item_id,
         previous_item_id=previous,
         content=tuple(
-            part
-            for each in wire.content or ()
-            if isinstance(part := _user_part(each), InputText)
+            part for each in wire.content or () if isinstance(part := _user_part(each), InputText)
         ),
     )
 

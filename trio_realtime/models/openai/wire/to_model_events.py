@@ -69,33 +69,22 @@ def output_item_added(event: wire.ResponseOutputItemAdded) -> Events:
 
 
 def output_item_done(event: wire.ResponseOutputItemDone) -> Events:
-    """An item of the model is final; calls and requests for approval are acted on now."""
-    return _mentioned(event) + asked_of_us(event)
+    """An item of the model is final. Requests for approval are acted on now."""
+    return _mentioned(event) + _approval_wanted(event.item)
 
 
-def asked_of_us(event: wire.ResponseOutputItemDone) -> Events:
-    """What a finished item asks the application to do."""
-    item = event.item
-    if item.type == "function_call":
-        return (
-            model.RealtimeModelToolCallEvent(
-                name=item.name or "",
-                call_id=item.call_id or "",
-                arguments=item.arguments or "",
-                id=item.id,
-                response_id=event.response_id,
-            ),
-        )
-    if item.type == "mcp_approval_request":
-        return (
-            model.RealtimeModelMcpApprovalRequestEvent(
-                item_id=item.id or "",
-                server_label=item.server_label or "",
-                name=item.name or "",
-                arguments=item.arguments or "",
-            ),
-        )
-    return ()
+def _approval_wanted(item: WireItem) -> Events:
+    # Without its id a request could not be answered, and an unfinished one is no request yet.
+    if item.type != "mcp_approval_request" or not item.id or item.status == "incomplete":
+        return ()
+    return (
+        model.RealtimeModelMcpApprovalRequestEvent(
+            item_id=item.id,
+            server_label=item.server_label or "",
+            name=item.name or "",
+            arguments=item.arguments or "",
+        ),
+    )
 
 
 def transcript_delta(event: wire.ResponseOutputAudioTranscriptDelta) -> Events:
@@ -228,8 +217,6 @@ _TRANSLATIONS: Final[dict[type[Any], Callable[[Any], Events]]] = {
     wire.ConversationItemCreated: item_added,
     wire.ConversationItemDone: item_done,
     wire.ConversationItemRetrieved: item_retrieved,
-    wire.ResponseOutputItemAdded: output_item_added,
-    wire.ResponseOutputItemDone: output_item_done,
     wire.ResponseOutputAudioTranscriptDelta: transcript_delta,
     wire.ResponseOutputTextDelta: text_delta,
     wire.InputAudioBufferCommitted: committed,

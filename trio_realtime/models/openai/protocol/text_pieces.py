@@ -1,0 +1,44 @@
+"""Characters that a server cuts in two: one half at the end of a piece of text, one in the next.
+
+Some servers cut text between the halves of a surrogate pair, most often within an emoji. `decode`
+gives such pieces out as `SplitText`; here they are put together again. Pure.
+"""
+
+from typing import Any, Final
+
+import attrs
+import msgspec
+
+from ..wire.decode import SplitText
+from ..wire.server_events import ServerEvent
+
+_REMEMBERED: Final = 16
+"""Parts of which half a character is kept; servers write one or two at a time."""
+
+
+@attrs.define(eq=False)
+class TextPieces:
+    """The half characters of one connection that wait for their other half."""
+
+    _halves: dict[tuple[Any, ...], str] = attrs.field(factory=dict[tuple[Any, ...], str])
+
+    def join(self, split: SplitText) -> ServerEvent:
+        """Return the event with text of whole characters.
+
+        Half a character at its end is kept for the next piece of the same text. A half whose other
+        half does not come is left out, or becomes U+FFFD.
+        """
+        event = split.event
+        part = (type(event), *(getattr(event, name, None) for name in ("item_id", "content_index")))
+        text: str = event.delta
+        half = self._halves.pop(part, "")
+        if "\udc00" <= text[:1] <= "\udfff":
+            text = half + text
+        if "\ud800" <= text[-1:] <= "\udbff":
+            self._halves[part] = text[-1]
+            text = text[:-1]
+            if len(self._halves) > _REMEMBERED:
+                del self._halves[next(iter(self._halves))]
+        whole = text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+        joined: ServerEvent = msgspec.structs.replace(event, delta=whole)
+        return joined
