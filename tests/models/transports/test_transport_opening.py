@@ -185,7 +185,7 @@ def test_an_unknown_library_is_refused() -> None:
 
 def test_importing_the_seam_imports_no_library() -> None:
     code = (
-        "import sys, trio_realtime.models.openai.transports;"
+        "import sys, trio_realtime.models.transports;"
         "print([m for m in ('trio_websocket', 'websockets', 'wsproto', 'h11', 'cattrs',"
         " 'urllib.request') if m in sys.modules])"
     )
