@@ -17,7 +17,7 @@ import trio
 import trio_websocket
 import trustme
 import websockets.asyncio.server
-from support_transports import as_bytes, each_kind
+from support_transports import Peer, Scripted, as_bytes, each_kind
 
 from trio_realtime.errors import (
     RealtimeConnectionClosed,
@@ -365,12 +365,68 @@ async def test_a_refusal_without_a_body(kind: TransportKind) -> None:
 async def test_of_a_long_body_the_first_kilobytes_are_kept(kind: TransportKind) -> None:
     async def respond(stream: trio.SocketStream) -> None:
         await read_head(stream)
-        await stream.send_all(b"HTTP/1.1 503 No\r\nContent-Length: 100000\r\n\r\n" + b"x" * 100_000)
+        with contextlib.suppress(trio.BrokenResourceError):  # the client leaves when it has enough
+            await stream.send_all(
+                b"HTTP/1.1 503 No\r\nContent-Length: 100000\r\n\r\n" + b"x" * 100_000
+            )
 
     async with answering(respond) as port:
         error = await fails_to_open(kind, port)
     assert isinstance(error, RealtimeHandshakeError)
     assert error.body == b"x" * 8192
+
+
+ENDLESS = {
+    "without a length": (b"", b"x" * 1000, b"x" * 8192),
+    "of a length it never reaches": (b"Content-Length: 9999999999\r\n", b"x" * 1000, b"x" * 8192),
+    "chunked": (b"Transfer-Encoding: chunked\r\n", b"3e8\r\n" + b"x" * 1000 + b"\r\n", b"x" * 8192),
+    "of chunks without sense": (b"Transfer-Encoding: chunked\r\n", b"zz" * 1000, b""),
+}
+
+
+@pytest.mark.parametrize(("framing", "piece", "kept"), ENDLESS.values(), ids=ENDLESS.keys())
+async def test_a_refusal_whose_body_has_no_end_keeps_its_status(
+    kind: TransportKind, framing: bytes, piece: bytes, kept: bytes
+) -> None:
+    async def respond(stream: trio.SocketStream) -> None:
+        await read_head(stream)
+        with contextlib.suppress(trio.BrokenResourceError):
+            await stream.send_all(b"HTTP/1.1 429 No\r\nRetry-After: 7\r\n" + framing + b"\r\n")
+            while True:
+                await stream.send_all(piece)
+
+    async with answering(respond) as port:
+        error = await fails_to_open(kind, port)
+    assert isinstance(error, RealtimeHandshakeError)
+    assert (error.status, error.headers["retry-after"], error.body) == (429, "7", kept)
+
+
+@pytest.mark.parametrize("ending", ["silence", "end", "reset"])
+async def test_a_refusal_whose_body_is_cut_off_keeps_its_status(
+    kind: TransportKind, ending: str, autojump_clock: trio.testing.MockClock
+) -> None:
+    """What has come of the body is kept; a body that stands still is waited for a moment only."""
+
+    async def script(peer: Peer) -> None:
+        await peer.read_request()
+        await peer.send(b"HTTP/1.0 401 No\r\nContent-Length: 100\r\nX-Request-Id: r1\r\n\r\nbegun")
+        if ending == "end":
+            await peer.stream.aclose()
+        elif ending == "reset":
+            await trio.testing.wait_all_tasks_blocked()
+            await trio.aclose_forcefully(server.streams[0])
+
+    async with trio.open_nursery() as nursery:
+        server = Scripted(nursery, script)
+        with pytest.raises(RealtimeHandshakeError) as caught:
+            async with open_transport(
+                "ws://server.test/", headers={}, stream_factory=server.dial, kind=kind
+            ):
+                raise AssertionError("never opened")
+        assert server.streams[0].closed
+    assert (caught.value.status, caught.value.body) == (401, b"begun")
+    assert caught.value.headers["x-request-id"] == "r1"
+    assert trio.current_time() <= 2
 
 
 NOT_AN_ANSWER = {

@@ -7,7 +7,7 @@ import trio
 import trio_websocket
 from support_transports import Peer, Scripted
 
-from trio_realtime.models.transports import TransportSettings, open_transport
+from trio_realtime.models.transports import open_transport
 
 
 class CalledError(Exception):
@@ -31,13 +31,12 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
 
 
 async def test_it_opens_through_the_librarys_public_function(calls: list[dict[str, Any]]) -> None:
-    """Looked up when called, so that programs can wrap it; with reads and a queue of use."""
+    """Looked up when called, so that programs can wrap it."""
     url = "ws://api.test/v1/realtime?model=m"
     with pytest.raises(CalledError):
         async with open_transport(
             url,
             headers={"A": "b"},
-            settings=TransportSettings(max_message_size=1234),
             kind="trio-websocket",
         ):
             raise AssertionError("never opened")
@@ -46,9 +45,6 @@ async def test_it_opens_through_the_librarys_public_function(calls: list[dict[st
             "url": url,
             "ssl_context": None,
             "extra_headers": [(b"A", b"b")],
-            "message_queue_size": 256,
-            "max_message_size": 1234,
-            "receive_buffer_size": None,
         }
     ]
 

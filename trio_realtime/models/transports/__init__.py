@@ -1,9 +1,10 @@
-"""WebSocket client transports behind one seam: text frames in, text frames out, close.
+"""WebSocket client transports behind one interface: text frames in, text frames out, close.
 
-``seam`` is the interface and its settings, ``opening`` the door. ``target``, ``endings`` and
-``frames`` decide without waiting; ``dialing``, ``proxies``, ``helpers`` and ``lifecycle`` are what
-the two implementations share. These are ``trio_websocket_transport``, the default, and
-``websockets_transport``.
+``text_transport`` is the interface and its settings, ``opening`` the door. ``target``, ``endings``,
+``frame_codec`` and its two subclasses ``wsproto_codec`` and ``websockets_codec`` decide without
+waiting. ``dialing``, ``proxies`` and ``opening_handshake`` connect; ``stream_transport`` drives the
+connected stream, with ``scope`` and ``tasks`` for its life. ``over_trio_websocket``, the default,
+and ``over_websockets`` are what differs between the two libraries.
 """
 
 from .opening import open_transport as open_transport

@@ -4,21 +4,17 @@ Both transports use it, and it is where the errors of opening a connection are t
 """
 
 import ssl
-from collections.abc import Generator, Iterable
+from collections.abc import Generator
 from contextlib import contextmanager
 from functools import lru_cache
-from typing import Final
 
 import trio
 
-from trio_realtime.errors import RealtimeConnectionError, RealtimeHandshakeError
+from trio_realtime.errors import RealtimeConnectionError
 
 from .target import Target
 from .tcp_stream import open_patient_stream
 from .text_transport import StreamFactory
-
-MAX_BODY: Final = 8192
-"""Bytes of a refusing response's body that are kept for the error."""
 
 
 @lru_cache(maxsize=1)
@@ -74,7 +70,7 @@ def connecting(target: Target, timeout: float) -> Generator[None]:
             yield
     except OSError as error:
         raise RealtimeConnectionError(f"could not connect to {target.address}: {error}") from error
-    except trio.BrokenResourceError as error:
+    except (trio.BrokenResourceError, trio.ClosedResourceError) as error:
         raise broken_while_connecting(target.address, error) from (error.__cause__ or error)
     if scope.cancelled_caught:
         raise RealtimeConnectionError(
@@ -82,26 +78,8 @@ def connecting(target: Target, timeout: float) -> Generator[None]:
         ) from TimeoutError()
 
 
-def broken_while_connecting(
-    address: str, error: trio.BrokenResourceError
-) -> RealtimeConnectionError:
+def broken_while_connecting(address: str, error: Exception) -> RealtimeConnectionError:
     """What to raise when the stream broke before the WebSocket was open."""
     if isinstance(error.__cause__, ssl.SSLError):
         return RealtimeConnectionError(f"TLS with {address} failed: {error.__cause__}")
     return RealtimeConnectionError(f"the connection to {address} broke while being opened")
-
-
-def refused(
-    target: Target, status: int, headers: Iterable[tuple[str, str]], body: bytes
-) -> RealtimeHandshakeError:
-    """What to raise for a response that is not 101. Its body may quote a key: it is not shown."""
-    joined: dict[str, str] = {}
-    for name, value in headers:
-        lower = name.lower()
-        joined[lower] = f"{joined[lower]}, {value}" if lower in joined else value
-    return RealtimeHandshakeError(
-        f"{target.address} refused the WebSocket with HTTP status {status}",
-        status=status,
-        headers=joined,
-        body=body[:MAX_BODY],
-    )
