@@ -176,7 +176,7 @@ def _converse(batches: Sequence[list[bytes]]) -> None:
     from trio_realtime.models.transports import TextTransport, TransportSettings
     from trio_realtime.models.transports.scope import transport_scope
     from trio_realtime.models.transports.tasks import Helpers
-    from trio_realtime.models.websocket_connection import OpenAIRealtimeConnection
+    from trio_realtime.models.websocket_connection import WebSocketConnection
 
     clock = MockClock()
 
@@ -208,7 +208,7 @@ def _converse(batches: Sequence[list[bytes]]) -> None:
             protocol, _ = _protocol()
             async with transport_scope(open_canned) as transport:
                 settings = TransportSettings(ping_interval=None)
-                connection = OpenAIRealtimeConnection(transport, protocol, settings)
+                connection = WebSocketConnection(transport, protocol, settings)
                 yield connection
                 await connection.flush()
 

@@ -186,6 +186,8 @@ WRONG: list[tuple[dict[str, Any], str, str]] = [
         "modalities[1]",
         "expected 'text' or 'audio', got 'txt'; did you mean 'text'?",
     ),
+    ({"modalities": ["text", "audio"]}, "modalities", 'takes one of "audio" and "text"'),
+    ({"output_modalities": []}, "output_modalities", "got 0 of them"),
     ({"reasoning": {"effort": "x"}}, "reasoning.effort", "'high' or 'xhigh', got 'x'"),
     ({"reasoning": {"effort": "s" * 41}}, "reasoning.effort", "or 'xhigh', got str"),
     ({"reasoning": 3}, "reasoning", "expected RealtimeReasoningConfig or a mapping, got int"),

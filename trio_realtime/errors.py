@@ -6,7 +6,7 @@
     ├── UserError                     your call or declaration was wrong; nothing was sent
     │   └── SettingsError             a setting was: names the setting, and the nearest right one
     ├── RealtimeConnectionError       the outside: the connection could not be made, or broke
-    │   ├── RealtimeHandshakeError    the server refused the WebSocket (has its status and body)
+    │   ├── RealtimeHandshakeError    the server refused the WebSocket or the opening settings
     │   ├── RealtimeRequestError      the server refused a request of the REST API
     │   └── RealtimeConnectionClosed  the server closed it, with a code that is not a clean end
     ├── RealtimeSessionClosed         you used a session (or connection) that is over
@@ -54,10 +54,16 @@ class RealtimeConnectionError(TrioRealtimeError):
 
 
 class RealtimeHandshakeError(RealtimeConnectionError):
-    """The server answered the WebSocket handshake with something other than 101.
+    """The server would not have the session: it refused the WebSocket, or the opening after it.
 
-    ``status`` is the HTTP status, ``headers`` the response's headers with lower-case names and
-    ``body`` the first kilobytes of its body, where OpenAI says why.
+    ``status`` is the HTTP status of the handshake. With 101 the WebSocket was opened, and the
+    server then refused the client or the session's settings, as OpenAI does with a wrong key, an
+    unknown model or a wrong setting. ``code`` is then its error code (``"invalid_api_key"``),
+    ``param`` the field it is about (``"session.audio.output.voice"``) and ``close_code`` that of
+    the close frame, each where the server gave one.
+
+    ``headers`` are the response's headers with lower-case names and ``body`` the first kilobytes of
+    its body, where OpenAI says why; both are empty with 101.
     """
 
     def __init__(
@@ -67,11 +73,17 @@ class RealtimeHandshakeError(RealtimeConnectionError):
         status: int,
         headers: Mapping[str, str] | None = None,
         body: bytes = b"",
+        code: str | None = None,
+        param: str | None = None,
+        close_code: int | None = None,
     ) -> None:
         super().__init__(message)
         self.status = status
         self.headers: Mapping[str, str] = dict(headers or {})
         self.body = body
+        self.code = code
+        self.param = param
+        self.close_code = close_code
 
 
 class RealtimeRequestError(RealtimeConnectionError):

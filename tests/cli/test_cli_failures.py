@@ -4,6 +4,7 @@ import errno
 import os
 import signal
 import sys
+from typing import Any
 
 import pytest
 import trio
@@ -43,6 +44,20 @@ def handshake(status: int, body: bytes = b"") -> RealtimeHandshakeError:
 def test_an_exception_is_a_status_and_a_line(error: Exception, status: int, line: str) -> None:
     assert explain(error)[0] == status
     assert explain(error)[1].removesuffix(" (--debug shows where)") == line
+
+
+@pytest.mark.parametrize(
+    "refusal",
+    [
+        {"code": "invalid_api_key"},
+        {"code": "missing_api_key"},
+        {"code": "invalid_request_error", "close_code": 3000},
+    ],
+)
+def test_a_key_refused_on_the_open_websocket(refusal: dict[str, Any]) -> None:
+    """Such a server answers the handshake with 101, then sends an error, or closes with 3000."""
+    error = RealtimeHandshakeError("the server refused the session", status=101, **refusal)
+    assert explain(error) == (1, "the server refused the API key: check OPENAI_API_KEY")
 
 
 @pytest.mark.parametrize("status", [401, 403])

@@ -65,7 +65,11 @@ def test_no_standard_input(monkeypatch: pytest.MonkeyPatch, capsys: Capture) -> 
 
 def test_a_setting_the_server_refuses(capsys: Capture) -> None:
     assert main(["talk", "--text", "Hello", "--voice", "donald"]) == 1
-    assert complaint(capsys).startswith("the server reported an error: Invalid value: 'donald'")
+    said = complaint(capsys)
+    assert said.startswith(
+        "the server refused the opening settings because of session.audio.output"
+    )
+    assert "Invalid value: 'donald'" in said
 
 
 async def test_an_answer_that_fails(capsys: Capture) -> None:

@@ -66,6 +66,12 @@ def _rank(error: BaseException) -> int:
     return len(telling) + isinstance(error, RealtimeSessionClosed)
 
 
+_KEY_CODES: Final = frozenset({"invalid_api_key", "missing_api_key"})
+"""Error codes about the key of a server that refuses it once the WebSocket is open."""
+
+_KEY_CLOSE: Final = 3000
+"""The close code that goes with them (IANA's registry: unauthorized)."""
+
 _REFUSALS: Final = {
     401: "the server refused the API key (HTTP 401): check OPENAI_API_KEY",
     403: "the server does not allow this API key to do that (HTTP 403)",
@@ -76,6 +82,8 @@ _REFUSALS: Final = {
 def _refusal(error: RealtimeHandshakeError) -> str:
     if error.status in _REFUSALS:
         return _REFUSALS[error.status]
+    if error.code in _KEY_CODES or error.close_code == _KEY_CLOSE:
+        return "the server refused the API key: check OPENAI_API_KEY"
     said = _message(error.body)
     return f"{error}: {said}" if said else str(error)
 

@@ -14,7 +14,7 @@ from typing import Annotated, Any, Literal, TypeAlias, TypeVar
 import attrs
 
 from .._util.settings_base import Settings, at_their_fields, structure
-from .._util.type_checks import UNSET, Between, Json, Unset, check, check_keys
+from .._util.type_checks import UNSET, Between, Json, Unset, check, check_keys, problem
 from ..audio.formats import AudioFormat
 from .audio_settings import (
     RealtimeAudioConfig,
@@ -118,6 +118,25 @@ class RealtimeTruncationConfig(Settings):
     """``{"post_instructions": n}``: truncate beyond ``n`` tokens, instructions and tools apart."""
 
 
+def to_modalities(
+    value: Sequence[RealtimeModality] | Unset,
+) -> Sequence[RealtimeModality] | Unset:
+    """Check that one kind of output is named. Other words are for the check of types to refuse.
+
+    Raises:
+        SettingsError: it is none, or both.
+    """
+    if isinstance(value, str) or not isinstance(value, Sequence):
+        return value
+    if len(value) != 1 and all(word in ("audio", "text") for word in value):
+        raise problem(
+            "",
+            'takes one of "audio" and "text": ["audio"] comes with a transcript, ["text"] is '
+            f"written only; got {len(value)} of them",
+        )
+    return value
+
+
 def _to_audio(value: RealtimeAudioConfig | Mapping[str, Any] | None) -> RealtimeAudioConfig:
     return RealtimeAudioConfig() if value is None else structure(RealtimeAudioConfig, value)
 
@@ -177,9 +196,13 @@ class RealtimeSessionModelSettings(Settings):
     instructions: str | Unset = UNSET
     prompt: RealtimePrompt | Unset | None = attrs.field(default=UNSET, converter=_to_prompt)
     """``None`` is sent as null and clears a prompt."""
-    output_modalities: Sequence[RealtimeModality] | Unset = UNSET
-    """``["audio"]``, which has a transcript, or ``["text"]``; the API takes one at a time."""
-    modalities: Sequence[RealtimeModality] | Unset = UNSET
+    output_modalities: Sequence[RealtimeModality] | Unset = attrs.field(
+        default=UNSET, converter=to_modalities
+    )
+    """``["audio"]``, which has a transcript, or ``["text"]``; one of them, not both."""
+    modalities: Sequence[RealtimeModality] | Unset = attrs.field(
+        default=UNSET, converter=to_modalities
+    )
     """Alias of ``output_modalities``."""
     audio: RealtimeAudioConfig = attrs.field(factory=RealtimeAudioConfig, converter=_to_audio)
     voice: RealtimeVoice | Unset = attrs.field(default=UNSET, converter=to_voice)

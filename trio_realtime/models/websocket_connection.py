@@ -1,42 +1,63 @@
-"""The live connection to the OpenAI Realtime API: the only module that touches a socket.
+"""`WebSocketConnection`: any model's protocol over any WebSocket.
 
-All decisions are made in `protocol`, which is pure. Here are the two tasks around it. Whoever
-iterates reads frames and feeds them to the protocol; the writer sends what the protocol has to
-send, all that has gathered in one write. Frames that the protocol sends of its own accord (a
-cancel, a truncation, the next ``response.create``) therefore never wait for a reader, and a read
-never waits for a write.
+This is the only module that waits on a socket. All decisions are made in a `ModelProtocol`, which
+is pure; here are the two tasks around it. The task that receives reads frames and hands them to the
+protocol. The writer sends what the protocol has to send, all that has gathered in one write. Frames
+that the protocol sends without being asked (a cancel, a truncation, the next request for a
+response) therefore never wait for a reader, and a read never waits for a write.
 
 Time limits (a request that nothing answers, the next ping) need no task of their own: they are the
-deadline of the scope in which the reader waits.
+deadline of the scope in which the receiving task waits.
 """
 
 import math
+import ssl
 from collections import deque
-from collections.abc import AsyncIterator, Callable
-from contextlib import suppress
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager, suppress
+from typing import Final
 
 import attrs
 import trio
 
 from .._util.wait_queue import Sleepers
-from ..errors import RealtimeConnectionClosed, RealtimeConnectionError, RealtimeSessionClosed
+from ..errors import (
+    RealtimeConnectionClosed,
+    RealtimeConnectionError,
+    RealtimeHandshakeError,
+    RealtimeSessionClosed,
+)
 from .events import RealtimeModelEvent
 from .inputs import RealtimeModelInput
 from .interface import RealtimeConnection
-from .openai.protocol.receiving import RealtimeProtocol
-from .transports import TextTransport, TransportSettings
+from .sans_io import ModelProtocol
+from .session_settings import RealtimeSessionModelSettings
+from .transports import (
+    StreamFactory,
+    TextTransport,
+    TransportKind,
+    TransportSettings,
+    open_transport,
+)
 
-HIGH_WATER = 64 * 1024
+OPENING_TIMEOUT: Final = 2.0
+"""Seconds that opening waits for the server to acknowledge the settings. Servers take one round
+trip for it; one that acknowledges nothing is taken to have agreed."""
+
+REFUSING_CODES: Final = frozenset({1008, *range(3000, 5000)})
+"""Close codes by which a server says that it does not want this client (RFC 6455, section 7.4)."""
+
+HIGH_WATER: Final = 64 * 1024
 """Bytes waiting to be written before `send` makes its caller wait: ten 100 ms chunks of PCM16, so
 enough for writes to be worth their price and little enough to hear of congestion at once."""
 
 
 @attrs.define(eq=False, repr=False)
-class OpenAIRealtimeConnection(RealtimeConnection):
-    """See `RealtimeConnection`; made by `OpenAIRealtimeWebSocketModel.connect`."""
+class WebSocketConnection(RealtimeConnection):
+    """A protocol that is connected; made by `connect_protocol`, in a model's ``connect``."""
 
     _transport: TextTransport
-    _protocol: RealtimeProtocol
+    _protocol: ModelProtocol
     _settings: TransportSettings
     _ready: deque[RealtimeModelEvent] = attrs.field(factory=deque[RealtimeModelEvent], init=False)
     _reader: trio.CancelScope | None = attrs.field(default=None, init=False)
@@ -51,12 +72,44 @@ class OpenAIRealtimeConnection(RealtimeConnection):
     _armed: float | None = attrs.field(default=None, init=False)
     """The time limit of the protocol's that the reader will be woken for."""
     _ping_at: float = attrs.field(init=False)
+    _opening: bool = attrs.field(default=True, init=False)
+    """Whether the protocol waits for the server to take the opening settings."""
     _closing: bool = attrs.field(default=False, init=False)
     _failure: RealtimeConnectionError | None = attrs.field(default=None, init=False)
 
     def __attrs_post_init__(self) -> None:
         self._set_ping()
         self._writer = self._transport.helpers.start_soon(self._write)
+
+    # -- opening -----------------------------------------------------------------
+    async def wait_open(self) -> None:
+        """Wait until the server has taken the opening settings, `OPENING_TIMEOUT` at most.
+
+        What arrives meanwhile is kept for the session. A refusal that comes later ends the
+        connection with the same error.
+
+        Raises:
+            RealtimeHandshakeError: the server refused the settings, or this client.
+            RealtimeConnectionError: the connection broke.
+        """
+        self._write_pending()
+        await self._look_at_opening()
+        try:
+            with trio.move_on_after(OPENING_TIMEOUT):
+                while self._opening and await self._receive_or_wake():
+                    pass
+        except RealtimeConnectionClosed as closed:
+            if closed.code in REFUSING_CODES:
+                raise refused_by_closing(closed) from closed
+            raise
+        if self._failure is not None:
+            raise self._failure
+
+    async def _look_at_opening(self) -> None:
+        opening = self._protocol.opening
+        self._opening = opening == "waiting"
+        if isinstance(opening, RealtimeConnectionError):
+            await self._break(opening)
 
     # -- for the session ---------------------------------------------------------
     async def send(self, input: RealtimeModelInput) -> None:
@@ -102,18 +155,19 @@ class OpenAIRealtimeConnection(RealtimeConnection):
     async def __anext__(self) -> RealtimeModelEvent:
         ready = self._ready
         while not ready:
-            if not await self._receive_once():
+            if not await self._receive_or_wake():
                 raise StopAsyncIteration
         return ready.popleft()
 
-    async def _receive_once(self) -> bool:
-        """`_receive`, or do what is due; False at the clean end of the connection."""
+    async def _receive_or_wake(self) -> bool:
+        """`_receive`, or do what is due first; False at the clean end of the connection."""
         try:
             with trio.CancelScope() as self._reader:
-                self._keep_time()
-                return bool(self._ready) or await self._receive()
+                self._set_alarm()
+                return await self._receive()
         finally:
             self._reader = None
+        self._keep_time()
         return True
 
     async def _receive(self) -> bool:
@@ -138,6 +192,8 @@ class OpenAIRealtimeConnection(RealtimeConnection):
         for frame in frames:
             protocol.receive(frame, now, self._ready)
         self._write_pending()
+        if self._opening:
+            await self._look_at_opening()
         return True
 
     # -- time --------------------------------------------------------------------
@@ -242,3 +298,53 @@ class OpenAIRealtimeConnection(RealtimeConnection):
     async def _writer_is_over(self) -> None:
         while self._writer is not None:
             await self._room.sleep()
+
+
+def refused_by_closing(closed: RealtimeConnectionClosed) -> RealtimeHandshakeError:
+    """What to raise when the server closed the connection in place of taking the settings.
+
+    The reason of the close frame ends in an error code where servers give one, as in
+    ``invalid_request_error.invalid_api_key``.
+    """
+    return RealtimeHandshakeError(
+        f"the server refused the session: {closed}",
+        status=101,
+        code=closed.reason.rpartition(".")[2] or None,
+        close_code=closed.code,
+    )
+
+
+@asynccontextmanager
+async def connect_protocol(
+    protocol: ModelProtocol,
+    settings: RealtimeSessionModelSettings,
+    *,
+    url: str,
+    headers: Mapping[str, str],
+    transport_settings: TransportSettings | None = None,
+    ssl_context: ssl.SSLContext | None = None,
+    stream_factory: StreamFactory | None = None,
+    kind: TransportKind = "auto",
+) -> AsyncGenerator[WebSocketConnection]:
+    """Connect a new protocol to a WebSocket server, for the length of the block.
+
+    What a model's ``connect`` consists of, once it knows the URL and the headers. ``settings`` are
+    those the protocol opens with. For the rest see `open_transport`, and `RealtimeModel.connect`
+    for what entering raises and what leaving does.
+    """
+    limits = transport_settings or TransportSettings()
+    protocol.open(settings)
+    async with open_transport(
+        url,
+        headers=headers,
+        settings=limits,
+        ssl_context=ssl_context,
+        stream_factory=stream_factory,
+        kind=kind,
+    ) as transport:
+        connection = WebSocketConnection(transport, protocol, limits)
+        try:
+            await connection.wait_open()
+            yield connection
+        finally:
+            await connection.flush()

@@ -20,7 +20,7 @@ from ...errors import SettingsError, UserError
 from ..interface import RealtimeConnection
 from ..model_config import RealtimeModelConfig
 from ..session_settings import RealtimeSessionModelSettings
-from .model import OpenAIRealtimeWebSocketModel
+from .model import OpenAIRealtimeWebSocketModel, model_in_url
 from .rest.client import OpenAIRestClient, websocket_url
 
 KEY_VARIABLE: Final = "AZURE_OPENAI_API_KEY"
@@ -105,10 +105,12 @@ class AzureOpenAIRealtimeModel(OpenAIRealtimeWebSocketModel):
         _refuse_beta(config.url, config.headers)
         _refuse_two_auths(config.headers)
         settings = config.initial_model_settings
+        if not config.call_id and not (config.url and model_in_url(config.url)):
+            settings = self._named(settings)
         reached = attrs.evolve(
             config,
             url=config.url or self._realtime_url(config),
-            initial_model_settings=settings if config.call_id else self._named(settings),
+            initial_model_settings=settings,
             **self._access(config),
         )
         async with OpenAIRealtimeWebSocketModel.connect(self, reached) as connection:

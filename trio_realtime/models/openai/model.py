@@ -5,7 +5,7 @@ import ssl
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from typing import Final
-from urllib.parse import urlencode
+from urllib.parse import parse_qsl, urlencode
 
 import attrs
 
@@ -17,8 +17,8 @@ from ..model_config import RealtimeModelConfig
 from ..playback.ledger import PlaybackLedger
 from ..playback.tracker import RealtimePlaybackTracker
 from ..session_settings import RealtimeSessionModelSettings
-from ..transports import StreamFactory, TransportKind, TransportSettings, open_transport
-from ..websocket_connection import OpenAIRealtimeConnection
+from ..transports import StreamFactory, TransportKind, TransportSettings
+from ..websocket_connection import connect_protocol
 from .protocol.receiving import RealtimeProtocol
 from .protocol.response_slot import ResponseTurns
 from .wire.session_update import DEFAULT_MODEL
@@ -49,43 +49,39 @@ class OpenAIRealtimeWebSocketModel(RealtimeModel):
     async def connect(self, config: RealtimeModelConfig) -> AsyncGenerator[RealtimeConnection]:
         """See `RealtimeModel.connect`.
 
-        The session's settings are the first thing sent. What is sent before the server has
-        acknowledged them is handled after them, in order.
+        The session's settings are the first thing sent, and entering waits until the server has
+        acknowledged them, two seconds at most. A model that the URL in the config names
+        (``?model=...``) need not be named in the settings, and is then left out of what is sent.
+
+        Raises:
+            RealtimeHandshakeError: the server refused the key, the model or a setting.
         """
         settings = config.initial_model_settings or RealtimeSessionModelSettings()
         transport_settings = _transport_settings(config.transport)
-        protocol = self._protocol(config, settings)
-        url = self._url(config, settings)
-        headers = await _headers(config)
-        async with open_transport(
-            url,
-            headers=headers,
-            settings=transport_settings,
+        async with connect_protocol(
+            self._protocol(config),
+            settings,
+            url=self._url(config, settings),
+            headers=await _headers(config),
+            transport_settings=transport_settings,
             ssl_context=self.ssl_context,
             stream_factory=self.stream_factory,
             kind=self.transport,
-        ) as transport:
-            connection = OpenAIRealtimeConnection(transport, protocol, transport_settings)
-            try:
-                yield connection
-            finally:
-                await connection.flush()
+        ) as connection:
+            yield connection
 
-    def _protocol(
-        self, config: RealtimeModelConfig, settings: RealtimeSessionModelSettings
-    ) -> RealtimeProtocol:
+    def _protocol(self, config: RealtimeModelConfig) -> RealtimeProtocol:
         tracker = config.playback_tracker
         if tracker is not None and not isinstance(tracker, RealtimePlaybackTracker):
             raise UserError(
                 f"playback_tracker must be a RealtimePlaybackTracker, not {type(tracker).__name__}"
             )
-        protocol = RealtimeProtocol(
+        return RealtimeProtocol(
             config.call_id,
             PlaybackLedger(tracker=tracker),
             ResponseTurns(timeout=config.response_timeout),
+            None if config.url is None else model_in_url(config.url),
         )
-        protocol.open(settings)
-        return protocol
 
     def _url(self, config: RealtimeModelConfig, settings: RealtimeSessionModelSettings) -> str:
         """A URL of the caller's own is used as it is, except that a call is attached to."""
@@ -100,6 +96,12 @@ class OpenAIRealtimeWebSocketModel(RealtimeModel):
 
 def _with_query(url: str, **parameters: str) -> str:
     return f"{url}{'&' if '?' in url else '?'}{urlencode(parameters)}"
+
+
+def model_in_url(url: str) -> str | None:
+    """The model that a URL names in its query, if it names one."""
+    query = url.partition("#")[0].partition("?")[2]
+    return dict(parse_qsl(query)).get("model")
 
 
 def _transport_settings(given: object) -> TransportSettings:

@@ -20,12 +20,14 @@ from ....errors import RealtimeProtocolError
 from ... import events as model
 from ... import inputs
 from ...playback.ledger import PlaybackLedger
+from ...sans_io import ModelProtocol, Opening
 from ...session_settings import RealtimeSessionModelSettings
 from ..wire import server_events as wire
 from ..wire import to_items as translate
 from ..wire.beta_events import with_beta_names
 from ..wire.decode import MalformedFrame, SplitText, decode, raw_data
 from ..wire.to_model_events import TRANSLATIONS, output_item_added, output_item_done
+from .acknowledgement import Acknowledgement
 from .function_calls import FunctionCalls
 from .out_of_band import OutOfBand, public_metadata
 from .outbox import Events, Outgoing
@@ -41,64 +43,73 @@ __all__ = ["RealtimeProtocol", "session_object"]
 
 
 @attrs.define(eq=False, repr=False)
-class RealtimeProtocol:
-    """The client's side of one connection."""
+class RealtimeProtocol(ModelProtocol):
+    """The client's side of one connection.
+
+    ``url_model`` is the model that the connection's URL names; it need not be named again then.
+    """
 
     _call_id: str | None = None
     _playback: PlaybackLedger = attrs.field(factory=PlaybackLedger)
     _turns: ResponseTurns = attrs.field(factory=ResponseTurns)
+    _url_model: str | None = None
     _audio: SpokenAudio = attrs.field(init=False)
     _outgoing: Outgoing = attrs.field(init=False)
     _facts: SessionFacts = attrs.field(init=False)
     _out_of_band: OutOfBand = attrs.field(factory=OutOfBand, init=False)
     _calls: FunctionCalls = attrs.field(factory=FunctionCalls, init=False)
     _pieces: TextPieces = attrs.field(factory=TextPieces, init=False)
+    _acknowledgement: Acknowledgement = attrs.field(factory=Acknowledgement, init=False)
     _sender: InputSender = attrs.field(init=False)
 
     def __attrs_post_init__(self) -> None:
         self._audio = SpokenAudio(self._playback)
         self._outgoing = Outgoing(self._turns, self._audio)
         self._facts = SessionFacts(self._playback)
-        self._sender = InputSender(self._outgoing, self._facts, self._out_of_band, self._call_id)
+        self._sender = InputSender(
+            self._outgoing, self._facts, self._out_of_band, self._call_id, self._url_model
+        )
 
     # -- towards the server --------------------------------------------------------
     def open(self, settings: RealtimeSessionModelSettings) -> None:
-        """Say how the session shall be; the first frame of a connection.
+        """See `ModelProtocol.open`: a ``session.update``."""
+        self._acknowledgement.asked(self._sender.open(settings))
 
-        Raises `UserError` for settings that cannot work.
-        """
-        self._sender.open(settings)
+    @property
+    def opening(self) -> Opening:
+        """See `ModelProtocol.opening`."""
+        return self._acknowledgement.state
 
-    def send(self, given: inputs.RealtimeModelInput, now: float, out: Events) -> None:
-        """Turn one input into frames; what it makes known at once (an interruption does) is
-        appended to ``out``. Raises `UserError`, and then has changed nothing."""
-        self._sender.send(given, now, out)
+    def send(self, input: inputs.RealtimeModelInput, now: float, out: Events) -> None:
+        """See `ModelProtocol.send`."""
+        self._acknowledgement.only_frame = False
+        self._sender.send(input, now, out)
 
     def remaining_ms(self, response_id: str, now: float) -> float:
-        """How much audio of this response has yet to be heard, and of what comes before it."""
+        """See `ModelProtocol.remaining_ms`; what is played before the response counts too."""
         return self._audio.remaining_ms(response_id, now)
 
     def delivered(self, item_id: str, content_index: int, nbytes: int, now: float) -> None:
-        """The application took so much audio of this part: it is played from now on."""
+        """See `ModelProtocol.delivered`."""
         self._playback.delivered(item_id, content_index, nbytes, now)
 
     @property
     def pending_bytes(self) -> int:
-        """How much `data_to_send` holds."""
+        """See `ModelProtocol.pending_bytes`."""
         return self._outgoing.pending_bytes
 
     def data_to_send(self) -> list[bytes]:
-        """The frames to send now, in order; they count as sent."""
+        """See `ModelProtocol.data_to_send`."""
         return self._outgoing.take()
 
     # -- time ----------------------------------------------------------------------
     @property
     def deadline(self) -> float | None:
-        """When to call `expire`."""
+        """See `ModelProtocol.deadline`: that of a request that nothing has answered."""
         return self._turns.deadline
 
     def expire(self, now: float, out: Events) -> None:
-        """The clock reached `deadline`."""
+        """See `ModelProtocol.expire`."""
         self._outgoing.act(self._turns.expire(now=now), out)
 
     # -- from the server -----------------------------------------------------------
@@ -122,8 +133,12 @@ class RealtimeProtocol:
         what = f"a {event.type} event" if event.type else "a frame"
         error = RealtimeProtocolError(f"the server sent {what} that is malformed: {event.reason}")
         out.append(model.RealtimeModelErrorEvent(error=error))
+        if event.type == "session.updated":
+            self._acknowledgement.taken()
 
     def _error(self, event: wire.Error, now: float, out: Events) -> None:
+        if self._acknowledgement.refused(event.error):
+            return  # opening raises it
         self._out_of_band.refused(event.error.event_id)
         if not self._outgoing.refused(event.error, now, out):
             out.append(
@@ -136,10 +151,13 @@ class RealtimeProtocol:
         self, event: wire.SessionCreated | wire.SessionUpdated, _now: float, _out: Events
     ) -> None:
         self._facts.echoed(event.session)
+        if isinstance(event, wire.SessionUpdated):
+            self._acknowledgement.taken()
 
     # Responses
 
     def _response_created(self, event: wire.ResponseCreated, now: float, out: Events) -> None:
+        self._acknowledgement.taken()
         response = event.response
         out_of_band = self._out_of_band.began(response)
         out.append(

@@ -11,15 +11,20 @@ from typing import Any, ClassVar, cast
 import attrs
 
 from ...._util.type_checks import UNSET
-from ....errors import UserError
+from ....errors import SettingsError, UserError
 from ....items import InputImage, InputText
 from ... import inputs
 from ...session_settings import RealtimeSessionModelSettings, nested_form
 from ..wire import client_events as frames
-from ..wire.session_update import session_payload
+from ..wire.session_update import (
+    DEFAULT_MODEL,
+    effective_settings,
+    session_in_force,
+    session_payload,
+)
 from .out_of_band import REQUEST_KEY, OutOfBand
 from .outbox import Events, Outgoing
-from .session_state import SessionFacts
+from .session_state import SessionFacts, voice_of
 
 
 @attrs.define(eq=False, repr=False)
@@ -30,10 +35,23 @@ class InputSender:
     _facts: SessionFacts
     _out_of_band: OutOfBand
     _call_id: str | None
+    _url_model: str | None
+    """The model that the URL of the connection names."""
+    _default_model: str | None = DEFAULT_MODEL
+    """The model that settings without one are sent with: after the opening, that of the opening."""
 
-    def open(self, settings: RealtimeSessionModelSettings) -> None:
-        """The first frame of a connection: how the session shall be."""
-        self._update(session_object(settings, call_id=self._call_id))
+    def open(self, settings: RealtimeSessionModelSettings) -> str:
+        """Put the first frame of a connection, the session's settings; returns its event id."""
+        if self._url_model is not None:
+            _check_url_model(self._url_model, settings)
+            self._default_model = None
+        effective = self._effective(settings)
+        named = effective.model_name
+        self._default_model = None if named is UNSET else named
+        self._facts.model = self._url_model or self._default_model
+        event_id = self._outgoing.new_event_id()
+        self._update(effective, tracing=True, event_id=event_id)
+        return event_id
 
     def send(self, given: inputs.RealtimeModelInput, now: float, out: Events) -> None:
         """Send one input; raises `UserError`, and then has changed nothing."""
@@ -126,18 +144,33 @@ class InputSender:
     def _update_session(
         self, given: inputs.RealtimeModelSendSessionUpdate, _now: float, _out: Events
     ) -> None:
-        settings = given.session_settings
-        session = session_object(settings, call_id=self._call_id, tracing=False)
-        self._facts.name_model(session, named=settings.model_name is not UNSET)
+        settings = nested_form(given.session_settings)
+        if settings.model_name is not UNSET:
+            self._facts.check_model(settings.model_name)
+        effective = self._effective(settings)
         if self._outgoing.audio.any_yet:
-            if nested_form(settings).audio.output.voice is UNSET:
-                session["audio"].get("output", {}).pop("voice", None)
-            self._facts.check_voice(session)
-        self._update(session)
+            voice = settings.audio.output.voice
+            if voice is UNSET:
+                effective = _without_voice(effective)  # to name the default would be to change it
+            else:
+                self._facts.check_voice(voice)
+        self._update(effective, tracing=False)
 
-    def _update(self, session: dict[str, Any]) -> None:
-        self._outgoing.put(frames.update_session(session))
-        self._facts.asked(session)
+    def _effective(self, settings: RealtimeSessionModelSettings) -> RealtimeSessionModelSettings:
+        return effective_settings(
+            settings, call_id=self._call_id, default_model=self._default_model
+        )
+
+    def _update(
+        self,
+        effective: RealtimeSessionModelSettings,
+        *,
+        tracing: bool,
+        event_id: str | None = None,
+    ) -> None:
+        session = session_in_force(effective, tools=_tools(effective), tracing=tracing)
+        self._outgoing.put(frames.update_session(session, event_id))
+        self._facts.asked(effective)
 
     # Raw
 
@@ -175,14 +208,14 @@ class InputSender:
         return False
 
     def _raw_cut(self, event: Mapping[str, Any], now: float, _out: Events) -> bool:
-        """The caller cuts an item, so nothing of ours shall."""
+        """The caller truncates or deletes an item, so the library must not truncate it."""
         self._outgoing.audio.playback.discard(event["item_id"], now)
         return True
 
     def _raw_update(self, event: Mapping[str, Any], _now: float, _out: Events) -> bool:
         session: Mapping[str, Any] = event["session"]
         if self._outgoing.audio.any_yet:
-            self._facts.check_voice(session)
+            self._facts.check_voice(voice_of(session))
         self._facts.asked_raw(session)
         return True
 
@@ -213,9 +246,26 @@ def session_object(
     settings: RealtimeSessionModelSettings, *, call_id: str | None = None, tracing: bool = True
 ) -> dict[str, Any]:
     """The session object for these settings, with their tools and handoffs in wire form."""
+    return session_payload(settings, call_id=call_id, tools=_tools(settings), tracing=tracing)
+
+
+def _tools(settings: RealtimeSessionModelSettings) -> list[dict[str, Any]]:
     given = [part for part in (settings.tools, settings.handoffs) if part is not UNSET]
-    tools = [tool.to_wire() for part in given for tool in part]
-    return session_payload(settings, call_id=call_id, tools=tools, tracing=tracing)
+    return [tool.to_wire() for part in given for tool in part]
+
+
+def _without_voice(settings: RealtimeSessionModelSettings) -> RealtimeSessionModelSettings:
+    output = attrs.evolve(settings.audio.output, voice=UNSET)
+    return attrs.evolve(settings, audio=attrs.evolve(settings.audio, output=output))
+
+
+def _check_url_model(url_model: str, settings: RealtimeSessionModelSettings) -> None:
+    """Raise `SettingsError` where the settings name another model than the URL."""
+    if settings.model_name not in (UNSET, url_model):
+        raise SettingsError(
+            f"the URL names the model {url_model!r}: leave model_name out, or name the same",
+            path="model_name",
+        )
 
 
 def _mapping(message: object) -> Mapping[str, Any]:

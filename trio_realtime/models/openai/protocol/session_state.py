@@ -1,6 +1,7 @@
-"""What is in force in the session: what was asked for, until the server says what it does.
+"""The settings of the session that decide what the client does.
 
-`protocol` notes the server's echo here and `sending` what is asked; both ask back. Pure.
+They are those that were asked for, until the server says which ones it applies. `receiving` notes
+what the server says and `sending` what is asked for; both read the result. Pure.
 """
 
 import contextlib
@@ -8,10 +9,12 @@ from collections.abc import Mapping
 from typing import Any, cast
 
 import attrs
-from msgspec import UNSET
+from msgspec import UNSET as ABSENT
 
+from ...._util.type_checks import UNSET
 from ....errors import SettingsError
 from ...playback.ledger import PlaybackLedger
+from ...session_settings import RealtimeSessionModelSettings
 from ..wire.objects import WireSession
 
 _NOTHING: Mapping[str, Any] = {}
@@ -19,28 +22,28 @@ _NOTHING: Mapping[str, Any] = {}
 
 @attrs.define(eq=False)
 class SessionFacts:
-    """The settings of one session that decide what the client does."""
+    """The effective settings of one session, as far as the client has to know them."""
 
     _playback: PlaybackLedger
     server_interrupts: bool = True
     """Whether the server itself cancels a response when the user speaks."""
-    model: object = None
-    """The model's name as the first session object said it; ``None`` with an accepted call."""
+    model: str | None = None
+    """The model's name, once the session was opened; ``None`` with an accepted call."""
     voice: object = None
-    """The model's voice, in wire form; ``None`` when it is not known, as with an accepted call."""
+    """The model's voice, a name or an object; ``None`` when it is not known, as with a call."""
 
-    def asked(self, session: Mapping[str, Any]) -> None:
-        """A session object of ours is sent."""
-        heard = _object(_object(session, "audio"), "input")
-        detection = heard.get("turn_detection")
-        self.server_interrupts = bool(
-            detection and detection.get("interrupt_response", True) is not False
-        )
-        spoken = _object(_object(session, "audio"), "output")
-        if "format" in spoken:
-            self._playback.set_format(spoken["format"])
-        self.model = self.model or session.get("model")
-        self.asked_raw(session)
+    def asked(self, settings: RealtimeSessionModelSettings) -> None:
+        """These settings are sent; they have the defaults in them, and no flat aliases."""
+        detection = settings.audio.input.turn_detection
+        if detection is not UNSET:
+            self.server_interrupts = (
+                detection is not None and detection.interrupt_response is not False
+            )
+        output = settings.audio.output
+        if output.format is not UNSET:
+            self._playback.set_format(output.format)
+        if output.voice is not UNSET:
+            self.voice = output.voice
 
     def asked_raw(self, session: Mapping[str, Any]) -> None:
         """A session object of the caller's is sent. All but the voice is left to the echo."""
@@ -51,30 +54,25 @@ class SessionFacts:
         audio = session.audio
         if audio is None:
             return
-        if audio.input is not None and audio.input.turn_detection is not UNSET:
+        if audio.input is not None and audio.input.turn_detection is not ABSENT:
             detection = audio.input.turn_detection
             self.server_interrupts = bool(detection and detection.interrupt_response is not False)
         if audio.output is not None and audio.output.format is not None:
             with contextlib.suppress(SettingsError):  # one the API got after this was written
                 self._playback.set_format(audio.output.format)
 
-    def name_model(self, session: dict[str, Any], *, named: bool) -> None:
-        """Have a later session object name the model there is, unless ``named`` says it names one.
-
-        Raises `SettingsError` if that is another one.
-        """
-        if self.model is None:
-            return
-        if named and session["model"] != self.model:
+    def check_model(self, name: str) -> None:
+        """Raise `SettingsError` if this is not the model that the session has."""
+        if self.model is not None and name != self.model:
             raise SettingsError(
                 f"the model of a session cannot change; it is {self.model!r}", path="model_name"
             )
-        session["model"] = self.model
 
-    def check_voice(self, session: Mapping[str, Any]) -> None:
-        """Raise `SettingsError` if this session object would change the voice of a model that has
-        spoken; the server would refuse all that it says."""
-        voice = voice_of(session)
+    def check_voice(self, voice: object) -> None:
+        """Raise `SettingsError` if this is another voice than that of a model that has spoken.
+
+        The server would refuse the whole update.
+        """
         if None not in (voice, self.voice) and voice != self.voice:
             raise SettingsError(
                 f"the voice cannot change to {voice!r} once the model has spoken: it is "
@@ -84,7 +82,7 @@ class SessionFacts:
 
 
 def voice_of(session: Mapping[str, Any]) -> object:
-    """The voice that a session object asks for; ``None`` when it does not."""
+    """The voice that a session object in wire form asks for; ``None`` when it asks for none."""
     return _object(_object(session, "audio"), "output").get("voice")
 
 

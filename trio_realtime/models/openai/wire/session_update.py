@@ -31,7 +31,6 @@ _CALL_DEFAULTS: Final = RealtimeSessionModelSettings(
 
 _DEFAULTS: Final = attrs.evolve(
     _CALL_DEFAULTS,
-    model_name=DEFAULT_MODEL,
     input_audio_format="audio/pcm",
     output_audio_format="audio/pcm",
     voice="ash",
@@ -49,15 +48,44 @@ _AS_THEY_ARE: Final = (
 """Settings that the session object has under the same name."""
 
 
+def effective_settings(
+    settings: RealtimeSessionModelSettings | Mapping[str, Any],
+    *,
+    call_id: str | None = None,
+    default_model: str | None = DEFAULT_MODEL,
+) -> RealtimeSessionModelSettings:
+    """The settings with the defaults below them, in nested form: what a session object says.
+
+    ``default_model`` is the model where the settings name none; with ``None`` none is named, as for
+    a URL that names it. With a ``call_id``, the session was begun when the call was accepted. Its
+    model cannot change, and its voice and formats were agreed with the caller's side: a default
+    must not overrule them, so they are there only if ``settings`` give them.
+
+    Raises:
+        SettingsError: ``settings`` name a model, together with a ``call_id``.
+    """
+    merged = merge_settings(_CALL_DEFAULTS if call_id else _DEFAULTS, settings)
+    if call_id:
+        if merged.model_name is not UNSET:
+            text = "not together with call_id: the call has its model already"
+            raise problem("model_name", text)
+    elif merged.model_name is UNSET and default_model is not None:
+        merged = attrs.evolve(merged, model_name=default_model)
+    return merged
+
+
 def session_payload(
     settings: RealtimeSessionModelSettings | Mapping[str, Any],
     *,
     call_id: str | None = None,
+    default_model: str | None = DEFAULT_MODEL,
     instructions: str | Unset | None = UNSET,
     tools: Sequence[Mapping[str, Any]] | None = None,
     tracing: bool = False,
 ) -> dict[str, Any]:
     """The session object that says ``settings``, over the defaults, in JSON's types only.
+
+    ``call_id`` and ``default_model`` are as for `effective_settings`, which it may raise as.
 
     ``instructions``, unless unset, stand in place of those of ``settings``; None sends none, which
     leaves what the server has, and ``""`` clears it. ``tools``, unless None, stand in place of
@@ -66,28 +94,33 @@ def session_payload(
 
     ``tracing`` says whether this event may carry the trace settings: only the one sent on
     connecting, unless tracing is disabled for the run. The server refuses to change them later.
-
-    With a ``call_id``, the session was begun when the call was accepted. Its model cannot change,
-    and its voice and formats were agreed with the caller's side: a default must not overrule them,
-    so they are sent only if ``settings`` give them, and a ``model_name`` is a `SettingsError`.
     """
-    merged = merge_settings(_CALL_DEFAULTS if call_id else _DEFAULTS, settings)
-    given = merged.given()
-    if call_id and "model_name" in given:
-        raise problem("model_name", "not together with call_id: the call has its model already")
+    merged = effective_settings(settings, call_id=call_id, default_model=default_model)
+    return session_in_force(merged, instructions=instructions, tools=tools, tracing=tracing)
+
+
+def session_in_force(
+    settings: RealtimeSessionModelSettings,
+    *,
+    instructions: str | Unset | None = UNSET,
+    tools: Sequence[Mapping[str, Any]] | None = None,
+    tracing: bool = False,
+) -> dict[str, Any]:
+    """As `session_payload`, for `effective_settings`: no default is put below them."""
+    given = settings.given()
     session: dict[str, Any] = {"type": "realtime"}
     if "model_name" in given:
         session["model"] = given["model_name"]
-    told = merged.instructions if instructions is UNSET else instructions
-    if told is not UNSET and told is not None:
-        session["instructions"] = told
+    text = settings.instructions if instructions is UNSET else instructions
+    if text is not UNSET and text is not None:
+        session["instructions"] = text
     session |= {name: _wire(given[name]) for name in _AS_THEY_ARE if name in given}
-    session["audio"] = _audio(merged)
+    session["audio"] = _audio(settings)
     session["tools"] = _tools(given.get("tools", ()) if tools is None else tools)
     if "tool_choice" in given:
         session["tool_choice"] = _tool_choice(given["tool_choice"])
-    if tracing and merged.tracing is not None:
-        session["tracing"] = _wire(merged.tracing)
+    if tracing and settings.tracing is not None:
+        session["tracing"] = _wire(settings.tracing)
     return session
 
 
