@@ -60,7 +60,8 @@ async def connected(
     async with trio.open_nursery() as nursery:
         dial = Scripted(nursery, script).dial
         model = OpenAIRealtimeWebSocketModel(stream_factory=dial, transport=kind)
-        given = RealtimeModelConfig(**{"api_key": KEY, "url": "ws://server.test/", **config})
+        reach: dict[str, Any] = {"api_key": KEY, "url": "ws://server.test/", **config}
+        given = RealtimeModelConfig(**reach)
         try:
             async with model.connect(given) as connection:
                 yield connection

@@ -52,7 +52,7 @@ class RealtimeProtocol(ModelProtocol):
     _call_id: str | None = None
     _playback: PlaybackLedger = attrs.field(factory=PlaybackLedger)
     _turns: ResponseTurns = attrs.field(factory=ResponseTurns)
-    _url_model: str | None = None
+    _url_model: str | None = attrs.field(default=None, alias="url_model")
     _audio: SpokenAudio = attrs.field(init=False)
     _outgoing: Outgoing = attrs.field(init=False)
     _facts: SessionFacts = attrs.field(init=False)
