@@ -105,10 +105,11 @@ class Client:
 
 
 def make(settings: RealtimeSessionModelSettings | None = None, **fields: Any) -> Client:
-    """A client whose session has been asked for."""
+    """A client whose opening settings the server has taken."""
     client = Client(RealtimeProtocol(**fields))
     client.protocol.open(settings or RealtimeSessionModelSettings())
     client.sent()
+    client.hears("session.updated", session={})
     return client
 
 
