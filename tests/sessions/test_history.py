@@ -495,8 +495,9 @@ def test_pieces_are_put_together_only_when_somebody_looks() -> None:
     before = history.snapshot()
     for _ in range(1000):
         history.apply(said("x"))
-    ((key, pieces),) = history._pieces.items()
-    assert key == ("a", 0)
+    ((item_id, parts),) = history._pieces.items()
+    ((index, pieces),) = parts.items()
+    assert (item_id, index) == ("a", 0)
     assert len(pieces.deltas) == 1000
     assert only(history).content == (AssistantAudio(transcript="x" * 1000),)
     assert not history._pieces

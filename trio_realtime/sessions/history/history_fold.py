@@ -12,6 +12,7 @@ reports; everybody else reads `History.snapshot`. What it promises:
   together when somebody looks.
 """
 
+from collections import deque
 from collections.abc import Callable
 from typing import Any, ClassVar, TypeAlias, TypeVar, cast
 
@@ -61,7 +62,7 @@ class _Pieces:
     """Pieces of one content part not yet in the item."""
 
     spoken: bool
-    deltas: list[str] = attrs.field(factory=list[str])
+    deltas: list[str]
 
 
 @attrs.define(eq=False, repr=False)
@@ -69,7 +70,8 @@ class History:
     """The conversation as known here."""
 
     _items: OrderedItems = attrs.field(factory=OrderedItems)
-    _pieces: dict[tuple[str, int], _Pieces] = attrs.field(factory=dict[tuple[str, int], _Pieces])
+    _pieces: dict[str, dict[int, _Pieces]] = attrs.field(factory=dict[str, dict[int, _Pieces]])
+    """Item id and index of a content part to its pieces."""
     _calls: dict[str, str] = attrs.field(factory=dict[str, str])
     """Tool calls: call id to item id."""
     _open: dict[str, set[str]] = attrs.field(factory=dict[str, set[str]])
@@ -109,33 +111,29 @@ class History:
     def _piece(
         self, item_id: str, index: int, delta: str, response_id: str, *, spoken: bool
     ) -> None:
-        pieces = self._pieces.get((item_id, index))
-        if pieces is None:
-            if item_id in self._deleted or not 0 <= index < MAX_PARTS:
-                return
-            pieces = self._pieces[item_id, index] = _Pieces(spoken)
-            self._open.setdefault(response_id, set()).add(item_id)
-            self._items.place(item_id, None)
-        pieces.deltas.append(delta)
+        parts = self._pieces.get(item_id)
+        pieces = None if parts is None else parts.get(index)
+        if pieces is not None:
+            pieces.deltas.append(delta)
+            return
+        if item_id in self._deleted or not 0 <= index < MAX_PARTS:
+            return
+        self._pieces.setdefault(item_id, {})[index] = _Pieces(spoken, [delta])
+        self._open.setdefault(response_id, set()).add(item_id)
+        self._items.place(item_id, None)
 
     def _put_pieces_together(self) -> None:
         waiting, self._pieces = self._pieces, {}
-        for (item_id, index), pieces in waiting.items():
+        for item_id, parts in waiting.items():
             item = self._items.get(item_id)
             if item is None:
                 item = AssistantMessageItem(item_id=item_id, status="in_progress")
                 self._unannounced.add(item_id)
             if not isinstance(item, AssistantMessageItem):
                 continue  # a server that puts words into a user's mouth is not followed
-            text = "".join(pieces.deltas)
             content = list(item.content)
-            while len(content) <= index:
-                content.append(AssistantAudio() if pieces.spoken else AssistantText())
-            part = content[index]
-            if isinstance(part, AssistantText):
-                content[index] = attrs.evolve(part, text=part.text + text)
-            else:
-                content[index] = attrs.evolve(part, transcript=(part.transcript or "") + text)
+            for index, pieces in parts.items():
+                _grow(content, index, "".join(pieces.deltas), spoken=pieces.spoken)
             self._items.set(attrs.evolve(item, content=tuple(content)))
 
     # -- items -------------------------------------------------------------------
@@ -188,7 +186,7 @@ class History:
         """An item left the conversation. Reported even when it was never shown, as the SDK does."""
         self._deleted.add(event.item_id)
         self._unannounced.discard(event.item_id)
-        self._drop_pieces(event.item_id)
+        self._pieces.pop(event.item_id, None)
         self._items.hide(event.item_id)
         return UPDATED
 
@@ -238,9 +236,10 @@ class History:
         content = list(known.content) if known is not None else []
         index = event.content_index if 0 <= event.content_index < MAX_PARTS else 0
         if index < len(content) and not isinstance(content[index], InputAudio):
-            index = next(
-                (i for i, part in enumerate(content) if _lacks_transcript(part)), len(content)
-            )
+            looked_at = enumerate(content[:MAX_PARTS])
+            index = next((i for i, part in looked_at if _lacks_transcript(part)), len(content))
+            if index >= MAX_PARTS:
+                return None
         # Before the item: as many parts as there must be.
         content += [InputAudio()] * (index + 1 - len(content))
         content[index] = InputAudio(transcript=event.transcript)
@@ -260,10 +259,6 @@ class History:
             if isinstance(item, AssistantMessageItem) and item.status == "in_progress":
                 self._items.set(attrs.evolve(item, status=None))
         return None
-
-    def _drop_pieces(self, item_id: str) -> None:
-        for key in [key for key in self._pieces if key[0] == item_id]:
-            del self._pieces[key]
 
     _STEPS: ClassVar[dict[type[Any], Callable[["History", Any], Change]]] = {
         model.RealtimeModelTranscriptDeltaEvent: transcript_delta,
@@ -301,32 +296,53 @@ def _merged_status(known: ItemStatus | None, new: ItemStatus | None) -> ItemStat
     return known if new is None or (ended and new == "in_progress") else new
 
 
+def _grow(
+    content: list[AssistantText | AssistantAudio], index: int, text: str, *, spoken: bool
+) -> None:
+    """Add text to a part, with as many parts before it as there must be."""
+    while len(content) <= index:
+        content.append(AssistantAudio() if spoken else AssistantText())
+    part = content[index]
+    if isinstance(part, AssistantText):
+        content[index] = attrs.evolve(part, text=part.text + text)
+    else:
+        content[index] = attrs.evolve(part, transcript=(part.transcript or "") + text)
+
+
 def _merged_parts(known: tuple[T, ...], new: tuple[T, ...]) -> tuple[T, ...]:
     """Part by part. What has no counterpart is kept where it says something."""
-    parts = list(new)
+    # Announced before its content, an item keeps the parts that deltas brought.
+    parts = [*new, *known[len(new) :]]
     homeless: list[T] = []
-    for index, part in enumerate(known):
-        if index >= len(new):
-            parts.append(part)  # announced before its content: what deltas brought stays
-        elif type(part) is type(new[index]):
-            parts[index] = _merged_part(part, new[index])
+    for index, (part, newer) in enumerate(zip(known, new, strict=False)):
+        if type(part) is type(newer):
+            parts[index] = _merged_part(part, newer)
         elif _substance(part):
             homeless.append(part)
+    return _housed(parts, homeless) if homeless else tuple(parts)
+
+
+def _housed(parts: list[T], homeless: list[T]) -> tuple[T, ...]:
+    """``parts`` with the homeless: in the first part of the type that says nothing, or behind."""
+    homes: dict[type[Any], deque[int]] = {}
+    for index, part in enumerate(parts):
+        if not _substance(part):
+            homes.setdefault(type(part), deque()).append(index)
+    said = set(parts)
     for part in homeless:
-        home = next((i for i, p in enumerate(parts) if _lacks(p, part)), None)
-        if home is not None:
-            parts[home] = _merged_part(part, parts[home])
-        elif part not in parts:
+        places = homes.get(type(part))
+        if places:
+            index = places.popleft()
+            parts[index] = _merged_part(part, parts[index])
+            said.add(parts[index])
+        elif part not in said:
             parts.append(part)
+            said.add(part)
     return tuple(parts)
 
 
 def _lacks_transcript(part: Any) -> bool:
     return isinstance(part, InputAudio) and not part.transcript
-
-
-def _lacks(part: Any, known: Any) -> bool:
-    return type(part) is type(known) and not _substance(part)
 
 
 def _substance(part: Any) -> str | None:

@@ -7,14 +7,19 @@ All of them have a place here; only those with an item are seen.
 The places form a tree: an item's parent is the one it follows, or none. The order is the tree's
 depth-first walk, where of two children of one parent the later comes first (it was put directly
 behind the parent) and roots, which are the items that follow none or one not heard of (yet), keep
-the order of arrival. `OrderedItems` keeps that walk up to date in leaves of bounded size, so that
-adding, changing and snapshotting do not slow down as the conversation grows. `sessions.history` is
-the only caller.
+the order of arrival.
+
+`OrderedItems` keeps that walk up to date. Each place has two marks in it, one where the place is
+entered and one where it is left, so that a place and all that stands below it are one run of marks,
+which can be moved as a whole. The marks are kept in leaves of bounded size: adding, moving,
+changing and snapshotting do not slow down as the conversation grows, in whatever order a server
+tells of it. `History` is the only caller.
 """
 
+from bisect import bisect_left, insort
 from collections.abc import Iterator, Sequence
 from itertools import chain
-from typing import cast, overload
+from typing import Final, TypeAlias, cast, overload
 
 import attrs
 
@@ -22,6 +27,9 @@ from ...items import RealtimeItem
 
 LEAF_SIZE = 64
 """Places in a leaf before it is split in two. A change rebuilds one leaf."""
+
+_MARKS_TO_PLACES: Final = 4
+"""How many times `LEAF_SIZE` the marks of a leaf may be: many places end where few begin."""
 
 
 class HistoryView(Sequence[RealtimeItem]):
@@ -74,149 +82,269 @@ class HistoryView(Sequence[RealtimeItem]):
 
 
 @attrs.define(eq=False, repr=False)
-class _Leaf:
-    """A run of places. ``view`` is what is visible of it; ``None`` after a change."""
+class _End:
+    """The mark at which a place is left."""
 
-    ids: list[str]
-    view: tuple[RealtimeItem, ...] | None = None
+    leaf: "_Leaf"
+
+
+@attrs.define(eq=False, repr=False)
+class _Place:
+    """The place of one item, and the mark at which it is entered."""
+
+    item_id: str
+    arrival: int
+    """Its number among all places, in the order in which they were first heard of."""
+    parent: str | None
+    leaf: "_Leaf"
+    end: _End
+    item: RealtimeItem | None = None
+    """What is shown here."""
+    followed: bool = False
+    """Whether anything has ever stood below it."""
+
+
+_Mark: TypeAlias = _Place | _End
+
+
+@attrs.define(eq=False, repr=False)
+class _Leaf:
+    """A run of marks."""
+
+    marks: list[_Mark]
+    places: int = 0
+    """How many places begin here."""
+    view: tuple[RealtimeItem, ...] | None = ()
+    """What is visible of it; ``None`` after a change."""
 
 
 @attrs.define(eq=False, repr=False)
 class OrderedItems:
     """Places in conversation order, some with an item."""
 
-    _items: dict[str, RealtimeItem] = attrs.field(factory=dict[str, RealtimeItem])
-    _parents: dict[str, str | None] = attrs.field(factory=dict[str, str | None])
-    _children: dict[str, list[str]] = attrs.field(factory=dict[str, list[str]])
+    _places: dict[str, _Place] = attrs.field(factory=dict[str, _Place])
+    _roots: list[tuple[int, str]] = attrs.field(factory=list[tuple[int, str]])
+    """The roots, by arrival."""
+    _orphans: dict[str, dict[str, None]] = attrs.field(factory=dict[str, dict[str, None]])
+    """Parents not heard of yet to the roots that follow them, in the order they were placed."""
     _leaves: list[_Leaf] = attrs.field(factory=lambda: [_Leaf([])])
-    _leaf_of: dict[str, _Leaf] = attrs.field(factory=dict[str, _Leaf])
     _snapshot: HistoryView | None = attrs.field(factory=HistoryView)
 
     def get(self, item_id: str) -> RealtimeItem | None:
         """The item, if it is visible."""
-        return self._items.get(item_id)
+        place = self._places.get(item_id)
+        return None if place is None else place.item
 
     def __contains__(self, item_id: str) -> bool:
         """Whether it has a place, visible or not."""
-        return item_id in self._parents
+        return item_id in self._places
 
     def place(self, item_id: str, parent: str | None) -> None:
         """Give it the place behind ``parent``; without one, the end (or the place it has)."""
-        known = item_id in self._parents
-        if known and (parent is None or self._parents[item_id] == parent):
+        place = self._places.get(item_id)
+        if place is not None and (parent is None or place.parent == parent):
             return
-        if parent == item_id or (parent is not None and self._is_below(parent, item_id)):
+        if parent is not None and self._would_follow_itself(item_id, parent):
             parent = None  # a server's mistake must not become our loop
-            if known:
+            if place is not None:
                 return
-        self._detach(item_id)
-        self._parents[item_id] = parent
-        if parent is not None:
-            self._children.setdefault(parent, []).append(item_id)
-        behind = parent if parent in self._parents else None
-        if self._children.get(item_id) or (known and behind is None):
-            self._rebuild()  # rare: what stands behind it moves too, or it becomes a root
-            return
-        if known:
-            assert behind is not None
-            if self._is_right_behind(item_id, behind):
-                return  # as is usual: responses mention an item before the conversation places it
-            self._take_out(item_id)
-        self._insert(item_id, behind)
+        if place is None:
+            self._add(item_id, parent)
+            for orphan in self._orphans.pop(item_id, ()):
+                self._move(self._places[orphan])
+        else:
+            self._forget_parent(place)
+            place.parent = parent
+            self._move(place)
 
     def set(self, item: RealtimeItem) -> None:
         """Show this item in the place of its id (the end, if it has none yet)."""
         self.place(item.item_id, item.previous_item_id)
-        self._items[item.item_id] = item
-        self._touch(item.item_id)
+        place = self._places[item.item_id]
+        place.item = item
+        self._touch(place.leaf)
 
     def hide(self, item_id: str) -> bool:
         """Show nothing in its place any more. The place stays, for those behind it."""
-        if self._items.pop(item_id, None) is None:
+        place = self._places.get(item_id)
+        if place is None or place.item is None:
             return False
-        self._touch(item_id)
+        place.item = None
+        self._touch(place.leaf)
         return True
 
     def snapshot(self) -> HistoryView:
         """What is visible now."""
         if self._snapshot is None:
-            self._snapshot = HistoryView(tuple(self._visible(leaf) for leaf in self._leaves))
+            self._snapshot = HistoryView(
+                tuple(view for leaf in self._leaves if (view := self._visible(leaf)))
+            )
         return self._snapshot
 
-    # -- inside ------------------------------------------------------------------
+    # -- the tree ----------------------------------------------------------------
+    def _add(self, item_id: str, parent: str | None) -> None:
+        nowhere = _Leaf([])
+        place = _Place(item_id, len(self._places), parent, nowhere, _End(nowhere))
+        behind = self._mark_before(place)
+        self._places[item_id] = place
+        self._insert([place, place.end], behind)
+
+    def _move(self, place: _Place) -> None:
+        """Move a place, with all below it, to where it belongs now."""
+        root = (place.arrival, place.item_id)
+        index = bisect_left(self._roots, root)
+        if self._roots[index : index + 1] == [root]:
+            del self._roots[index]
+        if place.leaf is place.end.leaf:
+            marks = self._cut(place)
+            self._insert(marks, self._mark_before(place))
+        else:
+            leaves = self._cut_leaves(place)
+            self._insert_leaves(leaves, self._mark_before(place))
+
+    def _mark_before(self, place: _Place) -> _Mark | None:
+        """The mark to put a place behind; ``None``: the beginning. Notes it as a root if it is."""
+        parent = place.parent
+        known = None if parent is None else self._places.get(parent)
+        if known is not None:
+            known.followed = True
+            return known
+        if parent is not None:
+            self._orphans.setdefault(parent, {})[place.item_id] = None
+        root = (place.arrival, place.item_id)
+        index = bisect_left(self._roots, root)
+        insort(self._roots, root)
+        return self._places[self._roots[index - 1][1]].end if index else None
+
+    def _forget_parent(self, place: _Place) -> None:
+        waiting = self._orphans.get(place.parent or "")
+        if waiting is not None:
+            waiting.pop(place.item_id, None)
+            if not waiting:
+                del self._orphans[place.parent or ""]
+
+    def _would_follow_itself(self, item_id: str, parent: str) -> bool:
+        """Whether ``parent`` is the item itself or stands below it."""
+        if item_id == parent:
+            return True
+        other = self._places.get(parent)
+        if other is None:
+            return False
+        place = self._places.get(item_id)
+        if place is not None:
+            return place.followed and self._is_below(other, place)
+        return any(
+            self._is_below(other, self._places[orphan]) for orphan in self._orphans.get(item_id, ())
+        )
+
+    def _is_below(self, place: _Place, ancestor: _Place) -> bool:
+        """Whether a place is this one or below it."""
+        return self._position(ancestor) <= self._position(place) < self._position(ancestor.end)
+
+    def _position(self, mark: _Mark) -> tuple[int, int]:
+        return self._leaves.index(mark.leaf), mark.leaf.marks.index(mark)
+
+    # -- the walk ----------------------------------------------------------------
     def _visible(self, leaf: _Leaf) -> tuple[RealtimeItem, ...]:
         if leaf.view is None:
-            items = self._items
-            leaf.view = tuple(items[item_id] for item_id in leaf.ids if item_id in items)
+            leaf.view = tuple(
+                mark.item for mark in leaf.marks if type(mark) is _Place and mark.item is not None
+            )
         return leaf.view
 
-    def _touch(self, item_id: str) -> None:
-        self._leaf_of[item_id].view = None
+    def _touch(self, leaf: _Leaf) -> None:
+        leaf.view = None if leaf.places else ()
         self._snapshot = None
 
-    def _is_below(self, item_id: str, ancestor: str) -> bool:
-        """Whether ``item_id`` stands below ``ancestor``. Only a moved ancestor has anything below,
-        so this walks for those alone."""
-        if not self._children.get(ancestor):
-            return False
-        parent: str | None = item_id
-        while parent is not None and parent != ancestor:
-            parent = self._parents.get(parent)
-        return parent is not None
+    # -- moving a place whose marks, and so all below it, are in one leaf --------
+    def _cut(self, place: _Place) -> list[_Mark]:
+        leaf = place.leaf
+        start, end = leaf.marks.index(place), leaf.marks.index(place.end) + 1
+        marks = leaf.marks[start:end]
+        del leaf.marks[start:end]
+        leaf.places -= len(marks) // 2  # each with its end
+        self._touch(leaf)
+        if not leaf.marks and len(self._leaves) > 1:
+            self._leaves.remove(leaf)
+        return marks
 
-    def _detach(self, item_id: str) -> None:
-        parent = self._parents.get(item_id)
-        if parent is not None:
-            self._children[parent].remove(item_id)
+    def _insert(self, marks: list[_Mark], behind: _Mark | None) -> None:
+        leaf = self._leaves[0] if behind is None else behind.leaf
+        index = 0 if behind is None else leaf.marks.index(behind) + 1
+        leaf.marks[index:index] = marks
+        for mark in marks:
+            mark.leaf = leaf
+        leaf.places += len(marks) // 2
+        self._touch(leaf)
+        self._split_if_full(leaf, last=index + len(marks))
 
-    def _is_right_behind(self, item_id: str, other: str) -> bool:
-        """Only as far as the order's end, where conversations grow; false may be wrong."""
-        leaf = self._leaf_of[item_id]
-        position = leaf.ids.index(item_id)
-        if position > 0:
-            return leaf.ids[position - 1] == other
-        before = self._leaves[-2].ids if len(self._leaves) > 1 else []
-        return leaf is self._leaves[-1] and before[-1:] == [other]
+    def _split_if_full(self, leaf: _Leaf, last: int | None = None) -> None:
+        """Split a leaf that holds too much. What was put in ends before ``last``.
 
-    def _take_out(self, item_id: str) -> None:
-        """A leaf may become empty; the next item at its place fills it again."""
-        leaf = self._leaf_of[item_id]
-        leaf.ids.remove(item_id)
-        leaf.view = None
-
-    def _insert(self, item_id: str, parent: str | None) -> None:
-        leaf = self._leaves[-1] if parent is None else self._leaf_of[parent]
-        if parent is None or leaf.ids[-1] == parent:
-            leaf.ids.append(item_id)
+        A conversation grows behind its last place, and leaving what is before it in the full leaf
+        keeps leaves full; elsewhere both parts get room.
+        """
+        if leaf.places > LEAF_SIZE:
+            places = [index for index, mark in enumerate(leaf.marks) if type(mark) is _Place]
+            grows = last is not None and places[-1] < last
+            cut = places[LEAF_SIZE if grows else len(places) // 2]
+        elif len(leaf.marks) > _MARKS_TO_PLACES * LEAF_SIZE:
+            cut = len(leaf.marks) // 2
         else:
-            leaf.ids.insert(leaf.ids.index(parent) + 1, item_id)
-        self._leaf_of[item_id] = leaf
-        self._touch(item_id)
-        if len(leaf.ids) > LEAF_SIZE:
-            self._split(leaf)
+            return
+        tail = self._split(leaf, cut)
+        self._split_if_full(leaf)
+        self._split_if_full(tail)
 
-    def _split(self, leaf: _Leaf) -> None:
-        at_end = leaf is self._leaves[-1]
-        # Conversations grow at the end: leaving the full leaf whole keeps leaves full.
-        cut = LEAF_SIZE if at_end else LEAF_SIZE // 2
-        tail = _Leaf(leaf.ids[cut:])
-        del leaf.ids[cut:]
-        self._leaf_of.update(dict.fromkeys(tail.ids, tail))
-        position = len(self._leaves) if at_end else self._leaves.index(leaf) + 1
-        self._leaves.insert(position, tail)
+    def _split(self, leaf: _Leaf, index: int) -> _Leaf:
+        tail = _Leaf(leaf.marks[index:])
+        del leaf.marks[index:]
+        for mark in tail.marks:
+            mark.leaf = tail
+        tail.places = sum(type(mark) is _Place for mark in tail.marks)
+        leaf.places -= tail.places
+        self._touch(leaf)
+        self._touch(tail)
+        self._leaves.insert(self._leaves.index(leaf) + 1, tail)
+        return tail
 
-    def _rebuild(self) -> None:
-        """Walk the tree anew, for the few cases in which places move."""
-        order: list[str] = []
-        stack = [i for i, p in self._parents.items() if p is None or p not in self._parents]
-        stack.reverse()
-        while stack:
-            item_id = stack.pop()
-            order.append(item_id)
-            # The last child placed comes first, so it must be the last one pushed.
-            stack.extend(self._children.get(item_id, ()))
-        self._leaves = [
-            _Leaf(order[start : start + LEAF_SIZE]) for start in range(0, len(order), LEAF_SIZE)
-        ]
-        self._leaf_of = {item_id: leaf for leaf in self._leaves for item_id in leaf.ids}
+    # -- moving a place that spans leaves: they are moved as they are --------------
+    def _cut_leaves(self, place: _Place) -> list[_Leaf]:
+        first = self._boundary(place.leaf, place.leaf.marks.index(place))
+        after = self._boundary(place.end.leaf, place.end.leaf.marks.index(place.end) + 1)
+        leaves = self._leaves[first:after]
+        del self._leaves[first:after]
+        self._merge(first - 1)
+        return leaves
+
+    def _insert_leaves(self, leaves: list[_Leaf], behind: _Mark | None) -> None:
+        at = 0
+        if behind is not None:
+            at = self._boundary(behind.leaf, behind.leaf.marks.index(behind) + 1)
+        self._leaves[at:at] = leaves
         self._snapshot = None
+        self._merge(at + len(leaves) - 1)
+        self._merge(at - 1)
+
+    def _boundary(self, leaf: _Leaf, index: int) -> int:
+        """Where the leaf is that begins at this index of ``leaf``, which is split for it."""
+        at = self._leaves.index(leaf)
+        if index == 0:
+            return at
+        if index < len(leaf.marks):
+            self._split(leaf, index)
+        return at + 1
+
+    def _merge(self, index: int) -> None:
+        """Make one leaf of this one and the next, if both together are small."""
+        if not 0 <= index < len(self._leaves) - 1:
+            return
+        leaf, other = self._leaves[index : index + 2]
+        if len(leaf.marks) + len(other.marks) > LEAF_SIZE:
+            return
+        leaf.marks += other.marks
+        leaf.places += other.places
+        for mark in other.marks:
+            mark.leaf = leaf
+        del self._leaves[index + 1]
+        self._touch(leaf)
