@@ -65,7 +65,6 @@ TABLES: dict[str, str] = {
     # Modules that are longer because they are a table, with the reason.
     "models/openai/wire/server_events.py": "one class per server event of the API",
     "models/playback/ledger.py": "to be split",
-    "telephony/twilio.py": "to be split",
 }
 
 

@@ -35,6 +35,11 @@ class Line:
     failure: BaseException | None = None
     over: trio.Event = attrs.field(factory=trio.Event)
     """Set when the bridge has returned."""
+    bridging: trio.CancelScope = attrs.field(factory=trio.CancelScope)
+
+    def cancel_bridge(self) -> None:
+        """Cancel the bridge, as a server does with the handler of a closed connection."""
+        self.bridging.cancel()
 
     @property
     def call(self) -> TwilioCall[Any]:
@@ -85,7 +90,10 @@ async def phone_call(
 
             async def serve() -> None:
                 try:
-                    line.result = await bridge_twilio(near, runner, model_config=reach, **options)
+                    with line.bridging:
+                        line.result = await bridge_twilio(
+                            near, runner, model_config=reach, **options
+                        )
                 except Exception as failure:
                     line.failure = failure
                 line.over.set()

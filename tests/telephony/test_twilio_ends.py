@@ -1,6 +1,7 @@
 """How calls end: by whom, when, and that nothing is left of them."""
 
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -20,6 +21,7 @@ from trio_realtime import (
     RealtimeSessionEvent,
 )
 from trio_realtime.models import events as model
+from trio_realtime.recording import SessionRecorder
 from trio_realtime.telephony.sockets import TwilioSocket
 from trio_realtime.telephony.stand_in import memory_sockets, stand_in_call
 from trio_realtime.telephony.twilio import TwilioCall, bridge_twilio
@@ -356,3 +358,123 @@ async def test_cancelled_at_each_checkpoint_a_call_leaves_nothing(
 ) -> None:
     """Wherever the cancellation hits."""
     assert await cancel_at_each_checkpoint(scripted_call(40)) > 50
+
+
+@pytest.mark.parametrize("steps", range(60))
+async def test_an_early_hang_up_is_no_failure(autojump_clock: MockClock, steps: int) -> None:
+    """However few steps of the scheduler the call lasts, and whatever a callback is doing."""
+
+    async def greet(call: TwilioCall[Any]) -> None:
+        await call.session.create_response(instructions="Greet the caller.")
+
+    async def show(call: TwilioCall[Any], _event: RealtimeSessionEvent) -> None:
+        await call.session.send_message("Go on.")
+
+    async with (
+        assert_nothing_survives(),
+        phone_call(answering(200), on_start=greet, on_event=show) as line,
+    ):
+        for _step in range(steps):
+            await trio.lowlevel.checkpoint()
+        await line.caller.hang_up()
+        with trio.fail_after(1):
+            await line.over.wait()
+    assert line.failure is None
+    assert line.result is None or line.result.ended_by == "caller"
+
+
+async def test_callbacks_may_use_a_session_that_is_over(autojump_clock: MockClock) -> None:
+    """The server hung up while the greeting was being asked for: the call ends by the session."""
+
+    async def greet(call: TwilioCall[Any]) -> None:
+        await call.session.wait_closed()
+        await call.session.create_response()
+
+    async with phone_call(answering(200), on_start=greet) as line:
+        await trio.sleep(0.1)
+        await line.stage.server.close(1001, "your session hit its limit")
+        with trio.fail_after(1):
+            await line.over.wait()
+        assert line.call.ended_by == "session"
+
+
+async def test_a_side_that_takes_nothing_any_more_has_hung_up(autojump_clock: MockClock) -> None:
+    """Otherwise what the model says would pile up as long as the call lasts."""
+    far, near = memory_sockets(size=2)
+
+    class Unread:
+        """Passes on what the caller says and reads none of the answers."""
+
+        async def receive(self) -> str | bytes:
+            await trio.sleep_forever()
+
+        send, aclose = far.send, far.aclose
+
+    settings = {"send_timeout": 3.0}
+    async with phone_call(answering(60_000), sockets=(Unread(), near), settings=settings) as line:
+        await line.caller.say(speech(500))
+        began = trio.current_time()
+        await line.over.wait()
+        assert 3.0 <= trio.current_time() - began < 6.0
+        assert line.call.ended_by == "caller"
+
+
+async def test_the_end_of_a_cancelled_call_is_told(autojump_clock: MockClock) -> None:
+    """As where a server cancels the handler of a connection that the caller has closed."""
+    ended: list[TwilioCall[Any]] = []
+
+    async def on_end(call: TwilioCall[Any]) -> None:
+        await trio.sleep(1)
+        ended.append(call)
+
+    async with phone_call(answering(200), on_end=on_end) as line:
+        await line.caller.say(speech(100))
+        line.cancel_bridge()
+        with trio.fail_after(2):
+            await line.over.wait()
+    (call,) = ended
+    assert call.start.call_sid == line.caller.call_sid
+
+
+async def test_a_slow_on_end_is_bounded_when_cancelled(autojump_clock: MockClock) -> None:
+    """It has ``close_timeout`` seconds."""
+    settings = {"close_timeout": 2.0}
+
+    async def on_end(_call: TwilioCall[Any]) -> None:
+        await trio.sleep_forever()
+
+    async with phone_call(answering(200), on_end=on_end, settings=settings) as line:
+        line.cancel_bridge()
+        began = trio.current_time()
+        with trio.fail_after(5):
+            await line.over.wait()
+        assert trio.current_time() - began <= 2.0
+
+
+async def test_the_end_is_told_once_of_every_call(autojump_clock: MockClock) -> None:
+    """A plain function is called too, and after a failure as well; not of what was no call."""
+    ended: list[TwilioCall[Any]] = []
+
+    def on_start(_call: TwilioCall[Any]) -> None:
+        raise KeyError("refused")
+
+    with pytest.raises(KeyError, match="refused"):
+        async with phone_call(answering(200), on_start=on_start, on_end=ended.append) as line:
+            await line.over.wait()
+    assert len(ended) == 1
+
+
+async def test_a_malformed_timestamp_does_not_end_a_recorded_call(
+    autojump_clock: MockClock, tmp_path: Path
+) -> None:
+    """The audio is recorded where it arrived."""
+    recorder = SessionRecorder(
+        tmp_path / "call.wav", user_format="g711_ulaw", model_format="g711_ulaw"
+    )
+    async with recorder, phone_call(answering(200), recorder=recorder) as line:
+        for timestamp in ('"²"', '"' + "9" * 5_000 + '"', "-5", "null", "1e400"):
+            await line.caller.send_text(
+                '{"event":"media","media":{"payload":"//8A","timestamp":' + timestamp + "}}"
+            )
+        await line.caller.say(speech(200))
+        assert not line.over.is_set()

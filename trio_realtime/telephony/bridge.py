@@ -6,14 +6,15 @@ the pace of speech; and one calls the application back. When either side hangs u
 and with them the session. What they decide by is pure and in the modules beside this one.
 """
 
-import inspect
 import math
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final, Generic, Literal, TypeAlias
 
 import attrs
 import trio
 
+from .._util.maybe_async import call as call_function
 from .._util.nurseries import open_quiet_nursery
 from ..context import RunContext, TContext
 from ..errors import EventBufferOverflow, RealtimeConnectionError, RealtimeSessionClosed
@@ -28,6 +29,7 @@ from ..events import (
 from ..models.playback.tracker import RealtimePlaybackTracker
 from ..sessions.session import RealtimeSession
 from . import messages
+from .call_start import TwilioStart
 from .playout import BYTES_PER_MS, HeardAudio, Playout
 from .settings import TwilioSettings
 from .sockets import TwilioSocket
@@ -44,17 +46,6 @@ CALLBACKS_WAITING: Final = 20_000
 """Events that ``on_event`` may be behind; as many as a session's event buffer holds by default."""
 
 _GONE: Final = (trio.EndOfChannel, trio.BrokenResourceError, trio.ClosedResourceError)
-
-
-@attrs.frozen(kw_only=True)
-class TwilioStart:
-    """Which call it is: what Twilio's ``start`` message says."""
-
-    stream_sid: str
-    call_sid: str
-    account_sid: str
-    custom_parameters: Mapping[str, str] = attrs.field(repr=False)
-    """The ``<Parameter>`` elements inside ``<Stream>``. Anyone who knows the URL can send any."""
 
 
 @attrs.define(eq=False)
@@ -95,12 +86,8 @@ class TwilioCall(Generic[TContext]):
 
 
 OnStart: TypeAlias = Callable[[TwilioCall[Any]], Awaitable[None] | None]
+OnEnd: TypeAlias = Callable[[TwilioCall[Any]], Awaitable[None] | None]
 OnEvent: TypeAlias = Callable[[TwilioCall[Any], RealtimeSessionEvent], Awaitable[None] | None]
-
-
-async def maybe_await(value: Any) -> Any:
-    """The result of a function of the application, which may be plain or async."""
-    return await value if inspect.isawaitable(value) else value
 
 
 @attrs.define(eq=False, kw_only=True)
@@ -207,7 +194,7 @@ class Bridge(Generic[TContext]):
                 for audio in self._playout.acknowledge(mark.name):
                     self._was_heard(audio)
                 self._heard.unpark_all()
-            case messages.Dtmf(dtmf=dtmf):
+            case messages.Dtmf(dtmf=dtmf) if dtmf.is_key:
                 self._put_news(dtmf.digit)
             case _:
                 self.call.skipped_messages += 1
@@ -216,13 +203,14 @@ class Bridge(Generic[TContext]):
         """Record what the caller said where Twilio's own clock says it was, free of jitter."""
         if self.recorder is None:
             return
-        if not media.timestamp.isdecimal():
+        timestamp_ms = media.timestamp_ms
+        if timestamp_ms is None:
             self.recorder.user(media.payload)
             return
         began = trio.current_time() - len(media.payload) / BYTES_PER_MS / 1000
         # The message that was under way for the shortest time says when Twilio's clock began.
-        self._line_began = min(self._line_began, began - int(media.timestamp) / 1000)
-        self.recorder.user(media.payload, at=self._line_began + int(media.timestamp) / 1000)
+        self._line_began = min(self._line_began, began - timestamp_ms / 1000)
+        self.recorder.user(media.payload, at=self._line_began + timestamp_ms / 1000)
 
     def _was_heard(self, audio: HeardAudio) -> None:
         self.tracker.on_play_ms(audio.item_id, audio.content_index, audio.ms)
@@ -289,10 +277,21 @@ class Bridge(Generic[TContext]):
                         await self._due.park()
                     continue
                 for message in self._playout.take(trio.current_time()):
-                    await self.socket.send(message)
+                    if not await self._send(message):
+                        self._hung_up()
                 self._heard.unpark_all()
         except _GONE:
             self._hung_up()
+
+    async def _send(self, message: str) -> bool:
+        """Send a message; false when Twilio took nothing for ``send_timeout`` seconds.
+
+        A side that reads nothing any more is gone, and what the model says would pile up.
+        """
+        with trio.move_on_after(self.settings.send_timeout):
+            await self.socket.send(message)
+            return True
+        return False
 
     # -- to the application --------------------------------------------------------------
     def _put_news(self, news: RealtimeSessionEvent | str) -> None:
@@ -310,7 +309,7 @@ class Bridge(Generic[TContext]):
     async def _tell(self, session: RealtimeSession[TContext]) -> None:
         """Call the application back, one call at a time, in order."""
         if self.on_start is not None:
-            await maybe_await(self.on_start(self.call))
+            await self._call_back(self.on_start, self.call)
         async for news in self._news_taken:
             if isinstance(news, str):
                 await self._tell_key(session, news)
@@ -318,9 +317,18 @@ class Bridge(Generic[TContext]):
                 await self._tell_event(news)
         self._told.set()
 
+    async def _call_back(self, callback: Callable[..., Any], *args: Any) -> None:
+        """Call a function of the application's.
+
+        One that finds the session closed, since somebody hung up meanwhile, is no failure of the
+        call: the session's own events say why it is over.
+        """
+        with suppress(RealtimeSessionClosed):
+            await call_function(callback, *args)
+
     async def _tell_event(self, event: RealtimeSessionEvent) -> None:
         if self.on_event is not None:
-            await maybe_await(self.on_event(self.call, event))
+            await self._call_back(self.on_event, self.call, event)
 
     async def _tell_key(self, session: RealtimeSession[TContext], key: str) -> None:
         context = RunContext(session.context, session.usage)

@@ -3,51 +3,51 @@
 Used by ``twilio`` and, from the other side, by ``stand_in``. The formats are those of Twilio's page
 "Media Streams - WebSocket Messages": JSON text, told apart by ``event``; audio is µ-law at 8 kHz,
 mono, in base64 without a header. Numbers such as ``media.timestamp`` are strings there; nobody here
-needs ``sequenceNumber`` and ``media.chunk``, since a WebSocket keeps the order.
+needs ``sequenceNumber`` and ``media.chunk``, since a WebSocket keeps the order. Fields that nobody
+needs are not looked at, so whatever they hold cannot spoil a message.
 """
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, TypeAlias
+import re
+from collections.abc import Callable, Mapping
+from typing import Any, Final, TypeAlias
 
 import msgspec
+
+_DIGITS: Final = re.compile(r"[0-9]{1,15}")
+"""A time in ms that is no longer than 30,000 years."""
+
+_KEYS: Final = frozenset("0123456789*#ABCD")
+"""The keys of ITU-T Q.23, of which telephones have the first twelve."""
 
 
 class _Body(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     """What is inside a message."""
 
 
-class MediaFormat(_Body, frozen=True):
-    """What the audio is; Twilio has one format only."""
-
-    encoding: str
-    sample_rate: int
-    channels: int
-
-
-class StartBody(_Body, frozen=True):
-    """Which call this is. Compatible providers leave out some of it."""
-
-    stream_sid: str
-    call_sid: str = ""
-    account_sid: str = ""
-    tracks: Sequence[str] = ()
-    media_format: MediaFormat | None = None
-    custom_parameters: Mapping[str, str] = {}
-
-
 class MediaBody(_Body, frozen=True):
     """Audio; of the caller where the track is ``inbound``."""
 
     payload: bytes
-    track: str = "inbound"
-    timestamp: str = ""
-    """Milliseconds since the stream began, in digits: where the audio begins."""
+    track: str | None = "inbound"
+    timestamp: str | int | None = None
+    """Where the audio begins, in ms since the stream began. Twilio writes it as text."""
+
+    @property
+    def timestamp_ms(self) -> int | None:
+        """The timestamp as a number; None where it is missing or no sensible time."""
+        digits = str(self.timestamp)
+        return int(digits) if _DIGITS.fullmatch(digits) else None
 
 
 class DtmfBody(_Body, frozen=True):
     """A key of the caller's telephone."""
 
     digit: str
+
+    @property
+    def is_key(self) -> bool:
+        """Whether this is one of the sixteen keys of a telephone, and not some other text."""
+        return self.digit in _KEYS
 
 
 class MarkBody(_Body, frozen=True):
@@ -65,16 +65,16 @@ class Connected(_Message, frozen=True, tag="connected"):
 
 
 class Start(_Message, frozen=True, tag="start"):
-    """The second: a call."""
+    """The second: a call. `call_start.read_start` reads what it says."""
 
-    start: StartBody
+    start: Mapping[str, Any]
+    stream_sid: Any = None
 
 
 class Media(_Message, frozen=True, tag="media"):
     """20 ms of audio, usually. The application's have no track."""
 
     media: MediaBody
-    stream_sid: str = ""
 
 
 class Dtmf(_Message, frozen=True, tag="dtmf"):
@@ -88,13 +88,10 @@ class Mark(_Message, frozen=True, tag="mark"):
     away by a ``clear``."""
 
     mark: MarkBody
-    stream_sid: str = ""
 
 
 class Clear(_Message, frozen=True, tag="clear"):
     """To Twilio only: throw away what has not been played."""
-
-    stream_sid: str = ""
 
 
 class Stop(_Message, frozen=True, tag="stop"):

@@ -42,6 +42,9 @@ class TwilioSettings(Settings):
     play_out_timeout: Seconds = 10.0
     """Seconds that the caller may go on hearing what the model has said, when the session is over
     before the call. 0: hang up at once."""
+    send_timeout: Seconds = 10.0
+    """Seconds that Twilio may take nothing of what it is sent. Then it counts as gone, as if the
+    caller had hung up, so that what the model says does not pile up without end."""
     close_timeout: Seconds = 5.0
     """Seconds that closing the WebSocket may take, also when cancelled."""
 

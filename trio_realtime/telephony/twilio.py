@@ -7,10 +7,12 @@ directions as it is, µ-law at 8 kHz. This is what applications import; the task
 """
 
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 
 import trio
 
+from .._util.maybe_async import call as call_function
 from .._util.settings_base import structure
 from ..audio.formats import PCMU
 from ..context import TContext
@@ -20,14 +22,17 @@ from ..models.playback.tracker import RealtimePlaybackTracker
 from ..sessions.runner import RealtimeRunner
 from ..sessions.session import RealtimeSession
 from . import messages
-from .bridge import Bridge, OnEvent, OnStart, TwilioCall, TwilioStart, maybe_await
+from .bridge import Bridge, OnEnd, OnEvent, OnStart, TwilioCall
+from .call_start import TwilioStart, read_start
 from .settings import TwilioSettings, phone_config
+from .signature import is_from_twilio, sign_as_twilio
 from .sockets import TwilioSocket, as_twilio_socket
 
 if TYPE_CHECKING:
     from ..recording import SessionRecorder
 
 __all__ = [
+    "OnEnd",
     "OnEvent",
     "OnStart",
     "TwilioCall",
@@ -36,6 +41,8 @@ __all__ = [
     "TwilioStart",
     "as_twilio_socket",
     "bridge_twilio",
+    "is_from_twilio",
+    "sign_as_twilio",
 ]
 
 _GONE: Final = (trio.EndOfChannel, trio.BrokenResourceError, trio.ClosedResourceError)
@@ -51,6 +58,7 @@ async def bridge_twilio(
     settings: TwilioSettings | Mapping[str, Any] | None = None,
     on_start: OnStart | None = None,
     on_event: OnEvent | None = None,
+    on_end: OnEnd | None = None,
     recorder: "SessionRecorder | None" = None,
 ) -> TwilioCall[TContext] | None:
     """Conduct one call; returns when it is over, None if the other side closed before it began.
@@ -59,19 +67,18 @@ async def bridge_twilio(
     is closed at the end. The session's context is ``context``, or what ``make_context`` (plain or
     async) makes of Twilio's ``start`` message; raising there refuses the call.
 
-    ``on_start`` is called when the session is open, for example to have the model speak first
-    (``await call.session.create_response()``); ``on_event`` with each event of the session, in
+    ``on_start`` is called when the session is open, ``on_event`` with each event of the session, in
     order, and with a `RealtimeDtmfReceived` for each key of the telephone, whatever the runner's
-    ``events`` are. Both may be plain or async, and run in a task of their own: a slow one delays no
-    audio. When the session ends by itself they finish first; when the caller hangs up they are
-    cancelled. ``recorder`` (for µ-law both ways) is given both sides of the call.
+    ``events`` are. Both may be plain or async and run in a task of their own, so a slow one delays
+    no audio; when the caller hangs up they are cancelled. ``on_end`` (plain or async) is called
+    once with a call that began, when it is over, however it ended: also when `bridge_twilio` itself
+    is cancelled, as Quart does when the caller hangs up; it has ``close_timeout`` seconds then.
+    ``recorder`` (for µ-law both ways) is given both sides of the call.
 
-    The caller's stop message or close ends the call at once. When the session is over first, by
-    `aclose`, by the server, or by a failure, the caller hears what the model has said, within
-    ``play_out_timeout``, before the WebSocket is closed. An interruption throws queued audio away
-    here and with Twilio. What Twilio sends is not trusted: messages that are unknown or malformed
-    are skipped and counted. Cancelling it ends the call, session and WebSocket included, within
-    their close timeouts.
+    The caller's stop message or close ends the call at once. When the session is over first, the
+    caller hears what the model has said, within ``play_out_timeout``, before the WebSocket is
+    closed. Messages that are unknown or malformed are skipped and counted. Cancelling ends the
+    call, session and WebSocket included, within their close timeouts.
 
     Raises:
         UserError: arguments do not go together, or ask for another audio format.
@@ -89,14 +96,11 @@ async def bridge_twilio(
     socket = as_twilio_socket(websocket)
 
     async def make_session(start: TwilioStart) -> RealtimeSession[TContext]:
-        own = context if make_context is None else await maybe_await(make_context(start))
+        own = context if make_context is None else await call_function(make_context, start)
         return await runner.run(context=own, model_config=config)
 
-    try:
-        start = await _receive_start(socket, chosen)
-        if start is None:
-            return None
-        bridge = Bridge(
+    def make_bridge(start: TwilioStart) -> Bridge[TContext]:
+        return Bridge(
             start=start,
             socket=socket,
             settings=chosen,
@@ -106,11 +110,33 @@ async def bridge_twilio(
             on_event=on_event,
             recorder=recorder,
         )
-        await bridge.run()
-        return bridge.call
+
+    return await _conduct(socket, chosen, make_bridge, on_end)
+
+
+async def _conduct(
+    socket: TwilioSocket,
+    settings: TwilioSettings,
+    make_bridge: Callable[[TwilioStart], Bridge[TContext]],
+    on_end: OnEnd | None,
+) -> TwilioCall[TContext] | None:
+    """Wait for a call to begin, conduct it, and close the WebSocket, also when cancelled."""
+    call: TwilioCall[TContext] | None = None
+    try:
+        start = await _receive_start(socket, settings)
+        if start is not None:
+            bridge = make_bridge(start)
+            call = bridge.call
+            await bridge.run()
+        return call
     finally:
-        with trio.move_on_after(chosen.close_timeout, shield=True):
-            await socket.aclose()
+        try:
+            with trio.move_on_after(settings.close_timeout, shield=True), suppress(*_GONE):
+                await socket.aclose()
+        finally:
+            if call is not None and on_end is not None:
+                with trio.move_on_after(settings.close_timeout, shield=True):
+                    await call_function(on_end, call)
 
 
 async def _receive_start(socket: TwilioSocket, settings: TwilioSettings) -> TwilioStart | None:
@@ -124,19 +150,7 @@ async def _receive_start(socket: TwilioSocket, settings: TwilioSettings) -> Twil
             if isinstance(message, messages.Stop):
                 return None
             if isinstance(message, messages.Start):
-                return _checked(message.start)
+                return read_start(message)
     raise RealtimeProtocolError(
         f"no call began on this WebSocket within {settings.start_timeout:g} s"
-    )
-
-
-def _checked(start: messages.StartBody) -> TwilioStart:
-    expected = messages.MediaFormat(encoding="audio/x-mulaw", sample_rate=8_000, channels=1)
-    if start.media_format not in (None, expected):
-        raise RealtimeProtocolError("the call's audio is not mono audio/x-mulaw at 8000 Hz")
-    return TwilioStart(
-        stream_sid=start.stream_sid,
-        call_sid=start.call_sid,
-        account_sid=start.account_sid,
-        custom_parameters=start.custom_parameters,
     )
