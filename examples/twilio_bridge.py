@@ -1,18 +1,19 @@
 """Answer the telephone: a WebSocket server for Twilio Media Streams, and a caller to try it with.
 
-Usage: python twilio_bridge.py --port 8080      serve Twilio; OPENAI_API_KEY must be set
-       python twilio_bridge.py [--demo]         a caller in this process, and the simulator
+Usage: python twilio_bridge.py --url wss://your.host/calls     serve Twilio, on --port
+       python twilio_bridge.py [--demo]                        a caller in this process, simulated
 
-Behind a proxy that speaks TLS, let the number's voice webhook answer with this TwiML:
+To serve, OPENAI_API_KEY and TWILIO_AUTH_TOKEN must be set. Behind a proxy that speaks TLS, let the
+number's voice webhook answer with this TwiML, whose URL is the one given here:
 
-    <Response><Connect><Stream url="wss://your.host/SECRET" /></Connect></Response>
+    <Response><Connect><Stream url="wss://your.host/calls" /></Connect></Response>
 
-SECRET is what PHONE_SECRET is set to: whoever knows the URL can call, at your expense.
+Twilio signs each connection with the auth token; what is not signed is refused, since whoever
+could connect could call at your expense.
 """
 
 import argparse
 import os
-import secrets
 from collections.abc import Mapping
 from functools import partial
 from typing import Any
@@ -23,7 +24,12 @@ from trio_websocket import WebSocketRequest, open_websocket_url, serve_websocket
 from trio_realtime import RealtimeAgent, RealtimeRunner, RealtimeSessionEvent, TrioRealtimeError
 from trio_realtime.audio import ulaw_encode
 from trio_realtime.telephony.stand_in import stand_in_call
-from trio_realtime.telephony.twilio import TwilioCall, bridge_twilio
+from trio_realtime.telephony.twilio import (
+    TwilioCall,
+    bridge_twilio,
+    is_from_twilio,
+    sign_as_twilio,
+)
 from trio_realtime.testing import RealtimeSimulator
 
 AGENT = RealtimeAgent("Receptionist", instructions="You answer the telephone. Be brief.")
@@ -48,12 +54,14 @@ async def answer(
     request: WebSocketRequest,
     *,
     runner: RealtimeRunner[Any],
-    secret: str,
+    auth_token: str,
+    url: str,
     model_config: Mapping[str, Any],
 ) -> None:
     """One call; what goes wrong in it is no concern of the others."""
-    if not secrets.compare_digest(request.path.lstrip("/").encode(), secret.encode()):
-        await request.reject(404)
+    signature = dict(request.headers).get(b"x-twilio-signature")
+    if not is_from_twilio(auth_token, url, signature):
+        await request.reject(403)
         return
     websocket = await request.accept()
     try:
@@ -70,15 +78,21 @@ async def answer(
 async def serve(
     host: str,
     port: int,
-    secret: str,
+    auth_token: str,
+    url: str,
     model_config: Mapping[str, Any],
     *,
     calls: trio.Nursery | None = None,
     task_status: trio.TaskStatus[Any] = trio.TASK_STATUS_IGNORED,
 ) -> None:
-    """Serve until cancelled; with ``calls``, calls go on in that nursery."""
+    """Serve until cancelled; with ``calls``, calls go on in that nursery.
+
+    ``url`` is the public URL as Twilio was given it, which it signs.
+    """
     runner = RealtimeRunner(AGENT, config=CONFIG)
-    handler = partial(answer, runner=runner, secret=secret, model_config=model_config)
+    handler = partial(
+        answer, runner=runner, auth_token=auth_token, url=url, model_config=model_config
+    )
     await serve_websocket(handler, host, port, None, handler_nursery=calls, task_status=task_status)
 
 
@@ -96,11 +110,13 @@ async def demonstrate() -> None:
         trio.open_nursery() as nursery,
     ):
         config = {"url": url, "api_key": "not needed"}
-        start = partial(serve, "127.0.0.1", 0, "demo", config, calls=calls)
+        public = "wss://phone.example/calls"
+        start = partial(serve, "127.0.0.1", 0, "demo", public, config, calls=calls)
         server = await nursery.start(start)
-        phone = f"ws://127.0.0.1:{server.port}/demo"
+        signed = [(b"x-twilio-signature", sign_as_twilio("demo", public).encode())]
+        phone = f"ws://127.0.0.1:{server.port}/calls"
         async with (
-            open_websocket_url(phone) as websocket,
+            open_websocket_url(phone, extra_headers=signed) as websocket,
             stand_in_call(websocket, custom_parameters={"caller": "Ada"}) as caller,
         ):
             await caller.wait_heard(400)
@@ -113,16 +129,17 @@ async def demonstrate() -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--demo", action="store_true", help="call yourself, with the simulator")
+    parser.add_argument("--url", help="the public URL that Twilio connects to")
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=8080)
     options = parser.parse_args()
-    secret = os.environ.get("PHONE_SECRET", "")
+    auth_token = os.environ.get("TWILIO_AUTH_TOKEN", "")
     if options.demo or not os.environ.get("OPENAI_API_KEY"):
         trio.run(demonstrate)
-    elif not secret:
-        parser.error("set PHONE_SECRET: without it anyone can call")
+    elif not (auth_token and options.url):
+        parser.error("set TWILIO_AUTH_TOKEN and give --url: without them anyone could call")
     else:
-        trio.run(serve, options.host, options.port, secret, dict[str, Any]())
+        trio.run(serve, options.host, options.port, auth_token, options.url, dict[str, Any]())
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ directions as it is, µ-law at 8 kHz. This is what applications import; the task
 
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 import trio
@@ -67,18 +68,17 @@ async def bridge_twilio(
     is closed at the end. The session's context is ``context``, or what ``make_context`` (plain or
     async) makes of Twilio's ``start`` message; raising there refuses the call.
 
-    ``on_start`` is called when the session is open, ``on_event`` with each event of the session, in
-    order, and with a `RealtimeDtmfReceived` for each key of the telephone, whatever the runner's
-    ``events`` are. Both may be plain or async and run in a task of their own, so a slow one delays
-    no audio; when the caller hangs up they are cancelled. ``on_end`` (plain or async) is called
-    once with a call that began, when it is over, however it ended: also when `bridge_twilio` itself
-    is cancelled, as Quart does when the caller hangs up; it has ``close_timeout`` seconds then.
+    ``on_start`` is called when the session is open, ``on_event`` with each event of the session
+    and a `RealtimeDtmfReceived` for each key of the telephone. Both may be plain or async and run
+    in a task of their own, so a slow one delays no audio; a hang-up cancels them. ``on_end`` is
+    called once when a call that began is over, however it ended: also when `bridge_twilio` is
+    cancelled, as Quart does when the caller hangs up; it has ``close_timeout`` seconds.
     ``recorder`` (for µ-law both ways) is given both sides of the call.
 
     The caller's stop message or close ends the call at once. When the session is over first, the
     caller hears what the model has said, within ``play_out_timeout``, before the WebSocket is
-    closed. Messages that are unknown or malformed are skipped and counted. Cancelling ends the
-    call, session and WebSocket included, within their close timeouts.
+    closed. Unknown and malformed messages are skipped and counted. Cancelling ends the call,
+    session and WebSocket included, within their close timeouts.
 
     Raises:
         UserError: arguments do not go together, or ask for another audio format.
@@ -99,25 +99,23 @@ async def bridge_twilio(
         own = context if make_context is None else await call_function(make_context, start)
         return await runner.run(context=own, model_config=config)
 
-    def make_bridge(start: TwilioStart) -> Bridge[TContext]:
-        return Bridge(
-            start=start,
-            socket=socket,
-            settings=chosen,
-            tracker=tracker,
-            make_session=make_session,
-            on_start=on_start,
-            on_event=on_event,
-            recorder=recorder,
-        )
-
+    make_bridge = partial(
+        Bridge[TContext],
+        socket=socket,
+        settings=chosen,
+        tracker=tracker,
+        make_session=make_session,
+        on_start=on_start,
+        on_event=on_event,
+        recorder=recorder,
+    )
     return await _conduct(socket, chosen, make_bridge, on_end)
 
 
 async def _conduct(
     socket: TwilioSocket,
     settings: TwilioSettings,
-    make_bridge: Callable[[TwilioStart], Bridge[TContext]],
+    make_bridge: Callable[..., Bridge[TContext]],
     on_end: OnEnd | None,
 ) -> TwilioCall[TContext] | None:
     """Wait for a call to begin, conduct it, and close the WebSocket, also when cancelled."""
@@ -125,7 +123,7 @@ async def _conduct(
     try:
         start = await _receive_start(socket, settings)
         if start is not None:
-            bridge = make_bridge(start)
+            bridge = make_bridge(start=start)
             call = bridge.call
             await bridge.run()
         return call
