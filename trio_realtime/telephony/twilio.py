@@ -64,15 +64,14 @@ async def bridge_twilio(
 ) -> TwilioCall[TContext] | None:
     """Conduct one call; returns when it is over, None if the other side closed before it began.
 
-    ``websocket`` is an accepted connection of trio-websocket or Quart-Trio, or a `TwilioSocket`; it
-    is closed at the end. The session's context is ``context``, or what ``make_context`` (plain or
-    async) makes of Twilio's ``start`` message; raising there refuses the call.
+    ``websocket``, an accepted connection of trio-websocket or Quart-Trio or a `TwilioSocket`, is
+    closed at the end. The session's context is ``context``, or what ``make_context`` makes of
+    Twilio's ``start`` message; raising there refuses the call. Callbacks may be plain or async.
 
     ``on_start`` is called when the session is open, ``on_event`` with each event of the session
-    and a `RealtimeDtmfReceived` for each key of the telephone. Both may be plain or async and run
-    in a task of their own, so a slow one delays no audio; a hang-up cancels them. ``on_end`` is
-    called once when a call that began is over, however it ended: also when `bridge_twilio` is
-    cancelled, as Quart does when the caller hangs up; it has ``close_timeout`` seconds.
+    and a `RealtimeDtmfReceived` for each key of the telephone. Both run in a task of their own, so
+    a slow one delays no audio; a hang-up cancels them. ``on_end`` is called once when a call that
+    began is over, also when this is cancelled; it has ``close_timeout`` seconds.
     ``recorder`` (for µ-law both ways) is given both sides of the call.
 
     The caller's stop message or close ends the call at once. When the session is over first, the
