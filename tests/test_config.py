@@ -35,6 +35,7 @@ from trio_realtime.config import (
     structure,
 )
 from trio_realtime.errors import SettingsError, UserError
+from trio_realtime.models.playback.tracker import RealtimePlaybackTracker
 from trio_realtime.models.transports.text_transport import TransportSettings
 
 
@@ -145,7 +146,7 @@ def test_cattrs_is_imported_when_the_first_mapping_is_given_and_not_before() -> 
             "did you mean 'silence_duration_ms'?",
         ),
         (RealtimeReasoningConfig, {"zzz": 1}, "zzz", "expected one of effort"),
-        (RealtimeReasoningConfig, {7: 1}, "7", "expected one of effort"),
+        (RealtimeReasoningConfig, {7: 1}, "(int)", "expected one of effort"),
         (RealtimeSessionModelSettings, {"voice": {"idd": "v"}}, "voice.idd", "did you mean 'id'?"),
         (
             RealtimeTruncationConfig,
@@ -516,7 +517,7 @@ async def ask_for_key() -> str:
 
 
 def test_model_config_of_a_mapping() -> None:
-    tracker = object()
+    tracker = RealtimePlaybackTracker()
     own = structure(
         RealtimeModelConfig,
         {

@@ -503,7 +503,6 @@ def test_what_is_no_input_is_refused() -> None:
             output="\ud800",
         ),
         inputs.RealtimeModelCreateResponse(params={"x": "\ud800"}),
-        update(instructions="\ud800"),
         raw("response.create", event_id="\ud800"),
         raw("session.update", session={"x": "\ud800"}),
         raw("conversation.item.delete", item_id="\ud800"),

@@ -375,7 +375,7 @@ def test_tools_are_those_given_now_or_else_those_of_the_settings() -> None:
 
 
 def test_a_tool_that_is_not_in_wire_form_is_refused() -> None:
-    with pytest.raises(SettingsError, match="expected a mapping") as caught:
+    with pytest.raises(SettingsError, match="or a mapping, got object") as caught:
         session_payload({"tools": [TOOL, object()]})
     assert caught.value.path == "tools[1]"
 

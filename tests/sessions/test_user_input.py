@@ -67,7 +67,7 @@ def test_an_image_needs_no_detail() -> None:
         ([{"type": "text", "text": "x"}], r"not 'text'; did you mean 'input_text'\?"),
         ([{"type": "image_url"}], r"did you mean 'input_image'\?"),
         ([{"type": "zzz"}], "not 'zzz'$"),
-        ([{"text": "x"}], "not None$"),
+        ([{"text": "x"}], "not NoneType$"),
         ([{"type": "input_text"}], r"content\[0\]: text must be a string, not NoneType"),
         ([InputText()], r"content\[0\]: text must not be empty"),
         ([TEXT, {"type": "input_image"}], r"content\[1\]: image_url must be a data URL"),

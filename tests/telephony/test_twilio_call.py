@@ -15,6 +15,7 @@ from trio_realtime import (
     EventBufferOverflow,
     RealtimeAgent,
     RealtimeDtmfReceived,
+    RealtimePlaybackTracker,
     RealtimeProtocolError,
     RealtimeRunner,
     RealtimeSession,
@@ -345,7 +346,12 @@ async def test_a_recorder_of_another_format_is_refused(autojump_clock: MockClock
 @pytest.mark.parametrize(
     ("config", "reach", "options", "problem"),
     [
-        ({}, {"playback_tracker": object()}, {}, "playback_tracker: a call has its own"),
+        (
+            {},
+            {"playback_tracker": RealtimePlaybackTracker()},
+            {},
+            "playback_tracker: a call has its own",
+        ),
         (
             {},
             {"initial_model_settings": {"output_audio_format": "pcm16"}},

@@ -3,8 +3,8 @@
 `config` builds its classes on `Settings`; the runner, the models and the transports call
 `structure`. The rules are the same for a mapping and for a direct call of a settings class:
 
-- each field is checked as `_checks` says, without coercion;
-- an unknown key is refused, with the nearest right one;
+- each field is checked as `type_checks` says, without coercion;
+- an unknown key, or keyword, is refused, with the nearest right one;
 - ``None`` is a value of its own only where the annotation says so; in a setting that may be left
   out it is otherwise the same as leaving it out.
 
@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar, cast
 import attrs
 
 from ..errors import SettingsError
-from .type_checks import UNSET, Between, check, join, members, nearest, problem, shown_name
+from .type_checks import UNSET, Between, check, entries, join, members, nearest, problem, shown_name
 
 if TYPE_CHECKING:
     import cattrs
@@ -53,7 +53,40 @@ def _settled(field: "attrs.Attribute[Any]", value: Any) -> Any:
     return value
 
 
-class Settings:
+class _ByName(type):
+    """The type of settings classes: a call of one names what is wrong with it as a mapping does."""
+
+    if not TYPE_CHECKING:  # type checkers know the fields, and find the wrong names by themselves
+
+        def __call__(cls, *values: Any, **given: Any) -> Any:
+            if values:
+                raise problem("", f"the settings of {cls.__name__} are given by name")
+            try:
+                return super().__call__(**given)
+            except TypeError as error:
+                wrong = _wrong_names(cls, given)
+                if not wrong:
+                    raise
+                raise _gathered(wrong) from error
+
+
+def _wrong_names(cls: Any, given: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """What a call gets wrong about the names of a class's fields, as (path, text)."""
+    names = {field.name: field for field in attrs.fields(cls)}
+    unknown = [
+        (shown_name(key), f"unknown setting; {nearest(key, names)}")
+        for key in given
+        if key not in names
+    ]
+    missing = [
+        (name, "is required")
+        for name, field in names.items()
+        if field.default is attrs.NOTHING and name not in given
+    ]
+    return unknown + missing
+
+
+class Settings(metaclass=_ByName):
     """Base of the settings classes: checks every field when made, and shows only what was set.
 
     Subclasses are ``@attrs.frozen(kw_only=True, repr=False, field_transformer=at_their_fields)``.
@@ -138,8 +171,8 @@ def structure(cls: type[T], value: object, path: str = "") -> T:
     from cattrs.errors import ClassValidationError
 
     aliases: Mapping[str, str] = getattr(cls, "key_aliases", {})
-    mapping = dict(cast("Mapping[Any, object]", value))
-    for alias in aliases.keys() & mapping.keys():
+    mapping = dict(entries(cast("Mapping[Any, object]", value), path))
+    for alias in [alias for alias in aliases if alias in mapping]:
         mapping.setdefault(aliases[alias], mapping.pop(alias))
     try:
         return _converter().structure(mapping, cls)
@@ -224,7 +257,7 @@ def _group_problems(group: "ClassValidationError", cls: type, path: str) -> list
         if isinstance(error, ForbiddenExtraKeysError):
             unknown += [
                 (join(path, shown_name(key)), f"unknown setting; {nearest(key, names)}")
-                for key in sorted(error.extra_fields, key=str)
+                for key in sorted(error.extra_fields, key=shown_name)
             ]
         elif isinstance(error, SettingsError):
             others += _problems(error, path)

@@ -1,6 +1,6 @@
 """Checks one value against a type annotation, strictly, and says plainly what is wrong.
 
-`_structuring` calls `check` for every field of every settings object, and the converters of the
+`settings_base` calls `check` for every field of every settings object, and the converters of the
 settings classes call `check_keys` for the small mappings that have no class of their own. Pure; no
 rule about a particular setting belongs here.
 
@@ -12,15 +12,36 @@ secret: of wrong types it names the type, of wrong choices the choice if it is s
 import enum
 import math
 import types
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from typing import Annotated, Any, Final, Literal, TypeAlias, Union, cast, get_args, get_origin
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from typing import (
+    Annotated,
+    Any,
+    Final,
+    Literal,
+    TypeAlias,
+    TypeVar,
+    Union,
+    cast,
+    get_args,
+    get_origin,
+)
 
 import attrs
 
 from ..errors import SettingsError
+from .did_you_mean import closest, hint
+
+T = TypeVar("T")
 
 _MAX_QUOTED = 40
 """Characters. A longer string is no misspelt choice, and may be a secret put in the wrong place."""
+
+_DEEPEST: Final = 64
+"""Levels of lists and mappings in free JSON; far more than anybody writes by hand."""
+
+_LEAST_INT: Final = -(2**63)
+_GREATEST_INT: Final = 2**64 - 1
+"""The ints that the encoder of the wire takes."""
 
 
 class Unset(enum.Enum):
@@ -73,18 +94,28 @@ def join(outer: str, inner: str) -> str:
 
 def nearest(name: object, known: Iterable[str]) -> str:
     """What to say after an unknown name: the nearest of ``known``, or all of them."""
-    import difflib
-
-    options = list(known)
-    for close in difflib.get_close_matches(str(name), options, n=1):
-        return f"did you mean {close!r}?"
-    return "expected one of " + ", ".join(options)
+    options = [*known]
+    close = closest(name, options)
+    return f"did you mean {close!r}?" if close else "expected one of " + ", ".join(options)
 
 
 def shown_name(name: object) -> str:
-    """An unknown name as part of a path."""
-    text = str(name)
-    return text if len(text) <= _MAX_QUOTED else f"{text[:_MAX_QUOTED]}..."
+    """An unknown name as part of a path; of what is no name, its type."""
+    if not isinstance(name, str):
+        return f"({type(name).__name__})"
+    return name if len(name) <= _MAX_QUOTED else f"{name[:_MAX_QUOTED]}..."
+
+
+def entries(value: Mapping[Any, Any], path: str) -> Iterator[tuple[Any, Any]]:
+    """The items of an application's mapping. What it raises is a `SettingsError` at ``path``."""
+    return _read(value.items(), path)
+
+
+def _read(values: Iterable[T], path: str) -> Iterator[T]:
+    try:
+        yield from values
+    except Exception as exc:  # an object of the application's own may raise anything
+        raise problem(path, f"cannot be read: it raised {type(exc).__name__}") from exc
 
 
 def members(annotation: Any) -> tuple[Any, ...]:
@@ -130,7 +161,7 @@ def _describe(annotation: Any) -> str:
     }
     if kind in names:
         return names[kind]
-    if attrs.has(kind):
+    if hasattr(kind, "key_aliases"):  # a settings class, for which a mapping does
         return f"{kind.__name__} or a mapping"
     return f"a {kind.__name__.lower()}" if issubclass(kind, Collection) else str(kind.__name__)
 
@@ -151,12 +182,8 @@ def _misfit(annotation: Any, value: object, path: str) -> SettingsError:
         for option in get_args(member)
     ]
     if isinstance(value, str) and options and len(value) <= _MAX_QUOTED:
-        import difflib
-
         text = f"{_expected(annotation)}, got {value!r}"
-        for close in difflib.get_close_matches(value, options, n=1):
-            text += f"; did you mean {close!r}?"
-        return problem(path, text)
+        return problem(path, text + hint(value, options))
     return problem(path, f"{_expected(annotation)}, got {type(value).__name__}")
 
 
@@ -179,32 +206,55 @@ def _check_inside(member: Any, value: Any, path: str) -> None:
         inner, constraint = get_args(member)
         _check_inside(inner, value, path)
         if constraint is Json:
-            _check_json(value, path)
+            _check_json(value, path, _DEEPEST)
         elif not constraint.admits(value):
             raise problem(path, f"expected {_describe(member)}, got {value!r}")
-    elif member is float:
-        if not math.isfinite(value):
-            raise problem(path, f"expected a finite number, got {value!r}")
+    elif member is float or member is int:
+        _check_number(value, path)
+    elif member is str:
+        _check_text(value, path)
     elif origin is Mapping:
-        for key, entry in value.items():
+        for key, entry in entries(value, path):
             check(str, key, path)
-            check(get_args(member)[1], entry, join(path, key))
+            check(get_args(member)[1], entry, join(path, shown_name(key)))
     elif isinstance(origin, type) and issubclass(origin, Collection):
-        for index, entry in enumerate(value):
+        for index, entry in enumerate(_read(value, path)):
             check(get_args(member)[0], entry, f"{path}[{index}]")
 
 
-def _check_json(value: Any, path: str) -> None:
+def _check_number(value: float, path: str) -> None:
+    """Refuse a number that cannot be sent: JSON has no infinities, its readers no larger ints."""
+    if isinstance(value, int) and not _LEAST_INT <= value <= _GREATEST_INT:
+        raise problem(path, "expected an int of at most 64 bits, got a larger one")
+    if not math.isfinite(value):
+        raise problem(path, f"expected a finite number, got {value!r}")
+
+
+def _check_text(value: str, path: str) -> None:
+    """Refuse text that cannot be sent: half of a character that takes two UTF-16 units."""
+    if value.isascii():
+        return
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        raise problem(path, "expected text, got an unpaired surrogate in it") from None
+
+
+def _check_json(value: Any, path: str, depth: int) -> None:
+    if depth == 0:
+        raise problem(path, f"nested too deeply; at most {_DEEPEST} levels can be sent")
     if isinstance(value, Mapping):
-        for key, entry in cast("Mapping[Any, object]", value).items():
+        for key, entry in entries(cast("Mapping[Any, object]", value), path):
             check(str, key, path)
-            _check_json(entry, join(path, key))
+            _check_json(entry, join(path, shown_name(key)), depth - 1)
     elif isinstance(value, list | tuple):
         for index, entry in enumerate(cast("Sequence[object]", value)):
-            _check_json(entry, f"{path}[{index}]")
-    elif isinstance(value, float) and not math.isfinite(value):
-        raise problem(path, f"expected a finite number, got {value!r}")
-    elif not isinstance(value, str | int | float | None):
+            _check_json(entry, f"{path}[{index}]", depth - 1)
+    elif isinstance(value, str):
+        _check_text(value, path)
+    elif isinstance(value, int | float):
+        _check_number(value, path)
+    elif value is not None:
         raise problem(path, f"expected a JSON value, got {type(value).__name__}")
 
 
@@ -216,11 +266,11 @@ def check_keys(
 ) -> None:
     """Check a small mapping that has no class of its own; both tables are key -> annotation."""
     known = {**required, **optional}
-    for key in value:
-        if key not in known:
+    for key, _ in entries(value, path):
+        if not isinstance(key, str) or key not in known:
             raise problem(join(path, shown_name(key)), f"unknown setting; {nearest(key, known)}")
     for key in required:
         if key not in value:
             raise problem(join(path, key), "is required")
-    for key, entry in value.items():
+    for key, entry in entries(value, path):
         check(known[key], entry, join(path, key))

@@ -1,11 +1,12 @@
 """Checks at the door of the declarations: each raises `UserError` saying what would be right."""
 
-import difflib
 import re
 from collections.abc import Iterable
 from typing import Any
 
 from trio_realtime.errors import UserError
+
+from .._util.did_you_mean import hint
 
 # What the Realtime API accepts as the name of a function.
 _TOOL_NAME = re.compile(r"[a-zA-Z0-9_-]{1,64}")
@@ -78,6 +79,4 @@ def check_option(what: str, name: str, known: Iterable[str]) -> None:
     options = [*known]
     if name in options:
         return
-    close = difflib.get_close_matches(name, options, n=1)
-    hint = f"; did you mean {close[0]!r}?" if close else ""
-    raise UserError(f"{what} has no option {name!r}{hint}")
+    raise UserError(f"{what} has no option {name!r}{hint(name, options)}")

@@ -9,17 +9,15 @@ Every problem is found, not the first only, and says where and what would be rig
 value. Pure; called by `tool_arguments`.
 """
 
-import difflib
 import json
 import math
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, TypeAlias, cast
 
+from .._util.did_you_mean import MAX_NAME, hint
+
 Problem: TypeAlias = tuple[str, str]
 """Where, as in ``arguments.address.zip_code``, and what would be right."""
-
-# A key of an object comes from the model: quoted in a message only as far as a name goes.
-_MAX_NAME = 64
 
 
 def misfits(
@@ -93,7 +91,7 @@ class _Check:
                 yield path, _unknown(name, properties)
             elif isinstance(extra, Mapping):
                 inner = cast("Mapping[str, Any]", extra)
-                yield from self.problems(entry, inner, f"{path}[{json.dumps(name[:_MAX_NAME])}]")
+                yield from self.problems(entry, inner, f"{path}[{json.dumps(name[:MAX_NAME])}]")
 
     def _array(self, value: list[Any], schema: Mapping[str, Any], path: str) -> Iterator[Problem]:
         items: Any = schema.get("items", {})
@@ -109,9 +107,7 @@ class _Check:
 
 
 def _unknown(name: str, known: Iterable[str]) -> str:
-    close = difflib.get_close_matches(name[:_MAX_NAME], known, n=1)
-    hint = f"; did you mean {close[0]!r}?" if close else ""
-    return f"there is no {name[:_MAX_NAME]!r}{hint}"
+    return f"there is no {name[:MAX_NAME]!r}{hint(name, known)}"
 
 
 def _json_type(value: Any) -> str:

@@ -5,12 +5,13 @@ names the path, raised when the object is made.
 """
 
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any, TypeAlias, cast
+from typing import Any, TypeAlias
 
 import attrs
 
 from .._util.settings_base import Settings, at_their_fields, structure
 from .._util.type_checks import UNSET, Seconds, problem
+from .playback.tracker import RealtimePlaybackTracker
 from .session_settings import RealtimeSessionModelSettings
 
 ApiKey: TypeAlias = str | Callable[[], str | Awaitable[str]]
@@ -35,11 +36,11 @@ def _to_initial_settings(
 
 
 def _to_transport(value: object) -> object:
-    if not isinstance(value, Mapping):
+    if value is None:
         return value
-    from .transports.text_transport import TransportSettings
+    from .transports.text_transport import TransportSettings  # heavy, and seldom given
 
-    return structure(TransportSettings, cast("object", value))
+    return structure(TransportSettings, value)
 
 
 @attrs.frozen(kw_only=True, repr=False, field_transformer=at_their_fields)
@@ -56,7 +57,7 @@ class RealtimeModelConfig(Settings):
         default=None, converter=_to_initial_settings
     )
     """Over the run config's ``model_settings``."""
-    playback_tracker: object | None = None
+    playback_tracker: RealtimePlaybackTracker | None = None
     """Knows what the user has heard. None: audio is taken to play at once, in real time."""
     call_id: str | None = None
     """Attach to this call instead of beginning a conversation."""

@@ -15,6 +15,10 @@ import attrs
 
 from .._util.settings_base import Settings, at_their_fields, structure
 from .._util.type_checks import UNSET, Between, Json, Unset, check, check_keys, problem
+from ..agents.agent import RealtimeAgent
+from ..agents.handoffs import Handoff
+from ..agents.hosted_mcp import HostedMCPTool
+from ..agents.tools import FunctionTool
 from ..audio.formats import AudioFormat
 from .audio_settings import (
     RealtimeAudioConfig,
@@ -182,6 +186,20 @@ def _to_tool_choice(value: str | Mapping[str, Any] | Unset) -> str | Mapping[str
     return value
 
 
+def _to_tools(value: Sequence[Any] | Unset | None) -> Sequence[Any] | Unset:
+    if value is UNSET or value is None:
+        return UNSET
+    check(Sequence[FunctionTool[Any] | HostedMCPTool | Mapping[str, Any]], value)
+    return value
+
+
+def _to_handoffs(value: Sequence[Any] | Unset | None) -> Sequence[Any] | Unset:
+    if value is UNSET or value is None:
+        return UNSET
+    check(Sequence[RealtimeAgent[Any] | Handoff[Any]], value)
+    return value
+
+
 @attrs.frozen(kw_only=True, repr=False, field_transformer=at_their_fields)
 class RealtimeSessionModelSettings(Settings):
     """Settings of the model for one session; every one may be left out.
@@ -244,9 +262,9 @@ class RealtimeSessionModelSettings(Settings):
         default=UNSET, converter=_to_tracing
     )
     """The server's trace of the session; ``None`` for none. Fixed once the session has begun."""
-    tools: Sequence[Any] | Unset = UNSET
+    tools: Sequence[Any] | Unset = attrs.field(default=UNSET, converter=_to_tools)
     """Tools in place of the agent's, for the first agent."""
-    handoffs: Sequence[Any] | Unset = UNSET
+    handoffs: Sequence[Any] | Unset = attrs.field(default=UNSET, converter=_to_handoffs)
     """Handoffs in place of the agent's, for the first agent."""
 
 

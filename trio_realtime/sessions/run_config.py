@@ -12,6 +12,7 @@ import attrs
 from .._util.settings_base import Settings, at_their_fields, structure
 from .._util.type_checks import Between, Seconds, nearest, problem
 from ..agents.guardrails import InputGuardrail, OutputGuardrail
+from ..agents.hooks import RealtimeRunHooks
 from ..models.session_settings import RealtimeSessionModelSettings
 from .core.observer import SessionObserver
 
@@ -138,17 +139,17 @@ class RealtimeRunConfig(Settings):
         factory=RealtimeSessionModelSettings, converter=_to_model_settings
     )
     """Below the model config's ``initial_model_settings``, which win."""
-    output_guardrails: Sequence[Any] = ()
+    output_guardrails: Sequence[OutputGuardrail[Any]] = ()
     """For what the model says, in addition to the agent's own."""
-    input_guardrails: Sequence[Any] = ()
+    input_guardrails: Sequence[InputGuardrail[Any]] = ()
     """For what the user says, in addition to the agent's own."""
     guardrails_settings: RealtimeGuardrailsSettings = attrs.field(
         factory=RealtimeGuardrailsSettings, converter=_to_guardrails_settings
     )
     idle: RealtimeIdleConfig | None = attrs.field(default=None, converter=_to_idle)
     """What to do about silence. None: nothing."""
-    hooks: Any = None
-    """`RealtimeRunHooks`, called for everything in a session."""
+    hooks: RealtimeRunHooks[Any] | None = None
+    """Called for everything in a session. None: nothing is called."""
     tracing_disabled: bool = False
     """Ask the server for no trace, whatever the model settings say."""
     async_tool_calls: bool = True

@@ -4,7 +4,7 @@ import os
 import ssl
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
-from typing import Final
+from typing import Final, cast
 from urllib.parse import parse_qsl, urlencode
 
 import attrs
@@ -15,7 +15,6 @@ from ...errors import UserError
 from ..interface import RealtimeConnection, RealtimeModel
 from ..model_config import RealtimeModelConfig
 from ..playback.ledger import PlaybackLedger
-from ..playback.tracker import RealtimePlaybackTracker
 from ..session_settings import RealtimeSessionModelSettings
 from ..transports import StreamFactory, TransportKind, TransportSettings
 from ..websocket_connection import connect_protocol
@@ -57,13 +56,12 @@ class OpenAIRealtimeWebSocketModel(RealtimeModel):
             RealtimeHandshakeError: the server refused the key, the model or a setting.
         """
         settings = config.initial_model_settings or RealtimeSessionModelSettings()
-        transport_settings = _transport_settings(config.transport)
         async with connect_protocol(
             self._protocol(config),
             settings,
             url=self._url(config, settings),
             headers=await _headers(config),
-            transport_settings=transport_settings,
+            transport_settings=cast("TransportSettings", config.transport or TransportSettings()),
             ssl_context=self.ssl_context,
             stream_factory=self.stream_factory,
             kind=self.transport,
@@ -71,14 +69,9 @@ class OpenAIRealtimeWebSocketModel(RealtimeModel):
             yield connection
 
     def _protocol(self, config: RealtimeModelConfig) -> RealtimeProtocol:
-        tracker = config.playback_tracker
-        if tracker is not None and not isinstance(tracker, RealtimePlaybackTracker):
-            raise UserError(
-                f"playback_tracker must be a RealtimePlaybackTracker, not {type(tracker).__name__}"
-            )
         return RealtimeProtocol(
             config.call_id,
-            PlaybackLedger(tracker=tracker),
+            PlaybackLedger(tracker=config.playback_tracker),
             ResponseTurns(timeout=config.response_timeout),
             None if config.url is None else model_in_url(config.url),
         )
@@ -102,16 +95,6 @@ def model_in_url(url: str) -> str | None:
     """The model that a URL names in its query, if it names one."""
     query = url.partition("#")[0].partition("?")[2]
     return dict(parse_qsl(query)).get("model")
-
-
-def _transport_settings(given: object) -> TransportSettings:
-    if given is None:
-        return TransportSettings()
-    if isinstance(given, TransportSettings):
-        return given
-    raise UserError(
-        f"transport must be TransportSettings or a mapping of them, not {type(given).__name__}"
-    )
 
 
 async def _headers(config: RealtimeModelConfig) -> Mapping[str, str]:

@@ -1,9 +1,9 @@
 """What `send_message` accepts, checked at the door and put into one form. Pure."""
 
 from collections.abc import Mapping, Sequence
-from difflib import get_close_matches
 from typing import Any, TypeAlias, cast
 
+from ..._util.did_you_mean import MAX_NAME, hint
 from ...errors import UserError
 from ...items import InputImage, InputText
 
@@ -63,9 +63,9 @@ def _part(part: object, path: str) -> Part:
         return _text(fields.get("text"), path)
     if kind == "input_image":
         return _image(fields.get("image_url"), fields.get("detail"), path)
-    near = get_close_matches(str(kind), ["input_text", "input_image"], n=1, cutoff=0.4)
-    hint = f"; did you mean {near[0]!r}?" if near else ""
-    raise UserError(f"{path}: a part is 'input_text' or 'input_image', not {kind!r}{hint}")
+    got = repr(kind[:MAX_NAME]) if isinstance(kind, str) else type(kind).__name__
+    near = hint(kind, ("input_text", "input_image"), cutoff=0.4)
+    raise UserError(f"{path}: a part is 'input_text' or 'input_image', not {got}{near}")
 
 
 def _text(text: object, path: str) -> InputText:
