@@ -184,7 +184,11 @@ def _misfit(annotation: Any, value: object, path: str) -> SettingsError:
     if isinstance(value, str) and options and len(value) <= _MAX_QUOTED:
         text = f"{_expected(annotation)}, got {value!r}"
         return problem(path, text + hint(value, options))
-    return problem(path, f"{_expected(annotation)}, got {type(value).__name__}")
+    text = f"{_expected(annotation)}, got {type(value).__name__}"
+    if callable(value):  # perhaps the function to make such an object of
+        decorators = [getattr(member, "decorator", "") for member in members(annotation)]
+        text += "".join(f"; put @{name} over the function" for name in decorators if name)
+    return problem(path, text)
 
 
 def check(annotation: Any, value: object, path: str = "") -> None:

@@ -8,7 +8,7 @@ them; the guardrails of single tools are in `tool_guardrails`.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Generic, TypeAlias, overload
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeAlias, overload
 
 import attrs
 
@@ -42,6 +42,9 @@ if TYPE_CHECKING:
 class OutputGuardrail(Generic[TContext]):
     """A check of what the agent says. The function gets (context, agent, text) and may be async."""
 
+    decorator: ClassVar[str] = "output_guardrail"
+    """The name of the decorator that makes one of a function."""
+
     guardrail_function: GuardrailFunction[TContext]
     name: str | None = None
 
@@ -68,6 +71,9 @@ class OutputGuardrail(Generic[TContext]):
 @attrs.define(eq=False, kw_only=True)
 class InputGuardrail(Generic[TContext]):
     """A check of what the user says. The function gets (context, agent, text) and may be async."""
+
+    decorator: ClassVar[str] = "input_guardrail"
+    """The name of the decorator that makes one of a function."""
 
     guardrail_function: GuardrailFunction[TContext]
     name: str | None = None

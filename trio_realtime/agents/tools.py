@@ -14,6 +14,7 @@ from collections.abc import Callable, Sequence
 from typing import (
     TYPE_CHECKING,
     Any,
+    ClassVar,
     Concatenate,
     Generic,
     Literal,
@@ -89,6 +90,9 @@ class FunctionTool(Generic[TContext]):
     Raises `UserError` for what cannot work: a name the API would refuse, a schema that is no
     object, an option of the wrong type.
     """
+
+    decorator: ClassVar[str] = "function_tool"
+    """The name of the decorator that makes one of a function."""
 
     name: str
     description: str

@@ -120,17 +120,6 @@ def _to_tool_execution(
     return structure(RealtimeToolExecutionConfig, value)
 
 
-def _check_guardrails(field: str, guardrails: Sequence[Any], kind: type[Any]) -> None:
-    for index, guardrail in enumerate(guardrails):
-        if not isinstance(guardrail, kind):
-            decorator = field.removesuffix("s")
-            text = (
-                f"must be an {kind.__name__}, not {type(guardrail).__name__}; "
-                f"put @{decorator} over the function"
-            )
-            raise problem(f"{field}[{index}]", text)
-
-
 @attrs.frozen(kw_only=True, repr=False, field_transformer=at_their_fields)
 class RealtimeRunConfig(Settings):
     """How the sessions of a runner run."""
@@ -173,8 +162,6 @@ class RealtimeRunConfig(Settings):
 
     def __attrs_post_init__(self) -> None:
         super().__attrs_post_init__()
-        _check_guardrails("output_guardrails", self.output_guardrails, OutputGuardrail)
-        _check_guardrails("input_guardrails", self.input_guardrails, InputGuardrail)
         for index, observer in enumerate(self.observers):
             if not isinstance(observer, SessionObserver) and not callable(observer):
                 kind = type(observer).__name__
