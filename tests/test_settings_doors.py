@@ -119,7 +119,7 @@ def polite(context: Any, agent: Any, text: str) -> GuardrailFunctionOutput:
         (
             RealtimeRunConfig,
             {"output_guardrails": [lambda *_: None]},
-            "output_guardrails[0]: expected OutputGuardrail, got function; put @output_guardrail over",
+            "output_guardrails[0]: expected OutputGuardrail, got function; put @output_guard",
         ),
         (
             RealtimeRunConfig,
