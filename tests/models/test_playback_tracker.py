@@ -119,13 +119,13 @@ def test_every_spelling_of_a_format(spec: object, expected: AudioFormat) -> None
     ("spec", "path", "message"),
     [
         ("opus", "type", "unknown audio format 'opus': known are"),
-        ({"rate": 24000}, "type", "unknown audio format None"),
-        (object(), "type", "unknown audio format None"),
+        ({"rate": 24000}, "type", "unknown audio format NoneType"),
+        (object(), "type", "unknown audio format NoneType"),
         ({"type": 3}, "type", "unknown audio format 3"),
         (
             {"type": "audio/pcm", "rate": 16000},
             "rate",
-            "audio/pcm has a rate of 24000 Hz, not 16000",
+            "audio/pcm has a rate of 24000 Hz, and no other",
         ),
     ],
 )

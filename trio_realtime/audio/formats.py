@@ -93,11 +93,11 @@ def audio_format(spec: object) -> AudioFormat:
         name, rate = getattr(spec, "type", None), getattr(spec, "rate", None)
     found = _BY_NAME.get(name.lower()) if isinstance(name, str) else None
     if found is None:
-        got = repr(name[:40]) if isinstance(name, str) else "something else"
+        got = repr(name[:40]) if isinstance(name, str) else type(cast("object", name)).__name__
         raise SettingsError(
             f"unknown audio format {got}: known are 'audio/pcm', 'audio/pcmu' and 'audio/pcma'",
             path="type",
         )
     if rate is not None and not (isinstance(rate, int | float) and rate == found.rate):
-        raise SettingsError(f"{found.name} has a rate of {found.rate} Hz and no other", path="rate")
+        raise SettingsError(f"{found.name} has a rate of {found.rate} Hz, and no other", path="rate")
     return found
