@@ -121,11 +121,11 @@ def test_every_spelling_of_a_format(spec: object, expected: AudioFormat) -> None
         ("opus", "type", "unknown audio format 'opus': known are"),
         ({"rate": 24000}, "type", "unknown audio format NoneType"),
         (object(), "type", "unknown audio format NoneType"),
-        ({"type": 3}, "type", "unknown audio format 3"),
+        ({"type": 3}, "type", "unknown audio format int"),
         (
             {"type": "audio/pcm", "rate": 16000},
             "rate",
-            "audio/pcm has a rate of 24000 Hz, and no other",
+            "audio/pcm has a rate of 24000 Hz alone",
         ),
     ],
 )

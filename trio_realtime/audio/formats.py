@@ -99,5 +99,5 @@ def audio_format(spec: object) -> AudioFormat:
             path="type",
         )
     if rate is not None and not (isinstance(rate, int | float) and rate == found.rate):
-        raise SettingsError(f"{found.name} has a rate of {found.rate} Hz, and no other", path="rate")
+        raise SettingsError(f"{found.name} has a rate of {found.rate} Hz alone", path="rate")
     return found
