@@ -72,6 +72,11 @@ _BY_NAME: Final = {
 }
 
 
+def _shown(name: object) -> str:
+    """What stands in the place of a format's name, without what may be a user's words."""
+    return repr(name[:40]) if isinstance(name, str) else type(name).__name__
+
+
 def audio_format(spec: object) -> AudioFormat:
     """The format that ``spec`` names.
 
@@ -93,7 +98,7 @@ def audio_format(spec: object) -> AudioFormat:
         name, rate = getattr(spec, "type", None), getattr(spec, "rate", None)
     found = _BY_NAME.get(name.lower()) if isinstance(name, str) else None
     if found is None:
-        got = repr(name[:40]) if isinstance(name, str) else type(cast("object", name)).__name__
+        got = _shown(name)
         raise SettingsError(
             f"unknown audio format {got}: known are 'audio/pcm', 'audio/pcmu' and 'audio/pcma'",
             path="type",
