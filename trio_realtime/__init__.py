@@ -136,6 +136,7 @@ from .models.interface import RealtimeConnection as RealtimeConnection
 from .models.interface import RealtimeModel as RealtimeModel
 from .models.playback.tracker import RealtimePlaybackState as RealtimePlaybackState
 from .models.playback.tracker import RealtimePlaybackTracker as RealtimePlaybackTracker
+from .models.sans_io import ModelProtocol as ModelProtocol
 from .sessions.asking.responses import RealtimeResponse as RealtimeResponse
 from .sessions.core.observer import SessionObserver as SessionObserver
 from .sessions.runner import RealtimeRunner as RealtimeRunner
@@ -148,6 +149,7 @@ if TYPE_CHECKING:
     from .models.openai.azure import AzureOpenAIRealtimeModel as AzureOpenAIRealtimeModel
     from .models.openai.model import OpenAIRealtimeWebSocketModel as OpenAIRealtimeWebSocketModel
     from .models.transports import TransportSettings as TransportSettings
+    from .models.websocket_connection import connect_protocol as connect_protocol
 
 # Imported when first used: applications with a model of their own never need them.
 _LAZY = {
@@ -155,6 +157,7 @@ _LAZY = {
     "OpenAIRealtimeSIPModel": ".calls.sip_model",
     "OpenAIRealtimeWebSocketModel": ".models.openai.model",
     "TransportSettings": ".models.transports",
+    "connect_protocol": ".models.websocket_connection",
 }
 
 
