@@ -45,7 +45,7 @@ class ModelProtocol(ABC):
 
     @property
     def opening(self) -> Opening:
-        """Whether the server has taken the opening settings; see `Opening`.
+        """Whether the server has taken the opening settings; see ``Opening`` of this module.
 
         ``"open"`` from the beginning, by default: for protocols whose server acknowledges nothing.
         """

@@ -329,8 +329,9 @@ async def connect_protocol(
     """Connect a new protocol to a WebSocket server, for the length of the block.
 
     What a model's ``connect`` consists of, once it knows the URL and the headers. ``settings`` are
-    those the protocol opens with. For the rest see `open_transport`, and `RealtimeModel.connect`
-    for what entering raises and what leaving does.
+    those the protocol opens with. ``stream_factory(host, port)`` dials in place of TCP, and
+    ``kind`` is the WebSocket library, as for `OpenAIRealtimeWebSocketModel`. Entering raises, and
+    leaving ends everything, as `RealtimeModel.connect` says.
     """
     limits = transport_settings or TransportSettings()
     protocol.open(settings)
