@@ -1,4 +1,4 @@
-"""The turn table: every state and event, the six rules, and what no sequence may break."""
+"""The turn table: every state and event, the seven rules, and what no sequence may break."""
 
 from collections import Counter
 from collections.abc import Callable
@@ -13,10 +13,14 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from trio_realtime.models.openai.protocol.response_slot import (
     CREATE_TIMEOUT,
     REMEMBERED_CANCELS,
+    SILENCES,
     TRANSITIONS,
+    ResponseTurns,
+)
+from trio_realtime.models.openai.protocol.turn_commands import (
     CreateRequest,
     ReportLost,
-    ResponseTurns,
+    ReportSilent,
     SendCancel,
     SendCreate,
     TurnCommand,
@@ -88,8 +92,8 @@ def sent(turns: ResponseTurns) -> str:
 
 def expired(turns: ResponseTurns) -> list[TurnCommand]:
     """The limit runs only where an answer is awaited; elsewhere it is set here."""
-    turns.deadline = 1.0
-    return turns.expire(now=1.0)
+    turns.deadline = 1000.0
+    return turns.expire(now=1000.0)
 
 
 EVENTS: dict[TurnEvent, Callable[[ResponseTurns], list[TurnCommand]]] = {
@@ -107,6 +111,7 @@ FIRST = CreateRequest(event_id="first", automatic=False)
 SECOND = CreateRequest(event_id="second", automatic=False)
 SENT_SECOND = [SendCreate(request=SECOND)]
 CANCEL_1 = [SendCancel(response_id="r1", event_id="turn_1")]
+SILENT = ReportSilent(response_id="r1")
 
 # State and event to: state, active response, requests that wait, commands.
 I, R, A, C = TurnState.IDLE, TurnState.REQUESTED, TurnState.ACTIVE, TurnState.CANCELLING  # noqa: E741
@@ -136,7 +141,7 @@ OUTCOMES: dict[
     (A, TurnEvent.REFUSED): (A, "r1", 0, []),
     (A, TurnEvent.BUSY): (A, "r1", 1, []),
     (A, TurnEvent.CANCEL_REFUSED): (A, "r1", 0, []),
-    (A, TurnEvent.EXPIRED): (I, None, 0, []),
+    (A, TurnEvent.EXPIRED): (I, None, 0, [*CANCEL_1, SILENT]),
     (C, TurnEvent.REQUEST): (C, "r1", 1, []),
     (C, TurnEvent.CANCEL): (C, "r1", 0, []),
     (C, TurnEvent.CREATED): (A, "r2", 0, []),
@@ -144,7 +149,7 @@ OUTCOMES: dict[
     (C, TurnEvent.REFUSED): (C, "r1", 0, []),
     (C, TurnEvent.BUSY): (C, "r1", 1, []),
     (C, TurnEvent.CANCEL_REFUSED): (I, None, 0, []),
-    (C, TurnEvent.EXPIRED): (I, None, 0, []),
+    (C, TurnEvent.EXPIRED): (I, None, 0, [SILENT]),
 }
 
 
@@ -408,6 +413,70 @@ def test_a_cancelled_request_that_is_refused_cancels_no_later_one() -> None:
     turns.error(code="no", event_id="first", now=0.0)
     assert turns.created("r1", now=0.0) == []
     assert turns.state is A
+
+
+def test_rule_3_an_error_that_names_no_event_is_about_the_create_in_flight() -> None:
+    """Unless its words are about something else; and only while one is in flight."""
+    turns = ResponseTurns()
+
+    def suspect(code: str | None = None, param: str | None = None, message: str = "No.") -> Any:
+        return turns.suspect(code=code, param=param, message=message)
+
+    assert suspect() is None
+    manual(turns, "first")
+    assert suspect() == suspect(code="invalid_value") == suspect(code="500") == "first"
+    assert suspect(param="response.output_modalities") == "first"
+    for code in (BUSY, LATE, "input_audio_buffer_commit_empty", "item_delete_invalid_item_id"):
+        assert suspect(code=code) is None
+    for param in ("session.audio", "item.content", "item_id", "audio_end_ms", "audio"):
+        assert suspect(code="invalid_value", param=param) is None
+    assert suspect(message="Unknown event type: conversation.item.truncate") is None
+    turns.created("r1", now=0.0)
+    assert suspect() is None
+
+
+def test_rule_7_a_response_that_falls_silent_counts_as_over() -> None:
+    """It is cancelled and reported, and what waits is sent at once."""
+    turns = ResponseTurns(timeout=10.0)
+    turns.created("r1", now=0.0)
+    manual(turns, "next", now=1.0)
+    assert turns.deadline == 10.0 * SILENCES
+    assert turns.expire(now=10.0 * SILENCES - 0.1) == []
+    cancel, silent, create = turns.expire(now=10.0 * SILENCES)
+    assert isinstance(cancel, SendCancel)
+    assert silent == ReportSilent(response_id="r1")
+    assert isinstance(create, SendCreate)
+    assert turns.done("r1", now=30.0) == []
+    assert turns.error(code=LATE, event_id=cancel.event_id, now=30.0) == (True, [])
+    assert turns.state is R
+
+
+def test_rule_7_a_response_that_is_heard_of_lives() -> None:
+    """However long it takes."""
+    turns = ResponseTurns(timeout=10.0)
+    turns.created("r1", now=0.0)
+    for second in range(0, 200, 10):
+        turns.heard_at = float(second)
+        assert turns.expire(now=second + 9.0) == []
+        assert turns.state is A
+    assert turns.deadline is not None
+    assert turns.deadline > 190.0
+
+
+def test_rule_7_of_a_response_that_was_never_seen_to_begin_no_end_is_reported() -> None:
+    """The slot is freed all the same."""
+    turns = ResponseTurns(timeout=10.0)
+    turns.error(code=BUSY, event_id=None, now=0.0)
+    (cancel,) = turns.expire(now=10.0 * SILENCES)
+    assert isinstance(cancel, SendCancel)
+    assert turns.state is I
+
+
+def test_rule_7_may_be_switched_off() -> None:
+    """Together with the limit of requests."""
+    turns = ResponseTurns(timeout=None)
+    turns.created("r1", now=0.0)
+    assert turns.deadline is None
 
 
 # Any sequence of events

@@ -1,6 +1,6 @@
 """What one connection has to send, and what is decided with it: turns and interruptions.
 
-Both sides of the protocol write here: `sending`, for what the session asks, and `protocol`, for
+Both sides of the protocol write here: `sending`, for what the session asks, and `receiving`, for
 what follows from the server's events. Frames leave in the order in which they were put. Pure: the
 time comes in as ``now``, in seconds.
 """
@@ -17,7 +17,8 @@ from ...playback.ledger import Cut, Truncation
 from ..wire import client_events as frames
 from ..wire.objects import WireError
 from .response_audio import SpokenAudio
-from .response_slot import ReportLost, ResponseTurns, SendCancel, SendCreate, TurnCommand
+from .response_slot import SILENCES, ResponseTurns
+from .turn_commands import ReportLost, ReportSilent, SendCancel, SendCreate, TurnCommand
 
 Events: TypeAlias = deque[model.RealtimeModelEvent]
 
@@ -34,8 +35,9 @@ class Outgoing:
     pending_bytes: int = 0
     """How much `take` would give."""
     _frames: list[bytes] = attrs.field(factory=list[bytes])
-    _own_ids: list[str] = attrs.field(factory=list[str])
-    """Event ids of frames nobody asked for, so that nobody hears of their refusal."""
+    _own_ids: dict[str, None] = attrs.field(factory=dict[str, None])
+    """Event ids of the last frames that the library sent by itself, in order. Nobody hears that
+    one of them was refused."""
     _count: int = 0
 
     def put(self, frame: bytes) -> None:
@@ -46,8 +48,9 @@ class Outgoing:
     def put_own(self, kind: str, **fields: Any) -> None:
         """Send an event that the application did not ask for."""
         event_id = self.new_event_id()
-        self._own_ids.append(event_id)
-        del self._own_ids[:-_REMEMBERED_IDS]
+        self._own_ids[event_id] = None
+        if len(self._own_ids) > _REMEMBERED_IDS:
+            del self._own_ids[next(iter(self._own_ids))]
         self.put(frames.raw({"type": kind, "event_id": event_id, **fields}))
 
     def new_event_id(self) -> str:
@@ -62,7 +65,8 @@ class Outgoing:
         return taken
 
     def act(self, commands: Iterable[TurnCommand], out: Events) -> None:
-        """Do what the turns say; what nobody will ever hear goes before the next response."""
+        """Do what the turns say. Items that nobody will ever hear are deleted before the next
+        response is asked for."""
         for item_id in self.audio.take_unheard():
             self.put_own("conversation.item.delete", item_id=item_id)
         for command in commands:
@@ -80,28 +84,43 @@ class Outgoing:
                         f"{self.turns.timeout} s"
                     )
                     out.append(model.RealtimeModelErrorEvent(error=lost, event_id=request.event_id))
+                case ReportSilent(response_id=response_id):
+                    self._give_up(response_id, out)
                 case _:
                     assert_never(command)
 
-    def refused(self, error: WireError, now: float, out: Events) -> bool:
-        """An error arrived. True when it concerns only what was sent of our own accord.
+    def _give_up(self, response_id: str | None, out: Events) -> None:
+        """Tell that this response has failed, since the server says nothing of it any more."""
+        self.audio.response_ended(response_id)
+        silence = SILENCES * (self.turns.timeout or 0.0)
+        error = model.RealtimeServerError(
+            type="timeout",
+            message=f"the server has said nothing of this response for {silence:g} s",
+        )
+        out.append(
+            model.RealtimeModelTurnEndedEvent(response_id=response_id, status="failed", error=error)
+        )
+
+    def refused(self, error: WireError, event_id: str | None, now: float, out: Events) -> bool:
+        """An error about the client event ``event_id`` arrived. Returns true if it is about a frame
+        that the library sent by itself, so that nobody has to hear of it.
 
         An item may be gone before our delete, truncate or retrieve of it arrives, and a response
         over before our cancel: the user asked for none of them, and nothing is wrong.
         """
-        if error.event_id in self._own_ids:
+        if event_id in self._own_ids:
             return error.type == "invalid_request_error"
-        ours, commands = self.turns.error(code=error.code, event_id=error.event_id, now=now)
+        ours, commands = self.turns.error(code=error.code, event_id=event_id, now=now)
         self.act(commands, out)
         return ours
 
     def interrupt(
         self, now: float, out: Events, *, response_id: str | None = None, cancel: bool
     ) -> None:
-        """Stop what is heard, of this response or altogether, and with ``cancel`` what is said.
+        """Stop playback, of this response or of all, and with ``cancel`` the response itself.
 
-        What was never heard at all is deleted after the cancel: a server may refuse to delete an
-        item that is still being written.
+        Items of which nothing was heard are deleted after the cancel: a server may refuse to delete
+        an item that is still being written.
         """
         unheard = [
             cut.item_id
@@ -114,7 +133,7 @@ class Outgoing:
             self.put_own("conversation.item.delete", item_id=item_id)
 
     def _cut(self, cut: Cut, out: Events) -> bool:
-        """Report a cut, and truncate the item; whether the conversation has it."""
+        """Report a cut, and truncate the item. Returns whether the conversation has the item."""
         response_id, in_conversation = self.audio.response_of(cut.item_id)
         heard_ms = cut.audio_end_ms if isinstance(cut, Truncation) else 0
         out.append(

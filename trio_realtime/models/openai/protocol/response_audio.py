@@ -1,9 +1,10 @@
-"""What the model speaks: which response its audio belongs to, and what nobody is to hear any more.
+"""The model's audio by response: which response an item is of, and which audio is stale.
 
-Keeps the playback ledger company, which knows items and nothing of responses. `protocol` and
-`outgoing` call this. Pure: the time comes in as ``now``, in seconds.
+The playback ledger knows items and nothing of responses; this module knows both. `receiving` and
+`outbox` call it. Pure: the time comes in as ``now``, in seconds.
 """
 
+from collections.abc import Collection
 from typing import Final
 
 import attrs
@@ -17,10 +18,12 @@ _REMEMBERED: Final = 512
 
 @attrs.define(eq=False, repr=False)
 class _Response:
-    """A response with audio. Items beside the conversation are not the server's to truncate."""
+    """A response with audio. Items of an out-of-band response cannot be truncated, because the
+    server's conversation does not have them."""
 
     in_conversation: bool
-    items: list[str] = attrs.field(factory=list[str])
+    items: dict[str, None] = attrs.field(factory=dict[str, None])
+    """The ids of its items with audio, in the order in which they began."""
 
 
 @attrs.define(eq=False, repr=False)
@@ -31,13 +34,16 @@ class SpokenAudio:
     any_yet: bool = False
     """Whether the model has spoken at all, which fixes its voice."""
     _responses: dict[str, _Response] = attrs.field(factory=dict[str, _Response])
+    _response_ids: dict[str, str] = attrs.field(factory=dict[str, str])
+    """Item id to response id."""
     _silenced: dict[str, list[str]] = attrs.field(factory=dict[str, list[str]])
-    """Responses that were interrupted and have not ended: their audio is stale. With the items of
-    the conversation that came of them only then, so that nobody heard anything of them."""
+    """Responses that were interrupted and have not ended: what comes of their audio is stale. With
+    the items of the conversation that began after the interruption, of which nobody heard
+    anything."""
     _unheard: list[str] = attrs.field(factory=list[str])
 
     def received(self, event: ResponseOutputAudioDelta, now: float, *, out_of_band: bool) -> bool:
-        """Count audio; false when it is stale, and nobody is to hear it."""
+        """Count audio. Returns false if it is stale and must not be played."""
         response_id, item_id = event.response_id, event.item_id
         if response_id in self._silenced:
             if not out_of_band:
@@ -50,11 +56,12 @@ class SpokenAudio:
         if response is None:
             response = self._begin(response_id, out_of_band=out_of_band)
         if item_id not in response.items:
-            response.items.append(item_id)
+            response.items[item_id] = None
+            self._response_ids[item_id] = response_id
         return True
 
     def _late(self, response_id: str, item_id: str, content_index: int, now: float) -> None:
-        """Stale audio; it may be the first that is heard of an item."""
+        """Note the item of stale audio, if this is the first audio of it."""
         playback = self.playback
         known = playback.is_cut(item_id) or playback.position(item_id, content_index, now)
         if not known:
@@ -62,7 +69,7 @@ class SpokenAudio:
             self._silenced[response_id].append(item_id)
 
     def take_unheard(self) -> list[str]:
-        """The items that interrupted responses still began: the server has to forget them.
+        """The items that responses began after their interruption, to be deleted at the server.
 
         Given once, and not before the response has ended: a server may refuse to delete an item
         that is still being written.
@@ -74,18 +81,29 @@ class SpokenAudio:
         self.any_yet = True
         response = self._responses[response_id] = _Response(in_conversation=not out_of_band)
         if len(self._responses) > _REMEMBERED:
-            del self._responses[next(iter(self._responses))]
+            oldest = next(iter(self._responses))
+            for item_id in self._responses.pop(oldest).items:
+                if self._response_ids.get(item_id) == oldest:
+                    del self._response_ids[item_id]
         return response
 
     def finished(self, event: ResponseOutputAudioDone) -> bool:
-        """All audio of a part has come; false when it was stale."""
+        """All audio of a part has come. Returns false if it was stale."""
         self.playback.finished(event.item_id)
         return event.response_id not in self._silenced and not self.playback.is_cut(event.item_id)
 
     def silence(self, response_id: str | None) -> None:
-        """Until this response ends, its audio is stale."""
+        """From now on, the audio that comes of this response is stale."""
         if response_id is not None:
             self._silenced.setdefault(response_id, [])
+
+    def is_silenced(self, response_id: str) -> bool:
+        """Whether what comes of this response's audio is stale."""
+        return response_id in self._silenced
+
+    def has_spoken(self, response_id: str) -> bool:
+        """Whether any audio of this response was played, or is going to be."""
+        return response_id in self._responses
 
     def response_ended(self, response_id: str | None) -> None:
         """No more audio comes of this response, whether its items were said to be done or not."""
@@ -94,7 +112,7 @@ class SpokenAudio:
             self.playback.finished(item_id)
 
     def interrupt(self, now: float, response_id: str | None = None) -> tuple[Cut, ...]:
-        """Stop everything that is heard, or what is of this response."""
+        """Stop the playback of all audio, or of this response's."""
         items = None if response_id is None else self._items_of(response_id)
         return self.playback.interrupt(now, items)
 
@@ -105,11 +123,11 @@ class SpokenAudio:
 
     def response_of(self, item_id: str) -> tuple[str | None, bool]:
         """The response this item belongs to, and whether the conversation has the item."""
-        for response_id, response in self._responses.items():
-            if item_id in response.items:
-                return response_id, response.in_conversation
-        return None, True
+        response_id = self._response_ids.get(item_id)
+        if response_id is None:
+            return None, True
+        return response_id, self._responses[response_id].in_conversation
 
-    def _items_of(self, response_id: str | None) -> list[str]:
+    def _items_of(self, response_id: str | None) -> Collection[str]:
         response = self._responses.get(response_id or "")
-        return [] if response is None else response.items
+        return () if response is None else response.items

@@ -1,4 +1,5 @@
-"""Turns: the one owner of ``response.create`` and ``response.cancel``.
+"""The conversation's one slot for a response: the owner of ``response.create`` and
+``response.cancel``.
 
 Rules, from the behaviour of the GA API:
 
@@ -6,17 +7,23 @@ Rules, from the behaviour of the GA API:
    ``conversation_already_has_active_response``; no user of this library ever sees that error.
 2. Automatic requests (a message, tool outputs) that pile up while a response is active become one
    request. Manual ones (`create_response`, raw) never merge; the order of requests is kept.
-3. A ``response.create`` that the server refuses frees the slot; an unrelated error does not.
+3. A ``response.create`` that the server refuses frees the slot; an unrelated error does not. An
+   error that names no event is about the create in flight, unless its words are about something
+   else. (If it was not, the response begins all the same, and takes the slot again.)
 4. One refused because a response was active already (the server's turn detection was quicker) is
    kept, and sent again when that response is over.
 5. A request made while a cancel is in flight waits for ``response.done``. A cancel of ours that
    comes too late is refused with ``response_cancel_not_active``; no user sees that error either.
 6. When ``response.created`` never comes, the slot is freed after a time limit and the request is
    reported as lost.
+7. When nothing more is heard of an active response, it counts as over after a longer time limit:
+   it is cancelled in case it goes on somewhere, reported as silent, and the slot is freed. Every
+   event of the response begins the limit anew, so that long answers live.
 
-Responses beside the conversation (``conversation="none"``) are no turns: they pass by this module.
+Out-of-band responses (``conversation="none"``) take no slot and pass by this module.
 
-The machine holds no clock and sends nothing: each step returns what to send. `protocol` calls it.
+The machine holds no clock and sends nothing: each step returns what to send. `receiving` and
+`outbox` call it.
 
 ::
 
@@ -24,79 +31,37 @@ The machine holds no clock and sends nothing: each step returns what to send. `p
           ┌──────┐ ──────────────► ┌───────────┐ ─────────► ┌────────┐   cancel    ┌────────────┐
           │ IDLE │                 │ REQUESTED │            │ ACTIVE │ ──────────► │ CANCELLING │
           └──────┘ ◄────────────── └───────────┘            └────────┘             └────────────┘
-              ▲      refused, expired                           │ done                  │ done
+              ▲      refused, expired                           │ done, expired         │ same
               └─────────────────────────────────────────────────┴───────────────────────┘
                                (the next request, if one waits, is sent at once)
 """
 
-import enum
 from collections.abc import Callable, Mapping
 from typing import Any, TypeAlias
 
 import attrs
 
+from .error_subjects import is_about_something_else
+from .turn_commands import (
+    CreateRequest,
+    ReportLost,
+    ReportSilent,
+    SendCancel,
+    SendCreate,
+    TurnCommand,
+    TurnEvent,
+    TurnState,
+)
+
 CREATE_TIMEOUT = 30.0
 """Seconds until a ``response.create`` that nothing answers counts as lost."""
 
+SILENCES = 2
+"""How many times that limit an active response may be silent. Models think before they speak, and
+to give up on one that lives costs more than to wait for one that does not."""
+
 REMEMBERED_CANCELS = 16
 """Far more than can be on their way at one time."""
-
-
-class TurnState(enum.Enum):
-    """Where the conversation's one slot for a response is."""
-
-    IDLE = "idle"
-    REQUESTED = "requested"
-    ACTIVE = "active"
-    CANCELLING = "cancelling"
-
-
-class TurnEvent(enum.Enum):
-    """What moves it: `request` and `cancel` come from us, the others from the server or clock."""
-
-    REQUEST = "request"
-    CANCEL = "cancel"
-    CREATED = "created"
-    DONE = "done"
-    REFUSED = "refused"
-    BUSY = "busy"
-    CANCEL_REFUSED = "cancel_refused"
-    EXPIRED = "expired"
-
-
-@attrs.frozen(kw_only=True)
-class CreateRequest:
-    """A wish for a response. Automatic ones have no parameters."""
-
-    event_id: str
-    automatic: bool
-    params: Mapping[str, Any] | None = None
-
-
-@attrs.frozen(kw_only=True)
-class SendCreate:
-    """Send ``response.create`` now."""
-
-    request: CreateRequest
-
-
-@attrs.frozen(kw_only=True)
-class SendCancel:
-    """Send ``response.cancel`` now."""
-
-    response_id: str | None
-    event_id: str
-
-
-@attrs.frozen(kw_only=True)
-class ReportLost:
-    """Tell the application that a request was never answered, or was cancelled before it began."""
-
-    request: CreateRequest
-    cancelled: bool = False
-
-
-TurnCommand: TypeAlias = SendCreate | SendCancel | ReportLost
 
 
 @attrs.define(eq=False, kw_only=True)
@@ -119,10 +84,15 @@ class ResponseTurns:
     state: TurnState = TurnState.IDLE
     active_response_id: str | None = None
     """The active response; ``None`` when there is none or its id is not known."""
+    heard_at: float = 0.0
+    """When an event of the active response came. Whoever sees one writes it here, because a call
+    for each delta would cost more."""
     deadline: float | None = None
     """When to call `expire`, on the clock of the ``now`` arguments."""
     _sent: CreateRequest | None = None
     """The last create that was sent, until its slot is free: its refusal may come late."""
+    _begun: bool = False
+    """Whether the active response was seen to begin."""
     _cancel_when_created: bool = False
     _cancels: list[str] = attrs.field(factory=list[str])
     """Event ids of our last cancels. Their refusals come after ``response.done``."""
@@ -174,7 +144,11 @@ class ResponseTurns:
     def error(
         self, *, code: str | None, event_id: str | None, now: float
     ) -> tuple[bool, list[TurnCommand]]:
-        """An error arrived. The first result says whether it is ours alone, not the user's."""
+        """An error arrived, about the client event ``event_id``.
+
+        The first result is true if the error is about a frame that the library sent by itself, so
+        that nobody has to hear of it.
+        """
         about_create = self._sent is not None and event_id == self._sent.event_id
         if code == "conversation_already_has_active_response":
             if event_id is None or about_create:
@@ -188,6 +162,14 @@ class ResponseTurns:
         if about_create:
             return False, self._step(_Step(event=TurnEvent.REFUSED, now=now))
         return False, []
+
+    def suspect(self, *, code: str | None, param: str | None, message: str) -> str | None:
+        """Return the id of the create that an error without an event id is about (rule 3)."""
+        if self.state is not TurnState.REQUESTED or self._sent is None:
+            return None
+        if is_about_something_else(code=code, param=param, message=message):
+            return None
+        return self._sent.event_id
 
     def expire(self, *, now: float) -> list[TurnCommand]:
         """The clock passed `deadline`; earlier calls change nothing."""
@@ -206,14 +188,17 @@ class ResponseTurns:
     def _send(self, request: CreateRequest, now: float) -> list[TurnCommand]:
         self.state = TurnState.REQUESTED
         self.active_response_id = None
-        self._limit(now)
+        self.deadline = None if self.timeout is None else now + self.timeout
         self._sent = request
         self._cancel_when_created = False
         self._cancel_event_id = None
         return [SendCreate(request=request)]
 
-    def _limit(self, now: float) -> None:
-        self.deadline = None if self.timeout is None else now + self.timeout
+    def _listen(self, now: float, *, begun: bool) -> None:
+        """Begin the time limit of rule 7; ``begun`` says whether the response was seen to begin."""
+        self.heard_at = now
+        self._begun = begun
+        self.deadline = None if self.timeout is None else now + SILENCES * self.timeout
 
     def _send_cancel(
         self, event_id: str | None, response_id: str | None = None
@@ -265,7 +250,7 @@ def _queue_request(turns: ResponseTurns, step: _Step) -> list[TurnCommand]:
 def _begin(turns: ResponseTurns, step: _Step) -> list[TurnCommand]:
     turns.state = TurnState.ACTIVE
     turns.active_response_id = step.response_id
-    turns.deadline = None
+    turns._listen(step.now, begun=True)
     if turns._cancel_when_created:
         turns._cancel_when_created = False
         return turns._send_cancel(None)
@@ -275,13 +260,14 @@ def _begin(turns: ResponseTurns, step: _Step) -> list[TurnCommand]:
 def _begin_another(turns: ResponseTurns, step: _Step) -> list[TurnCommand]:
     """A second response began before the first's end was seen: the newest holds the slot."""
     turns.active_response_id = step.response_id
-    turns.deadline = None
+    turns._listen(step.now, begun=True)
     turns.state = TurnState.ACTIVE
     return []
 
 
 def _end(turns: ResponseTurns, step: _Step) -> list[TurnCommand]:
-    """Only the end of the active response frees the slot; an unknown id matches any."""
+    """Only the end of the active response frees the slot. If either response id is missing, the
+    ids count as equal."""
     known = turns.active_response_id is not None and step.response_id is not None
     if known and turns.active_response_id != step.response_id:
         return []
@@ -294,7 +280,8 @@ def _refused(turns: ResponseTurns, step: _Step) -> list[TurnCommand]:
 
 
 def _keep_for_later(turns: ResponseTurns) -> None:
-    """Rule 4: what was sent goes back to the head, and does for an automatic one that waits."""
+    """Rule 4: the request that was sent goes back to the head of the queue. An automatic one
+    replaces the automatic one that waits there."""
     sent, turns._sent = turns._sent, None
     if sent is None:
         return
@@ -308,7 +295,7 @@ def _busy(turns: ResponseTurns, step: _Step) -> list[TurnCommand]:
     turns.state = TurnState.ACTIVE
     turns.active_response_id = None
     # Its end may have been missed as well; the limit keeps the queue from waiting for ever.
-    turns._limit(step.now)
+    turns._listen(step.now, begun=False)
     if turns._cancel_when_created:
         # The request was cancelled with whatever was being said: it is over, that is not.
         turns._cancel_when_created = False
@@ -335,7 +322,8 @@ def _cancel_later(turns: ResponseTurns, step: _Step) -> list[TurnCommand]:
 
 
 def _cancel_now(turns: ResponseTurns, step: _Step) -> list[TurnCommand]:
-    """A response of unknown id may be the one meant; the server knows."""
+    """Cancel the active response, or the one named: if the id of the active one is not known, it
+    may be that one, and the server decides."""
     known = turns.active_response_id is not None and step.response_id is not None
     if known and turns.active_response_id != step.response_id:
         return []
@@ -356,7 +344,19 @@ def _refused_while_active(turns: ResponseTurns, _step: _Step) -> list[TurnComman
 
 
 def _end_unseen(turns: ResponseTurns, step: _Step) -> list[TurnCommand]:
+    """The server says that no response is active, so the end of this one was missed."""
     return turns._free(step.now)
+
+
+def _silent(turns: ResponseTurns, step: _Step) -> list[TurnCommand]:
+    """Rule 7. Of a response that was never seen to begin, nobody waits for the end."""
+    heard_since = turns.heard_at + SILENCES * (turns.timeout or 0.0)
+    if heard_since > step.now:
+        turns.deadline = heard_since
+        return []
+    cancel = turns._send_cancel(None) if turns.state is TurnState.ACTIVE else []
+    silent = [ReportSilent(response_id=turns.active_response_id)] if turns._begun else []
+    return [*cancel, *silent, *turns._free(step.now)]
 
 
 _IDLE, _REQUESTED = TurnState.IDLE, TurnState.REQUESTED
@@ -386,7 +386,7 @@ TRANSITIONS: dict[tuple[TurnState, TurnEvent], Action] = {
     (_ACTIVE, TurnEvent.REFUSED): _refused_while_active,
     (_ACTIVE, TurnEvent.BUSY): _busy_while_active,
     (_ACTIVE, TurnEvent.CANCEL_REFUSED): _nothing,
-    (_ACTIVE, TurnEvent.EXPIRED): _end_unseen,
+    (_ACTIVE, TurnEvent.EXPIRED): _silent,
     (_CANCELLING, TurnEvent.REQUEST): _queue_request,
     (_CANCELLING, TurnEvent.CANCEL): _nothing,
     (_CANCELLING, TurnEvent.CREATED): _begin_another,
@@ -394,5 +394,5 @@ TRANSITIONS: dict[tuple[TurnState, TurnEvent], Action] = {
     (_CANCELLING, TurnEvent.REFUSED): _refused_while_active,
     (_CANCELLING, TurnEvent.BUSY): _busy_while_active,
     (_CANCELLING, TurnEvent.CANCEL_REFUSED): _end_unseen,  # it was over before the cancel came
-    (_CANCELLING, TurnEvent.EXPIRED): _end_unseen,
+    (_CANCELLING, TurnEvent.EXPIRED): _silent,
 }

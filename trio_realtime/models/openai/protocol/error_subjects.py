@@ -1,0 +1,36 @@
+"""What an error is about that names no event of the client.
+
+The service names the event whenever the event had an id, as every ``response.create`` of ours has.
+Other servers often do not, and then only the words of the error are left. `response_slot` asks.
+Pure.
+"""
+
+import re
+from typing import Final
+
+_ANSWERED_ERRORS: Final = {
+    "conversation_already_has_active_response",
+    "response_cancel_not_active",
+}
+"""Codes that say by themselves what they are about."""
+
+_ELSEWHERE: Final = re.compile(
+    r"(?:cannot_update|conversation_item|input_audio|invalid_audio|item|output_audio|session)"
+    r"|(?:audio|audio_end_ms|content_index|item_id|previous_item_id)$"
+)
+"""How codes and parameters of errors begin that are not about ``response.create``."""
+
+_OTHER_EVENTS: Final = re.compile(
+    r"\b(?:session\.update|input_audio_buffer\.\w+|output_audio_buffer\.\w+"
+    r"|conversation\.item\.\w+|response\.cancel)\b"
+)
+"""Client events other than ``response.create``, as messages of errors name them."""
+
+
+def is_about_something_else(*, code: str | None, param: str | None, message: str) -> bool:
+    """Whether the words of this error are about something else than a ``response.create``."""
+    return (
+        code in _ANSWERED_ERRORS
+        or any(_ELSEWHERE.match(words) is not None for words in (code, param) if words)
+        or _OTHER_EVENTS.search(message) is not None
+    )

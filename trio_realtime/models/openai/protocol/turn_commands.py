@@ -1,0 +1,75 @@
+"""The words of `response_slot`: its states, what changes them, and what it wants to be done.
+
+Whoever calls the slot carries out the commands. Values only; nothing here decides.
+"""
+
+import enum
+from collections.abc import Mapping
+from typing import Any, TypeAlias
+
+import attrs
+
+
+class TurnState(enum.Enum):
+    """Where the conversation's one slot for a response is."""
+
+    IDLE = "idle"
+    REQUESTED = "requested"
+    ACTIVE = "active"
+    CANCELLING = "cancelling"
+
+
+class TurnEvent(enum.Enum):
+    """What changes it: the client requests and cancels, the rest is the server's or the clock's."""
+
+    REQUEST = "request"
+    CANCEL = "cancel"
+    CREATED = "created"
+    DONE = "done"
+    REFUSED = "refused"
+    BUSY = "busy"
+    CANCEL_REFUSED = "cancel_refused"
+    EXPIRED = "expired"
+
+
+@attrs.frozen(kw_only=True)
+class CreateRequest:
+    """A request for a response. Automatic ones, for a message or a tool's output, have no
+    parameters."""
+
+    event_id: str
+    automatic: bool
+    params: Mapping[str, Any] | None = None
+
+
+@attrs.frozen(kw_only=True)
+class SendCreate:
+    """Send ``response.create`` now."""
+
+    request: CreateRequest
+
+
+@attrs.frozen(kw_only=True)
+class SendCancel:
+    """Send ``response.cancel`` now."""
+
+    response_id: str | None
+    event_id: str
+
+
+@attrs.frozen(kw_only=True)
+class ReportLost:
+    """Tell the application that a request was never answered, or was cancelled before it began."""
+
+    request: CreateRequest
+    cancelled: bool = False
+
+
+@attrs.frozen(kw_only=True)
+class ReportSilent:
+    """Tell the application that this response counts as over, since nothing is heard of it."""
+
+    response_id: str | None
+
+
+TurnCommand: TypeAlias = SendCreate | SendCancel | ReportLost | ReportSilent
