@@ -41,6 +41,12 @@ class Client:
         self.protocol.send(given, self.now, out)
         return list(out)
 
+    def time_passes(self) -> list[Any]:
+        """What the clock's having come to ``now`` is told as."""
+        out: deque[Any] = deque()
+        self.protocol.expire(self.now, out)
+        return list(out)
+
     def sent(self) -> list[dict[str, Any]]:
         """What there is to send since the last time."""
         frames = self.protocol.data_to_send()

@@ -2,6 +2,7 @@
 
 import json
 from collections import deque
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -16,7 +17,7 @@ from trio_realtime.items import AssistantMessageItem
 from trio_realtime.models import events as model
 from trio_realtime.models import inputs
 from trio_realtime.models.openai.protocol import response_audio as spoken_audio
-from trio_realtime.models.openai.protocol.response_slot import CREATE_TIMEOUT
+from trio_realtime.models.openai.protocol.response_slot import CREATE_TIMEOUT, SILENCES
 from trio_realtime.models.playback.ledger import PlaybackLedger
 from trio_realtime.models.playback.tracker import RealtimePlaybackTracker
 
@@ -504,14 +505,14 @@ def test_the_same_refusal_of_somebody_elses_event_is_heard_of() -> None:
 # Beside the conversation
 
 
-def beside() -> tuple[Client, dict[str, str]]:
-    """A client with a response beside the conversation under way; the metadata of its request."""
+def beside(**fields: Any) -> tuple[Client, dict[str, str]]:
+    """A client with an active out-of-band response, and the metadata of its request."""
     client = make()
     params = {"instructions": "Sum up.", "metadata": {"topic": "sum"}}
     client.says(inputs.RealtimeModelCreateResponse(params=params, out_of_band=True))
     (create,) = client.sent()
     metadata = create["response"]["metadata"]
-    client.begins("oob", conversation_id=None, metadata=metadata)
+    client.begins("oob", conversation_id=None, metadata=metadata, **fields)
     return client, metadata
 
 
@@ -567,12 +568,178 @@ def test_its_audio_is_heard_but_never_truncated_at_the_server() -> None:
     assert client.sent() == []
 
 
-def test_the_users_speech_silences_the_conversations_response_only() -> None:
+def test_the_users_speech_leaves_a_silent_response_alone() -> None:
+    """Whoever asks the model something in text does not talk over the user."""
     client, _ = beside()
     client.begins("r1")
     client.is_interrupted()
+    assert client.sent() == []
     assert client.speaks() == []
     assert client.speaks(item_id="o1", response_id="oob")
+
+
+def interrupt(client: Client) -> None:
+    """The application stops the model."""
+    client.says(inputs.RealtimeModelSendInterrupt())
+
+
+def barge_in(client: Client) -> None:
+    """The user breaks in."""
+    client.is_interrupted()
+
+
+@pytest.mark.parametrize("stop", [interrupt, barge_in])
+@pytest.mark.parametrize("spoken", [True, False])
+def test_out_of_band_audio_is_interrupted_too(stop: Callable[[Client], None], spoken: bool) -> None:
+    """It is cancelled, and nothing that still comes of it is played, whichever item it is of."""
+    client, _ = beside(output_modalities=["audio"])
+    if spoken:
+        client.speaks(item_id="o1", response_id="oob")
+    stop(client)
+    assert client.sent_briefly() == ["response.cancel oob"]
+    for item_id in ("o1", "o2"):
+        assert client.speaks(item_id=item_id, response_id="oob") == []
+        assert client.finishes(item_id, "oob") == []
+    stop(client)
+    assert client.sent_briefly() == []
+    client.ends("oob", status="cancelled")
+    assert client.sent_briefly() == []
+    client.begins("oob", metadata={"trio_realtime_request": "x"}, conversation_id=None)
+    assert client.speaks(item_id="o3", response_id="oob")
+
+
+def test_out_of_band_audio_is_known_by_its_sound_where_the_server_does_not_announce_it() -> None:
+    """Not every server says what a response will be made of."""
+    client, _ = beside()
+    client.speaks(item_id="o1", response_id="oob")
+    client.is_interrupted()
+    assert client.speaks(item_id="o1", response_id="oob") == []
+
+
+# Ends that come twice, late or never
+
+
+USAGE = {"total_tokens": 12, "input_tokens": 7, "output_tokens": 5}
+
+
+def test_a_response_ends_once_and_its_tokens_are_counted_once() -> None:
+    """However often the server says so; the raw event tells of each time."""
+    client = make()
+    client.begins()
+    usage, ended = client.ends(usage=USAGE)
+    assert isinstance(usage, model.RealtimeModelUsageEvent)
+    assert isinstance(ended, model.RealtimeModelTurnEndedEvent)
+    assert client.ends(usage=USAGE) == []
+    client.begins()  # of a server that uses ids again
+    assert len(client.ends(usage=USAGE)) == 2
+
+
+def test_tokens_that_come_with_the_second_end_only_are_counted() -> None:
+    """The first may have had none."""
+    client = make()
+    client.begins()
+    assert len(client.ends()) == 1
+    (usage,) = client.ends(usage=USAGE)
+    assert usage.usage.total_tokens == 12
+    assert client.ends(usage=USAGE) == []
+
+
+def test_tokens_may_stand_beside_the_response() -> None:
+    """In the event itself, where the response's own are missing or empty."""
+    for own in ({}, {"usage": None}, {"usage": {}}):
+        client = make()
+        response = {"id": "r1", "conversation_id": "conv", "status": "completed", **own}
+        usage, ended = client.hears("response.done", response=response, usage=USAGE)
+        assert usage.usage == ended.usage
+        assert (ended.usage.requests, ended.usage.total_tokens) == (1, 12)
+
+
+def test_only_so_many_ends_are_remembered() -> None:
+    """A long session costs no memory."""
+    client = make()
+    for number in range(500):
+        client.begins(f"r{number}")
+        client.ends(f"r{number}")
+    assert len(client.protocol._outgoing.endings._usage_known) <= 64
+
+
+def test_a_response_that_falls_silent_has_failed() -> None:
+    """The application hears of its end, and what waits is sent; its late end is none."""
+    client = make()
+    client.begins()
+    client.speaks()
+    client.says(asked())
+    client.sent()
+    assert client.protocol.deadline == client.now + SILENCES * CREATE_TIMEOUT
+    client.now += SILENCES * CREATE_TIMEOUT
+    (ended,) = client.time_passes()
+    assert (ended.response_id, ended.status, ended.error.type) == ("r1", "failed", "timeout")
+    assert client.sent_briefly() == ["response.cancel r1", "response.create"]
+    assert client.speaks() == []
+    (usage,) = client.ends(usage=USAGE)
+    assert isinstance(usage, model.RealtimeModelUsageEvent)
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        "response.output_audio.delta",
+        "response.output_audio.done",
+        "response.output_audio_transcript.delta",
+        "response.output_text.delta",
+        "response.output_item.added",
+        "response.output_item.done",
+        "response.content_part.added",
+        "response.function_call_arguments.delta",
+        "response.mcp_call_arguments.delta",
+        "response.mcp_call.in_progress",
+    ],
+)
+@pytest.mark.parametrize("named", [True, False])
+def test_every_event_of_a_response_shows_that_it_lives(kind: str, named: bool) -> None:
+    """Also of a server that does not say which response it is about."""
+    client = make()
+    client.begins("resp_1")
+    client.now += SILENCES * CREATE_TIMEOUT - 1
+    event = support.samples()[kind]
+    if not named:
+        event.pop("response_id", None)
+    client.hears_frame(json.dumps(event))
+    client.now += 2
+    assert client.time_passes() == []
+    assert client.protocol.deadline == client.now - 2 + SILENCES * CREATE_TIMEOUT
+
+
+def test_an_event_of_another_response_shows_nothing() -> None:
+    """A server that goes on with something else has forgotten this one."""
+    client = make()
+    client.begins("r1")
+    client.now += SILENCES * CREATE_TIMEOUT - 1
+    client.speaks(response_id="r2")
+    client.now += 1
+    assert len(client.time_passes()) == 1
+
+
+def test_an_error_without_an_event_id_is_told_with_the_request_it_refuses() -> None:
+    """So that whoever waits for the response hears of it, and the next request is sent."""
+    client = make()
+    client.says(asked())
+    client.says(inputs.RealtimeModelCreateResponse(event_id="mine"))
+    (create,) = (each for each in client.sent() if each["type"] == "response.create")
+    (told,) = client.refuses("invalid_value", None)
+    assert told.event_id == create["event_id"]
+    assert [each["event_id"] for each in client.sent()] == ["mine"]
+    (told,) = client.refuses("input_audio_buffer_commit_empty", None)
+    assert told.event_id is None
+    assert client.sent() == []
+
+
+def test_an_error_without_an_event_id_may_refuse_an_out_of_band_response() -> None:
+    """When nothing else is asked for."""
+    client = make()
+    client.says(inputs.RealtimeModelCreateResponse(event_id="mine", out_of_band=True))
+    assert client.refuses("invalid_value", None)[0].event_id == "mine"
+    assert client.refuses("invalid_value", None)[0].event_id is None
 
 
 # Anything at all

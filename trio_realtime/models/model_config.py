@@ -64,8 +64,9 @@ class RealtimeModelConfig(Settings):
     transport: object | None = attrs.field(default=None, converter=_to_transport)
     """Limits and time-outs of the WebSocket: the transport's settings, or a mapping of them."""
     response_timeout: Seconds | None = 30.0
-    """Seconds a request for a response may go without the server's word that it began. None: any
-    time."""
+    """Seconds until a request for a response that the server does not answer counts as lost. A
+    response that has begun, and of which nothing more is heard for twice as long, counts as failed.
+    None switches both limits off."""
 
     def __attrs_post_init__(self) -> None:
         super().__attrs_post_init__()

@@ -1,12 +1,14 @@
 """What an error is about that names no event of the client.
 
 The service names the event whenever the event had an id, as every ``response.create`` of ours has.
-Other servers often do not, and then only the words of the error are left. `response_slot` asks.
+Other servers often do not, and then only the words of the error are left. `receiving` asks.
 Pure.
 """
 
 import re
 from typing import Final
+
+from ..wire.objects import WireError
 
 _ANSWERED_ERRORS: Final = {
     "conversation_already_has_active_response",
@@ -27,10 +29,10 @@ _OTHER_EVENTS: Final = re.compile(
 """Client events other than ``response.create``, as messages of errors name them."""
 
 
-def is_about_something_else(*, code: str | None, param: str | None, message: str) -> bool:
+def is_about_something_else(error: WireError) -> bool:
     """Whether the words of this error are about something else than a ``response.create``."""
     return (
-        code in _ANSWERED_ERRORS
-        or any(_ELSEWHERE.match(words) is not None for words in (code, param) if words)
-        or _OTHER_EVENTS.search(message) is not None
+        error.code in _ANSWERED_ERRORS
+        or any(_ELSEWHERE.match(words) for words in (error.code, error.param) if words)
+        or _OTHER_EVENTS.search(error.message) is not None
     )

@@ -68,6 +68,10 @@ class FunctionCalls:
 
     _responses: dict[str, _CallsOfResponse] = attrs.field(factory=dict[str, _CallsOfResponse])
 
+    def response_begun(self, response_id: str | None) -> None:
+        """A response begins, perhaps with the id of an earlier one."""
+        self._responses.pop(response_id or "", None)
+
     def begun(self, response_id: str, item: WireItem) -> None:
         """The model begins to write this call."""
         call = self._written(response_id, item.id, item.call_id)

@@ -1,9 +1,9 @@
-"""Responses beside the conversation: how they are recognised when they begin.
+"""Out-of-band responses: how they are recognised when they begin.
 
-The server says of a response neither who asked for it nor that it was asked for with
-``conversation="none"``. Requests of ours therefore carry a key in their metadata, which the server
-repeats; raw ones are sent as they are and recognised by their missing conversation. `protocol` and
-`sending` call this. Pure.
+They are asked for with ``conversation="none"`` and leave no trace in the conversation. The server
+says of a response neither who asked for it nor that it is out of band. The library's own requests
+therefore carry a key in their metadata, which the server repeats; raw ones are sent as they are and
+recognised by their missing conversation. `receiving` and `sending` call this. Pure.
 """
 
 from collections.abc import Mapping
@@ -12,9 +12,10 @@ from typing import Any, Final, cast
 import attrs
 
 from ..wire.objects import WireResponse
+from .response_audio import SpokenAudio
 
 REQUEST_KEY: Final = "trio_realtime_request"
-"""Metadata key by which a response of ours beside the conversation is recognised."""
+"""Metadata key by which an out-of-band response that the library asked for is recognised."""
 
 MAX_METADATA: Final = 16
 """Pairs that the metadata of one response may have, by the API's reference."""
@@ -22,15 +23,19 @@ MAX_METADATA: Final = 16
 
 @attrs.define(eq=False)
 class OutOfBand:
-    """The responses of one connection that are beside its conversation."""
+    """The out-of-band responses of one connection."""
 
     active: set[str] = attrs.field(factory=set[str])
     """The ids of those that have begun and are not over."""
+    _audible: set[str] = attrs.field(factory=set[str])
+    """Those of them that the server said will have audio."""
+    _keyed: dict[str, None] = attrs.field(factory=dict[str, None])
+    """Event ids of creates that carry a key and have not begun, in order."""
     _unkeyed: dict[str, None] = attrs.field(factory=dict[str, None])
-    """Event ids of creates that carry no key and have not begun, in order."""
+    """The same of creates that carry none."""
 
     def __contains__(self, response_id: object) -> bool:
-        """Whether this response is beside the conversation, and not over."""
+        """Whether this response is out of band, and has not ended."""
         return response_id in self.active
 
     def request(self, params: Mapping[str, Any] | None, event_id: str) -> dict[str, Any]:
@@ -40,34 +45,52 @@ class OutOfBand:
         pairs = cast("Mapping[str, object]", metadata) if isinstance(metadata, Mapping) else None
         if pairs is not None and len(pairs) < MAX_METADATA:
             asked["metadata"] = {**pairs, REQUEST_KEY: event_id}
+            self._keyed[event_id] = None
         else:
             self.raw_request(event_id)
         return asked
 
     def raw_request(self, event_id: str) -> None:
-        """One that carries no key is asked for."""
+        """A response is asked for with a frame that carries no key."""
         self._unkeyed[event_id] = None
 
     def refused(self, event_id: str | None) -> None:
         """An error about this client event: if it asked for a response, there will be none."""
         self._unkeyed.pop(event_id or "", None)
+        self._keyed.pop(event_id or "", None)
+
+    @property
+    def requested(self) -> str | None:
+        """The event id of the create that has waited longest for its response to begin."""
+        return next(iter((*self._keyed, *self._unkeyed)), None)
+
+    def spoken(self, audio: SpokenAudio) -> list[str]:
+        """The ids of the active responses that speak, or are going to, and are not silenced."""
+        return [
+            each
+            for each in self.active
+            if (each in self._audible or audio.has_spoken(each)) and not audio.is_silenced(each)
+        ]
 
     def began(self, response: WireResponse) -> bool:
-        """Whether the response that begins is beside the conversation."""
+        """Whether the response that begins is out of band."""
         if response.metadata is not None and REQUEST_KEY in response.metadata:
-            pass
+            self._keyed.pop(response.metadata[REQUEST_KEY], None)
         elif self._unkeyed and response.conversation_id is None:
             del self._unkeyed[next(iter(self._unkeyed))]
         else:
             return False
         self.active.add(response.id or "")
+        if "audio" in (response.output_modalities or ()):
+            self._audible.add(response.id or "")
         return True
 
     def ended(self, response_id: str | None) -> bool:
-        """Whether the response that ends was beside the conversation."""
+        """Whether the response that ends was out of band."""
         if (response_id or "") not in self.active:
             return False
         self.active.discard(response_id or "")
+        self._audible.discard(response_id or "")
         return True
 
 

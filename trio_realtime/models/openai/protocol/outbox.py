@@ -17,6 +17,7 @@ from ...playback.ledger import Cut, Truncation
 from ..wire import client_events as frames
 from ..wire.objects import WireError
 from .response_audio import SpokenAudio
+from .response_endings import ResponseEndings
 from .response_slot import SILENCES, ResponseTurns
 from .turn_commands import ReportLost, ReportSilent, SendCancel, SendCreate, TurnCommand
 
@@ -32,6 +33,7 @@ class Outgoing:
 
     turns: ResponseTurns
     audio: SpokenAudio
+    endings: ResponseEndings = attrs.field(factory=ResponseEndings)
     pending_bytes: int = 0
     """How much `take` would give."""
     _frames: list[bytes] = attrs.field(factory=list[bytes])
@@ -92,6 +94,8 @@ class Outgoing:
     def _give_up(self, response_id: str | None, out: Events) -> None:
         """Tell that this response has failed, since the server says nothing of it any more."""
         self.audio.response_ended(response_id)
+        self.audio.silence(response_id)
+        self.endings.ended(response_id, usage=False)
         silence = SILENCES * (self.turns.timeout or 0.0)
         error = model.RealtimeServerError(
             type="timeout",
@@ -131,6 +135,12 @@ class Outgoing:
             self.act(self.turns.cancel(now=now, response_id=response_id), out)
         for item_id in unheard:
             self.put_own("conversation.item.delete", item_id=item_id)
+
+    def silence(self, out_of_band: Iterable[str]) -> None:
+        """Cancel these out-of-band responses. What still comes of their audio is not played."""
+        for response_id in out_of_band:
+            self.audio.silence(response_id)
+            self.put_own("response.cancel", response_id=response_id)
 
     def _cut(self, cut: Cut, out: Events) -> bool:
         """Report a cut, and truncate the item. Returns whether the conversation has the item."""

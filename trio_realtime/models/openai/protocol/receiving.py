@@ -2,12 +2,11 @@
 
 One choke point each way: `RealtimeProtocol.receive` takes every frame of the server, and
 `RealtimeProtocol.send` every input of the session. Both may leave frames to send, which
-`connection` (or a test, back to back with a server) collects with `data_to_send`. No clock and no
-waiting: the time comes in as ``now``, in seconds of any monotonic clock.
+the connection (or a test, back to back with a server) collects with `data_to_send`. No clock and
+no waiting: the time comes in as ``now``, in seconds of any monotonic clock.
 
-Here is what the server's events do; what inputs do is in `sending`. Each part of the state has an
-owner: `turns`, `playback` with `spoken_audio`, `out_of_band`, `session_facts`, and `outgoing`,
-which holds the frames.
+Here is what the server's events do; what inputs do is in `sending`. Each part of the state is a
+module of its own beside this one, and `outbox` holds the frames to send.
 """
 
 from collections.abc import Callable
@@ -16,6 +15,7 @@ from typing import Any, ClassVar, TypeVar
 import attrs
 import msgspec
 
+from ....context import Usage
 from ....errors import RealtimeProtocolError
 from ... import events as model
 from ... import inputs
@@ -26,8 +26,10 @@ from ..wire import server_events as wire
 from ..wire import to_items as translate
 from ..wire.beta_events import with_beta_names
 from ..wire.decode import MalformedFrame, SplitText, decode, raw_data
+from ..wire.objects import WireError, WireResponse
 from ..wire.to_model_events import TRANSLATIONS, output_item_added, output_item_done
 from .acknowledgement import Acknowledgement
+from .error_subjects import is_about_something_else
 from .function_calls import FunctionCalls
 from .out_of_band import OutOfBand, public_metadata
 from .outbox import Events, Outgoing
@@ -139,13 +141,19 @@ class RealtimeProtocol(ModelProtocol):
     def _error(self, event: wire.Error, now: float, out: Events) -> None:
         if self._acknowledgement.refused(event.error):
             return  # opening raises it
-        self._out_of_band.refused(event.error.event_id)
-        if not self._outgoing.refused(event.error, now, out):
+        error = event.error
+        event_id = error.event_id or self._suspect(error)
+        self._out_of_band.refused(event_id)
+        if not self._outgoing.refused(error, event_id, now, out):
             out.append(
-                model.RealtimeModelErrorEvent(
-                    error=translate.error(event.error), event_id=event.error.event_id
-                )
+                model.RealtimeModelErrorEvent(error=translate.error(error), event_id=event_id)
             )
+
+    def _suspect(self, error: WireError) -> str | None:
+        """The request for a response that an error without an event id is about, if it is."""
+        if is_about_something_else(error):
+            return None
+        return self._turns.requested or self._out_of_band.requested
 
     def _session(
         self, event: wire.SessionCreated | wire.SessionUpdated, _now: float, _out: Events
@@ -159,6 +167,8 @@ class RealtimeProtocol(ModelProtocol):
     def _response_created(self, event: wire.ResponseCreated, now: float, out: Events) -> None:
         self._acknowledgement.taken()
         response = event.response
+        self._outgoing.endings.begun(response.id)
+        self._calls.response_begun(response.id)
         out_of_band = self._out_of_band.began(response)
         out.append(
             model.RealtimeModelTurnStartedEvent(
@@ -175,27 +185,15 @@ class RealtimeProtocol(ModelProtocol):
         out_of_band = self._out_of_band.ended(response.id)
         self._audio.response_ended(response.id)
         usage = translate.usage_told(response.usage, event.usage)
-        if not out_of_band:
+        first, counts = self._outgoing.endings.ended(response.id, usage=usage is not None)
+        if first and not out_of_band:
             out.extend(
                 self._calls.ended(response.id or self._turns.active_response_id or "", response)
             )
-        if usage is not None:
+        if usage is not None and counts:
             out.append(model.RealtimeModelUsageEvent(usage=usage, response_id=response.id))
-        details = response.status_details
-        error = details.error if details is not None else None
-        items = (translate.item(i) for i in response.output or ()) if out_of_band else ()
-        out.append(
-            model.RealtimeModelTurnEndedEvent(
-                response_id=response.id,
-                status=translate.response_status(response.status),
-                reason=details.reason if details is not None else None,
-                error=None if error is None else translate.status_error(error),
-                usage=usage,
-                out_of_band=out_of_band,
-                metadata=public_metadata(response.metadata),
-                output=tuple(item for item in items if item is not None),
-            )
-        )
+        if first:
+            out.append(_turn_ended(response, usage, out_of_band=out_of_band))
         if not out_of_band:
             self._outgoing.act(self._turns.done(response.id, now=now), out)
 
@@ -203,7 +201,7 @@ class RealtimeProtocol(ModelProtocol):
         pcm = event.delta
         if not pcm:
             return  # players take an empty chunk for the end
-        event = self._attributed(event)
+        event = self._heard(event, now)
         out_of_band = event.response_id in self._out_of_band.active
         if self._audio.received(event, now, out_of_band=out_of_band):
             out.append(
@@ -215,7 +213,8 @@ class RealtimeProtocol(ModelProtocol):
                 )
             )
 
-    def _audio_done(self, event: wire.ResponseOutputAudioDone, _now: float, out: Events) -> None:
+    def _audio_done(self, event: wire.ResponseOutputAudioDone, now: float, out: Events) -> None:
+        event = self._heard(event, now)
         if self._audio.finished(event):
             out.append(
                 model.RealtimeModelAudioDoneEvent(
@@ -228,17 +227,18 @@ class RealtimeProtocol(ModelProtocol):
     def _text(
         self,
         event: wire.ResponseOutputAudioTranscriptDelta | wire.ResponseOutputTextDelta,
-        _now: float,
+        now: float,
         out: Events,
     ) -> None:
-        # What a response outside the conversation says is no item of it: its end brings it.
+        event = self._heard(event, now)
+        # What an out-of-band response says is no item of the conversation: its end brings it.
         if event.response_id not in self._out_of_band.active:
-            out.extend(TRANSLATIONS[type(event)](self._attributed(event)))
+            out.extend(TRANSLATIONS[type(event)](event))
 
     def _output_item_added(
-        self, event: wire.ResponseOutputItemAdded, _now: float, out: Events
+        self, event: wire.ResponseOutputItemAdded, now: float, out: Events
     ) -> None:
-        event = self._attributed(event)
+        event = self._heard(event, now)
         if event.response_id in self._out_of_band.active:
             return
         if event.item.type == "function_call":
@@ -246,9 +246,9 @@ class RealtimeProtocol(ModelProtocol):
         out.extend(output_item_added(event))
 
     def _output_item_done(
-        self, event: wire.ResponseOutputItemDone, _now: float, out: Events
+        self, event: wire.ResponseOutputItemDone, now: float, out: Events
     ) -> None:
-        event = self._attributed(event)
+        event = self._heard(event, now)
         if event.response_id in self._out_of_band.active:
             return  # what it calls could not be answered in the conversation
         out.extend(output_item_done(event))
@@ -258,17 +258,28 @@ class RealtimeProtocol(ModelProtocol):
                 out.append(call)
 
     def _call_written(
-        self, event: wire.ResponseFunctionCallArgumentsDone, _now: float, _out: Events
+        self, event: wire.ResponseFunctionCallArgumentsDone, now: float, _out: Events
     ) -> None:
-        event = self._attributed(event)
+        event = self._heard(event, now)
         if event.response_id not in self._out_of_band.active:
             self._calls.written(event.response_id, event)
 
-    def _attributed(self, event: R) -> R:
-        """The event, with the active response's id if the server did not say which it is about."""
-        if event.response_id:
-            return event
-        return msgspec.structs.replace(event, response_id=self._turns.active_response_id or "")
+    def _sign_of_life(self, event: wire.OfResponse, now: float, _out: Events) -> None:
+        self._heard(event, now)
+
+    def _hosted_call(self, _event: wire.ServerEvent, now: float, _out: Events) -> None:
+        self._turns.heard_at = now  # the server does not say of which response the call is
+
+    def _heard(self, event: R, now: float) -> R:
+        """Note that the response lives. Returns the event, with the active response's id if the
+        server did not say which response it is about."""
+        turns = self._turns
+        if event.response_id == turns.active_response_id:
+            turns.heard_at = now
+        elif not event.response_id:
+            turns.heard_at = now
+            return msgspec.structs.replace(event, response_id=turns.active_response_id or "")
+        return event
 
     # Conversation
 
@@ -302,6 +313,8 @@ class RealtimeProtocol(ModelProtocol):
         if self._facts.server_interrupts:
             self._audio.silence(self._turns.active_response_id)
         self._outgoing.interrupt(now, out, cancel=not self._facts.server_interrupts)
+        # These the server does not cancel by itself.
+        self._outgoing.silence(self._out_of_band.spoken(self._audio))
 
     _HANDLERS: ClassVar[
         dict[type[Any], Callable[["RealtimeProtocol", Any, float, Events], None]]
@@ -314,6 +327,26 @@ class RealtimeProtocol(ModelProtocol):
             wire.ResponseOutputItemAdded: _output_item_added,
             wire.ResponseOutputItemDone: _output_item_done,
             wire.ResponseFunctionCallArgumentsDone: _call_written,
+            **dict.fromkeys(
+                (
+                    wire.ResponseContentPartAdded,
+                    wire.ResponseContentPartDone,
+                    wire.ResponseOutputAudioTranscriptDone,
+                    wire.ResponseOutputTextDone,
+                    wire.ResponseFunctionCallArgumentsDelta,
+                    wire.ResponseMcpCallArgumentsDelta,
+                    wire.ResponseMcpCallArgumentsDone,
+                ),
+                _sign_of_life,
+            ),
+            **dict.fromkeys(
+                (
+                    wire.ResponseMcpCallInProgress,
+                    wire.ResponseMcpCallCompleted,
+                    wire.ResponseMcpCallFailed,
+                ),
+                _hosted_call,
+            ),
             wire.ResponseCreated: _response_created,
             wire.ResponseDone: _response_done,
             wire.ConversationItemDeleted: _item_deleted,
@@ -324,4 +357,23 @@ class RealtimeProtocol(ModelProtocol):
             wire.Error: _error,
             MalformedFrame: _malformed,
         }
+    )
+
+
+def _turn_ended(
+    response: WireResponse, usage: Usage | None, *, out_of_band: bool
+) -> model.RealtimeModelTurnEndedEvent:
+    """The end of a response as applications hear of it."""
+    details = response.status_details
+    error = details.error if details is not None else None
+    items = (translate.item(i) for i in response.output or ()) if out_of_band else ()
+    return model.RealtimeModelTurnEndedEvent(
+        response_id=response.id,
+        status=translate.response_status(response.status),
+        reason=details.reason if details is not None else None,
+        error=None if error is None else translate.status_error(error),
+        usage=usage,
+        out_of_band=out_of_band,
+        metadata=public_metadata(response.metadata),
+        output=tuple(item for item in items if item is not None),
     )

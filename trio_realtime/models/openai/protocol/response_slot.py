@@ -41,7 +41,6 @@ from typing import Any, TypeAlias
 
 import attrs
 
-from .error_subjects import is_about_something_else
 from .turn_commands import (
     CreateRequest,
     ReportLost,
@@ -106,7 +105,14 @@ class ResponseTurns:
         """How many requests wait for the slot."""
         return len(self._waiting)
 
-    # -- what we want ------------------------------------------------------------
+    @property
+    def requested(self) -> str | None:
+        """The event id of the create that was sent and has not been answered."""
+        if self.state is not TurnState.REQUESTED or self._sent is None:
+            return None
+        return self._sent.event_id
+
+    # -- from the client ------------------------------------------------------------
     def request(
         self,
         *,
@@ -132,7 +138,7 @@ class ResponseTurns:
             _Step(event=TurnEvent.CANCEL, now=now, response_id=response_id, event_id=event_id)
         )
 
-    # -- what the server says ----------------------------------------------------
+    # -- from the server ----------------------------------------------------
     def created(self, response_id: str | None, *, now: float) -> list[TurnCommand]:
         """A response of the conversation began, whoever asked for it."""
         return self._step(_Step(event=TurnEvent.CREATED, now=now, response_id=response_id))
@@ -162,14 +168,6 @@ class ResponseTurns:
         if about_create:
             return False, self._step(_Step(event=TurnEvent.REFUSED, now=now))
         return False, []
-
-    def suspect(self, *, code: str | None, param: str | None, message: str) -> str | None:
-        """Return the id of the create that an error without an event id is about (rule 3)."""
-        if self.state is not TurnState.REQUESTED or self._sent is None:
-            return None
-        if is_about_something_else(code=code, param=param, message=message):
-            return None
-        return self._sent.event_id
 
     def expire(self, *, now: float) -> list[TurnCommand]:
         """The clock passed `deadline`; earlier calls change nothing."""

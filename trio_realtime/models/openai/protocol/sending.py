@@ -130,14 +130,15 @@ class InputSender:
     def _interrupt(self, given: inputs.RealtimeModelSendInterrupt, now: float, out: Events) -> None:
         """Nobody spoke, so the server will not cancel by itself, whatever its turn detection."""
         response_id = given.response_id
-        beside = response_id in self._out_of_band
-        self._outgoing.interrupt(now, out, response_id=response_id, cancel=not beside)
+        out_of_band = response_id in self._out_of_band
+        self._outgoing.interrupt(now, out, response_id=response_id, cancel=not out_of_band)
         if self._call_id is not None:
             # The audio of a call is played at the server, which has more of it than was heard.
             self._outgoing.put_own("output_audio_buffer.clear")
-        if beside:
-            self._outgoing.audio.silence(response_id)
-            self._outgoing.put_own("response.cancel", response_id=response_id)
+        if response_id is None:
+            self._outgoing.silence(self._out_of_band.spoken(self._outgoing.audio))
+        elif out_of_band:
+            self._outgoing.silence([response_id])
 
     # Session
 
