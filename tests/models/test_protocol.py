@@ -646,7 +646,8 @@ def test_tokens_that_come_with_the_second_end_only_are_counted() -> None:
 
 def test_tokens_may_stand_beside_the_response() -> None:
     """In the event itself, where the response's own are missing or empty."""
-    for own in ({}, {"usage": None}, {"usage": {}}):
+    cases: tuple[dict[str, Any], ...] = ({}, {"usage": None}, {"usage": {}})
+    for own in cases:
         client = make()
         response = {"id": "r1", "conversation_id": "conv", "status": "completed", **own}
         usage, ended = client.hears("response.done", response=response, usage=USAGE)
