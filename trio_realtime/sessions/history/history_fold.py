@@ -133,7 +133,7 @@ class History:
                 continue  # a server that puts words into a user's mouth is not followed
             content = list(item.content)
             for index, pieces in parts.items():
-                _grow(content, index, "".join(pieces.deltas), spoken=pieces.spoken)
+                _grow(content, index, pieces)
             self._items.set(attrs.evolve(item, content=tuple(content)))
 
     # -- items -------------------------------------------------------------------
@@ -296,12 +296,11 @@ def _merged_status(known: ItemStatus | None, new: ItemStatus | None) -> ItemStat
     return known if new is None or (ended and new == "in_progress") else new
 
 
-def _grow(
-    content: list[AssistantText | AssistantAudio], index: int, text: str, *, spoken: bool
-) -> None:
-    """Add text to a part, with as many parts before it as there must be."""
+def _grow(content: list[AssistantText | AssistantAudio], index: int, pieces: _Pieces) -> None:
+    """Add pieces to a part, with as many parts before it as there must be."""
+    text = "".join(pieces.deltas)
     while len(content) <= index:
-        content.append(AssistantAudio() if spoken else AssistantText())
+        content.append(AssistantAudio() if pieces.spoken else AssistantText())
     part = content[index]
     if isinstance(part, AssistantText):
         content[index] = attrs.evolve(part, text=part.text + text)
@@ -311,12 +310,15 @@ def _grow(
 
 def _merged_parts(known: tuple[T, ...], new: tuple[T, ...]) -> tuple[T, ...]:
     """Part by part. What has no counterpart is kept where it says something."""
-    # Announced before its content, an item keeps the parts that deltas brought.
-    parts = [*new, *known[len(new) :]]
+    parts = list(new)
     homeless: list[T] = []
-    for index, (part, newer) in enumerate(zip(known, new, strict=False)):
-        if type(part) is type(newer):
-            parts[index] = _merged_part(part, newer)
+    for index, part in enumerate(known):
+        if index == len(new):
+            # Announced before its content, an item keeps the parts that deltas brought.
+            parts += known[index:]
+            break
+        if type(part) is type(new[index]):
+            parts[index] = _merged_part(part, new[index])
         elif _substance(part):
             homeless.append(part)
     return _housed(parts, homeless) if homeless else tuple(parts)

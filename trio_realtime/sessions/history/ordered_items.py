@@ -16,7 +16,7 @@ changing and snapshotting do not slow down as the conversation grows, in whateve
 tells of it. `History` is the only caller.
 """
 
-from bisect import bisect_left, insort
+from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from itertools import chain
 from typing import Final, TypeAlias, cast, overload
@@ -118,6 +118,10 @@ class _Leaf:
     """What is visible of it; ``None`` after a change."""
 
 
+_NOWHERE: Final = _Leaf([])
+"""The leaf of marks that have not been put into any yet."""
+
+
 @attrs.define(eq=False, repr=False)
 class OrderedItems:
     """Places in conversation order, some with an item."""
@@ -159,10 +163,14 @@ class OrderedItems:
 
     def set(self, item: RealtimeItem) -> None:
         """Show this item in the place of its id (the end, if it has none yet)."""
-        self.place(item.item_id, item.previous_item_id)
-        place = self._places[item.item_id]
+        parent = item.previous_item_id
+        place = self._places.get(item.item_id)
+        if place is None or (parent is not None and parent != place.parent):
+            self.place(item.item_id, parent)
+            place = self._places[item.item_id]
         place.item = item
-        self._touch(place.leaf)
+        place.leaf.view = None
+        self._snapshot = None
 
     def hide(self, item_id: str) -> bool:
         """Show nothing in its place any more. The place stays, for those behind it."""
@@ -176,15 +184,13 @@ class OrderedItems:
     def snapshot(self) -> HistoryView:
         """What is visible now."""
         if self._snapshot is None:
-            self._snapshot = HistoryView(
-                tuple(view for leaf in self._leaves if (view := self._visible(leaf)))
-            )
+            views = [self._visible(leaf) for leaf in self._leaves if leaf.view != ()]
+            self._snapshot = HistoryView(tuple(views))
         return self._snapshot
 
     # -- the tree ----------------------------------------------------------------
     def _add(self, item_id: str, parent: str | None) -> None:
-        nowhere = _Leaf([])
-        place = _Place(item_id, len(self._places), parent, nowhere, _End(nowhere))
+        place = _Place(item_id, len(self._places), parent, _NOWHERE, _End(_NOWHERE))
         behind = self._mark_before(place)
         self._places[item_id] = place
         self._insert([place, place.end], behind)
@@ -213,7 +219,7 @@ class OrderedItems:
             self._orphans.setdefault(parent, {})[place.item_id] = None
         root = (place.arrival, place.item_id)
         index = bisect_left(self._roots, root)
-        insort(self._roots, root)
+        self._roots.insert(index, root)
         return self._places[self._roots[index - 1][1]].end if index else None
 
     def _forget_parent(self, place: _Place) -> None:
@@ -233,9 +239,10 @@ class OrderedItems:
         place = self._places.get(item_id)
         if place is not None:
             return place.followed and self._is_below(other, place)
-        return any(
-            self._is_below(other, self._places[orphan]) for orphan in self._orphans.get(item_id, ())
-        )
+        orphans = self._orphans.get(item_id)
+        if orphans is None:
+            return False
+        return any(self._is_below(other, self._places[orphan]) for orphan in orphans)
 
     def _is_below(self, place: _Place, ancestor: _Place) -> bool:
         """Whether a place is this one or below it."""
@@ -276,7 +283,8 @@ class OrderedItems:
             mark.leaf = leaf
         leaf.places += len(marks) // 2
         self._touch(leaf)
-        self._split_if_full(leaf, last=index + len(marks))
+        if len(leaf.marks) > LEAF_SIZE:
+            self._split_if_full(leaf, last=index + len(marks))
 
     def _split_if_full(self, leaf: _Leaf, last: int | None = None) -> None:
         """Split a leaf that holds too much. What was put in ends before ``last``.
