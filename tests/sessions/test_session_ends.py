@@ -10,6 +10,7 @@ import attrs
 import pytest
 import trio
 import trio.testing
+from support_sessions import stage
 
 from trio_realtime import (
     EventBufferOverflow,
@@ -30,7 +31,12 @@ from trio_realtime import (
 from trio_realtime.models.events import RealtimeModelDtmfEvent
 from trio_realtime.models.inputs import RealtimeModelInput, RealtimeModelSendToolOutput
 from trio_realtime.models.model_config import RealtimeModelConfig
-from trio_realtime.testing import FakeConnection, FakeRealtimeModel, builders
+from trio_realtime.testing import (
+    FakeConnection,
+    FakeRealtimeModel,
+    builders,
+    cancel_at_each_checkpoint,
+)
 
 Clock = trio.testing.MockClock
 
@@ -101,6 +107,34 @@ async def test_the_exception_comes_out_when_closing_is_cancelled(
     assert caught.value is own
     assert scope.cancel_called
     assert trio.current_time() == 1
+
+
+@pytest.mark.parametrize("own", OWN, ids=repr)
+async def test_the_exception_comes_out_wherever_a_cancellation_arrives(own: BaseException) -> None:
+    """Cancelled at each checkpoint of opening, talking and closing."""
+
+    async def talk() -> None:
+        async with await fake_session() as session:
+            await session.send_message("Hello")
+            await session.receive()
+            raise own
+
+    assert await cancel_at_each_checkpoint(talk, raises=own) > 10
+
+
+@pytest.mark.parametrize("own", OWN, ids=repr)
+async def test_the_exception_comes_out_of_a_closing_connection(
+    own: BaseException, autojump_clock: Clock
+) -> None:
+    """The same with a WebSocket, whose goodbye has more steps."""
+    async with stage(speed=math.inf) as with_server:
+
+        async def talk() -> None:
+            async with await with_server.session() as session:
+                await session.send_message("Hello")
+                raise own
+
+        assert await cancel_at_each_checkpoint(talk, raises=own) > 20
 
 
 async def test_cancelling_while_closing_is_a_cancellation(autojump_clock: Clock) -> None:
@@ -252,6 +286,25 @@ async def test_a_session_closed_before_it_was_opened_stays_closed(how: str) -> N
     assert [event async for event in session] == []
     with pytest.raises(UserError, match="once"):
         await (session.__aenter__() if how == "block" else session.run())
+
+
+async def test_a_session_that_could_not_connect_is_over() -> None:
+    """Its methods say so, and waiting for its end, or closing it, returns at once."""
+    model = FakeRealtimeModel()
+    model.fail_next_connect(RealtimeConnectionError("unreachable"))
+    session = await fake_session(model=model)
+    with pytest.raises(RealtimeConnectionError, match="unreachable"):
+        async with session:
+            raise AssertionError("opened")
+    assert repr(session) == "<RealtimeSession of agent 'A', over>"
+    for name, use in WAITS.items():
+        if name not in {"iterating", "wait_closed"}:
+            with pytest.raises(RealtimeSessionClosed, match="is over"):
+                await use(session)
+    with trio.fail_after(1):
+        await session.aclose()
+        await session.wait_closed()
+        await iterate(session)
 
 
 def with_slow_instructions() -> tuple[RealtimeAgent[Any], FakeRealtimeModel]:

@@ -4,8 +4,8 @@ tools they are made of."""
 import base64
 import socket
 import threading
-from collections.abc import AsyncGenerator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 
 import attrs
 import pytest
@@ -19,6 +19,7 @@ from trio_realtime.models.transports import TransportKind
 from trio_realtime.testing import (
     FakeConnection,
     FakeRealtimeModel,
+    LostExceptionError,
     Peer,
     RealtimeModelContract,
     RealtimeSimulator,
@@ -243,6 +244,82 @@ async def test_a_walk_raises_what_the_function_raises() -> None:
     with pytest.raises(KeyError, match="always") as raised:
         await cancel_at_each_checkpoint(fail)
     assert not hasattr(raised.value, "__notes__") or "step 2" in raised.value.__notes__[0]
+
+
+RAISED = [KeyError("plain"), KeyboardInterrupt(), ExceptionGroup("a group", [KeyError("in it")])]
+
+
+@pytest.mark.parametrize("raised", RAISED, ids=repr)
+async def test_a_walk_demands_that_what_a_block_raises_comes_out(raised: BaseException) -> None:
+    """A context manager that lets it through passes; the walk meets its closing as well."""
+
+    @asynccontextmanager
+    async def careful() -> AsyncIterator[None]:
+        try:
+            yield
+        finally:
+            with trio.CancelScope(shield=True):
+                await trio.lowlevel.checkpoint()
+
+    async def use() -> None:
+        async with careful():
+            await trio.lowlevel.checkpoint()
+            raise raised
+
+    assert await cancel_at_each_checkpoint(use, raises=raised) == 5
+
+
+@pytest.mark.parametrize("raised", RAISED, ids=repr)
+async def test_a_walk_finds_an_exception_that_a_cancellation_replaces(
+    raised: BaseException,
+) -> None:
+    """A checkpoint in the closing of a context manager raises `Cancelled` over it."""
+
+    @asynccontextmanager
+    async def careless() -> AsyncIterator[None]:
+        try:
+            yield
+        finally:
+            await trio.lowlevel.checkpoint()
+
+    async def use() -> None:
+        async with careless():
+            raise raised
+
+    with pytest.raises(LostExceptionError, match="Cancelled.* came out") as lost:
+        await cancel_at_each_checkpoint(use, raises=raised)
+    assert lost.value.__notes__ == ["when cancelled at step 0"]
+
+
+@asynccontextmanager
+async def suppressing(kind: type[BaseException]) -> AsyncIterator[None]:
+    """`contextlib.suppress`, to be used with ``async with``."""
+    with suppress(kind):
+        yield
+
+
+@pytest.mark.parametrize(
+    ("manager", "instead"),
+    [(trio.open_nursery, "ExceptionGroup"), (lambda: suppressing(KeyError), "nothing")],
+)
+async def test_a_walk_finds_an_exception_that_is_wrapped_or_swallowed(
+    manager: Callable[[], AbstractAsyncContextManager[object]], instead: str
+) -> None:
+    """The message says what came out in its place."""
+    raised = KeyError("mine")
+
+    async def use() -> None:
+        async with manager():
+            raise raised
+
+    with pytest.raises(LostExceptionError, match=f"{instead}.* came out"):
+        await cancel_at_each_checkpoint(use, raises=raised)
+
+
+async def test_a_walk_demands_that_the_exception_is_raised_at_all() -> None:
+    """Else the walk would have tested nothing."""
+    with pytest.raises(LostExceptionError, match="was not raised"):
+        await cancel_at_each_checkpoint(trio.lowlevel.checkpoint, raises=KeyError("mine"))
 
 
 async def test_nothing_survives_an_orderly_block() -> None:

@@ -11,7 +11,7 @@ from when they are first needed.
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from types import TracebackType
-from typing import Any, Final, Generic, Self
+from typing import Any, Final, Generic, NoReturn, Self
 
 import attrs
 import trio
@@ -325,17 +325,33 @@ class SessionLifecycle(Generic[TContext]):
         await self._closed.wait()
 
     # -- for the methods of the session ------------------------------------------------------
+    @property
+    def _usable(self) -> Parts | None:
+        """The parts while the session can be used, else ``None``."""
+        if self._phase is _OPEN or self._phase in _USABLE:
+            return self._parts
+        return None
+
     def _open(self) -> Parts:
-        """The parts, for a method that is about to act.
+        """The parts, for a method that is about to act and is not async.
 
         Raises:
             RealtimeSessionClosed: the session is not open; with its failure as the cause, of which
                 the application thereby knows.
         """
-        parts = self._parts
-        if parts is None or (self._phase is not _OPEN and self._phase not in _USABLE):
+        parts = self._usable
+        if parts is None:
             raise self._refusal()
         return parts
+
+    async def _refuse(self) -> NoReturn:
+        """Raise as `_open`; for async methods: ``self._usable or await self._refuse()``.
+
+        What cancels the caller has often ended the session a moment before. Then the caller is
+        cancelled, and does not meet an error that nobody expects.
+        """
+        await trio.lowlevel.checkpoint_if_cancelled()
+        raise self._refusal()
 
     def _check_begun(self) -> None:
         """Raise `RealtimeSessionClosed` where nothing will ever come, as nobody opened it."""

@@ -122,7 +122,7 @@ class RealtimeSession(SessionLifecycle[TContext]):
             UserError: the message is empty, or holds what a message cannot.
         """
         content = content_parts(message)
-        parts = self._open()
+        parts = self._usable or await self._refuse()
         self._note_user()
         if await parts.inputs.typed("\n".join(p.text for p in content if isinstance(p, InputText))):
             await self._send(model.RealtimeModelSendUserInput(content=content))
@@ -148,7 +148,8 @@ class RealtimeSession(SessionLifecycle[TContext]):
         audio = model.RealtimeModelSendAudio(audio=bytes(pcm), commit=commit)
         if self._phase is _OPENING and await self._link.send_early(audio):
             return
-        await self._open().core.link.send(audio)
+        parts = self._usable or await self._refuse()
+        await parts.core.link.send(audio)
 
     async def commit_audio(self) -> None:
         """Make the audio sent so far a user message. It asks for no response."""
@@ -161,7 +162,7 @@ class RealtimeSession(SessionLifecycle[TContext]):
 
     async def interrupt(self) -> None:
         """Stop the model: cut what is heard at what was heard, and cancel the response."""
-        parts = self._open()
+        parts = self._usable or await self._refuse()
         await parts.core.link.send(model.RealtimeModelSendInterrupt())
         parts.tools.interrupted()
 
@@ -282,7 +283,8 @@ class RealtimeSession(SessionLifecycle[TContext]):
         """Let another agent go on from here. Tool calls in flight stay the old one's."""
         if not isinstance(agent, RealtimeAgent):
             raise UserError(f"agent must be a RealtimeAgent, not {type(agent).__name__}")
-        await switch_agent(self._open().core, agent)
+        parts = self._usable or await self._refuse()
+        await switch_agent(parts.core, agent)
 
     async def send_raw(self, event: Mapping[str, Any]) -> None:
         """Send a client event in wire form.
@@ -302,7 +304,8 @@ class RealtimeSession(SessionLifecycle[TContext]):
         Raises:
             UserError: no such call waits.
         """
-        self._open().tools.approve(call_id, always=always)
+        parts = self._usable or await self._refuse()
+        parts.tools.approve(call_id, always=always)
         await trio.lowlevel.checkpoint()
 
     async def reject_tool_call(
@@ -313,8 +316,8 @@ class RealtimeSession(SessionLifecycle[TContext]):
         Raises:
             UserError: no such call waits.
         """
-        tools = self._open().tools
-        await tools.reject(call_id, always=always, message=rejection_message)
+        parts = self._usable or await self._refuse()
+        await parts.tools.reject(call_id, always=always, message=rejection_message)
 
     async def answer_mcp_approval(
         self, request_id: str, *, approve: bool, reason: str | None = None
@@ -336,16 +339,17 @@ class RealtimeSession(SessionLifecycle[TContext]):
     # -- inside -------------------------------------------------------------------------------
     def _note_user(self) -> None:
         """The user is there, for the idle policy."""
-        idle = self._open().idle
-        if idle is not None:
-            idle.user_active()
+        parts = self._usable
+        if parts is not None and parts.idle is not None:
+            parts.idle.user_active()
 
     async def _send(self, input: model.RealtimeModelInput) -> None:
-        await self._open().core.link.send(input)
+        parts = self._usable or await self._refuse()
+        await parts.core.link.send(input)
 
     async def _ask(self, settings: Mapping[str, Any]) -> RealtimeResponse:
         """Ask for a response that can be waited for."""
-        parts = self._open()
+        parts = self._usable or await self._refuse()
         key, response = parts.responses.ask()
         params = {name: value for name, value in settings.items() if value is not None}
         params["metadata"] = {**(params.get("metadata") or {}), RESPONSE_KEY: key}

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from .builders import user_message as user_message
     from .builders import user_speech as user_speech
     from .builders import written_response as written_response
+    from .checkpoints import LostExceptionError as LostExceptionError
     from .checkpoints import cancel_at_each_checkpoint as cancel_at_each_checkpoint
     from .contract import Peer as Peer
     from .contract import RealtimeModelContract as RealtimeModelContract
@@ -56,7 +57,7 @@ _HOMES = {
     "builders": (
         "call spoken_response tool_call tool_calls user_message user_speech written_response"
     ),
-    "checkpoints": "cancel_at_each_checkpoint",
+    "checkpoints": "LostExceptionError cancel_at_each_checkpoint",
     "contract": "Peer RealtimeModelContract Remote",
     "fake_model": "FakeConnection FakeRealtimeModel",
     "leaks": "SurvivorsError assert_nothing_survives",
