@@ -49,7 +49,9 @@ def read_start(message: messages.Start) -> TwilioStart:
 
 def _check_format(given: object) -> None:
     """What the message does not say about the audio is as Twilio has it."""
-    fields = cast("Mapping[str, Any]", given) if isinstance(given, Mapping) else {}
+    fields: Mapping[str, Any] = (
+        cast("Mapping[str, Any]", given) if isinstance(given, Mapping) else {}
+    )
     encoding = _text(fields.get("encoding")) or "audio/x-mulaw"
     rate, channels = fields.get("sampleRate"), fields.get("channels")
     is_ulaw = encoding.lower() in _ULAW_NAMES
@@ -67,7 +69,9 @@ def _is_number(value: object, expected: int) -> bool:
 
 
 def _parameters(given: object) -> dict[str, str]:
-    fields = cast("Mapping[str, Any]", given) if isinstance(given, Mapping) else {}
+    fields: Mapping[str, Any] = (
+        cast("Mapping[str, Any]", given) if isinstance(given, Mapping) else {}
+    )
     return {name: _text(value) for name, value in fields.items() if value is not None}
 
 

@@ -4,7 +4,7 @@ Some servers cut text between the halves of a surrogate pair, most often within 
 gives such pieces out as `SplitText`; here they are put together again. Pure.
 """
 
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import attrs
 import msgspec
@@ -29,7 +29,8 @@ class TextPieces:
         half does not come is left out, or becomes U+FFFD.
         """
         event = split.event
-        part = (type(event), *(getattr(event, name, None) for name in ("item_id", "content_index")))
+        fields = (getattr(event, name, None) for name in ("item_id", "content_index"))
+        part: tuple[Any, ...] = (cast("Any", type(event)), *fields)
         text: str = event.delta
         half = self._halves.pop(part, "")
         if "\udc00" <= text[:1] <= "\udfff":

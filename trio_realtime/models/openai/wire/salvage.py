@@ -68,6 +68,7 @@ def error_fields(data: Mapping[str, Any]) -> dict[str, Any]:
     fields that stand in the event itself."""
     given: object = data.get("error")
     beside = {name: data[name] for name in ("message", "code", "param") if name in data}
+    found: dict[str, Any]
     if isinstance(given, dict):
         found = cast("dict[str, Any]", given)
     elif isinstance(given, list) and given:
