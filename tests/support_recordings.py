@@ -98,6 +98,13 @@ class Expected:
         return list(dict.fromkeys(item["id"] for item in items if item["type"] in shown))
 
     @property
+    def places(self) -> dict[str, str | None]:
+        """For each of these items the one that it follows, as its announcement says."""
+        announced = self.server("conversation.item.added", "conversation.item.created")
+        places = {each["item"]["id"]: each["previous_item_id"] for each in announced}
+        return {item_id: places[item_id] for item_id in self.items}
+
+    @property
     def usage(self) -> tuple[int, int, int]:
         """Responses that reported tokens, and how many they read and wrote."""
         dones = self.server("response.done")

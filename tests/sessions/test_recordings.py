@@ -80,7 +80,7 @@ def is_output(frame: dict[str, Any]) -> bool:
     return bool(frame.get("item", {}).get("type") == "function_call_output")
 
 
-def tools(expected: Expected, ran: list[tuple[str, str]]) -> list[FunctionTool]:
+def tools(expected: Expected, ran: list[tuple[str, str]]) -> list[Any]:
     """A tool for each function that the recorded model called, with the recorded outputs."""
     outputs = iter(expected.outputs.values())
 
@@ -137,6 +137,7 @@ async def replay(lines: list[Line], kind: TransportKind) -> None:
     sent = [frame["item"] for frame in server.got if is_output(frame)]
     assert {item["call_id"]: item["output"] for item in sent} == expected.outputs
     assert [item.item_id for item in session.history] == expected.items
+    assert {i.item_id: i.previous_item_id for i in session.history} == expected.places
     usage = session.usage
     assert (usage.requests, usage.input_tokens, usage.output_tokens) == expected.usage
     assert [item for item in session.history if getattr(item, "status", "") == "in_progress"] == []

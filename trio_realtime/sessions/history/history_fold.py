@@ -164,9 +164,10 @@ class History:
             item = self._merged_call(item, known)
         elif known is not None:
             item = _merged_message(known, item)
-        if known is not None and item.previous_item_id is None:
-            return attrs.evolve(item, previous_item_id=known.previous_item_id)
-        return item
+        if item.previous_item_id is not None:
+            return item
+        # Servers say where an item stands when they add it, and often only then.
+        return attrs.evolve(item, previous_item_id=self._items.parent(item.item_id))
 
     def _merged_call(
         self, item: RealtimeToolCallItem, known: RealtimeItem | None
@@ -280,6 +281,7 @@ def _merged_message(known: RealtimeItem, item: RealtimeItem) -> RealtimeItem:
             item,
             status=_merged_status(known.status, item.status),
             content=_merged_parts(known.content, item.content),
+            phase=item.phase or known.phase,
         )
     if isinstance(item, UserMessageItem) and isinstance(known, UserMessageItem):
         return attrs.evolve(

@@ -143,6 +143,11 @@ class OrderedItems:
         """Whether it has a place, visible or not."""
         return item_id in self._places
 
+    def parent(self, item_id: str) -> str | None:
+        """The item that it follows, if it has a place and follows one."""
+        place = self._places.get(item_id)
+        return None if place is None else place.parent
+
     def place(self, item_id: str, parent: str | None) -> None:
         """Give it the place behind ``parent``; without one, the end (or the place it has)."""
         place = self._places.get(item_id)
