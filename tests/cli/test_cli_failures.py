@@ -3,6 +3,7 @@
 import errno
 import os
 import signal
+import ssl
 import sys
 from typing import Any
 
@@ -44,6 +45,13 @@ def handshake(status: int, body: bytes = b"") -> RealtimeHandshakeError:
 def test_an_exception_is_a_status_and_a_line(error: Exception, status: int, line: str) -> None:
     assert explain(error)[0] == status
     assert explain(error)[1].removesuffix(" (--debug shows where)") == line
+
+
+def test_tls_that_failed_is_told_in_the_words_of_the_error() -> None:
+    """An `ssl.SSLError` has a number of OpenSSL's where other OSErrors have the system's."""
+    error = RealtimeConnectionError("TLS with x:1 failed: is the URL to begin with ws://?")
+    error.__cause__ = ssl.SSLError(1, "[SSL: WRONG_VERSION_NUMBER] wrong version number")
+    assert explain(error) == (1, "TLS with x:1 failed: is the URL to begin with ws://?")
 
 
 @pytest.mark.parametrize(

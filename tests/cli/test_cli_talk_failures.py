@@ -46,7 +46,7 @@ def test_a_server_that_is_not_there(capsys: Capture) -> None:
 
 def test_a_url_that_is_none(capsys: Capture) -> None:
     assert main(["talk", "--url", "http://127.0.0.1/", "--text", "Hello"]) == 2
-    assert complaint(capsys) == "the URL must begin with wss:// or ws://, not 'http'"
+    assert complaint(capsys) == "the URL must begin with wss:// or ws://, not http://"
 
 
 async def test_a_key_that_is_refused(monkeypatch: pytest.MonkeyPatch, capsys: Capture) -> None:

@@ -158,14 +158,14 @@ async def test_the_key_may_come_from_the_environment_or_the_config(
     autojump_clock: trio.testing.MockClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The session's own before the model's before the environment's; OpenAI's key never."""
-    monkeypatch.setenv("AZURE_OPENAI_API_KEY", "of the environment")
+    monkeypatch.setenv("AZURE_OPENAI_API_KEY", "of-the-environment")
     monkeypatch.setenv("OPENAI_API_KEY", "sk-of-openai")
     async with azure() as stage:
         connection = await stage.converse(stage.model())
-        assert connection.handshake.headers["api-key"] == "of the environment"
-        connection = await stage.converse(stage.model(auth="of the model"))
-        assert connection.handshake.headers["api-key"] == "of the model"
-        connection = await stage.converse(stage.model(auth="of the model"), api_key="own")
+        assert connection.handshake.headers["api-key"] == "of-the-environment"
+        connection = await stage.converse(stage.model(auth="of-the-model"))
+        assert connection.handshake.headers["api-key"] == "of-the-model"
+        connection = await stage.converse(stage.model(auth="of-the-model"), api_key="own")
         assert connection.handshake.headers["api-key"] == "own"
         assert "authorization" not in connection.handshake.headers
 

@@ -216,7 +216,7 @@ async def test_a_key_with_a_line_end_is_refused_unshown() -> None:
     """A key read from a file often has one; httpx's own error would show the key."""
     server = RestServer()
     async with server.client(api_key="sk-hush\n") as client:
-        with pytest.raises(UserError, match="Authorization") as caught:
+        with pytest.raises(UserError, match="api_key has a line feed") as caught:
             await Call(client, CALL_ID).hang_up()
     assert "hush" not in str(caught.value)
     assert server.requests == []

@@ -2,6 +2,7 @@
 
 import json
 import os
+import ssl
 from collections.abc import Iterator
 from typing import Any, Final, cast
 
@@ -100,6 +101,8 @@ def _message(body: bytes) -> str | None:
 def _connection(error: RealtimeConnectionError) -> str:
     """The message, with the operating system's own reason where there is one."""
     for each in _causes(error):
+        if isinstance(each, ssl.SSLError):
+            return str(error)  # says what failed; its number is not the operating system's
         if isinstance(each, OSError) and each.errno:
             # Trio says where it connected to in place of the reason; resolvers number below 0.
             reason = os.strerror(each.errno) if each.errno > 0 else each.strerror

@@ -9,6 +9,7 @@ from typing import Any, TypeAlias
 
 import attrs
 
+from .._util.secrets import shown_headers, shown_url
 from .._util.settings_base import Settings, at_their_fields, structure
 from .._util.type_checks import UNSET, Seconds, problem
 from .playback.tracker import RealtimePlaybackTracker
@@ -18,15 +19,8 @@ ApiKey: TypeAlias = str | Callable[[], str | Awaitable[str]]
 """A key, or a function, plain or async, that is asked for one at each connection."""
 
 
-def _show_headers(headers: Mapping[str, str]) -> str:
-    return "{" + ", ".join(f"{name!r}: ..." for name in headers) + "}"
-
-
 def _show_url(url: str) -> str:
-    """A URL as far as it can hold no secret: without user and query."""
-    scheme, _, rest = url.partition("?")[0].partition("://")
-    host, slash, path = rest.partition("/")
-    return repr(f"{scheme}://{host.rpartition('@')[2]}{slash}{path}")
+    return repr(shown_url(url))
 
 
 def _to_initial_settings(
@@ -51,7 +45,7 @@ class RealtimeModelConfig(Settings):
     """None: the environment variable ``OPENAI_API_KEY``."""
     url: str | None = attrs.field(default=None, repr=_show_url)
     """None: the provider's own."""
-    headers: Mapping[str, str] | None = attrs.field(default=None, repr=_show_headers)
+    headers: Mapping[str, str] | None = attrs.field(default=None, repr=shown_headers)
     """Sent as given; the library then adds no ``Authorization``."""
     initial_model_settings: RealtimeSessionModelSettings | None = attrs.field(
         default=None, converter=_to_initial_settings

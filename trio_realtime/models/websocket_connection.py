@@ -39,6 +39,7 @@ from .transports import (
     TransportSettings,
     open_transport,
 )
+from .transports.endings import CLEAN_CODES
 
 OPENING_TIMEOUT: Final = 2.0
 """Seconds that opening waits for the server to acknowledge the settings. Servers take one round
@@ -264,7 +265,7 @@ class WebSocketConnection(RealtimeConnection):
                 self._room.wake_all()
         except RealtimeConnectionError as exc:
             # A clean close may be noticed here first; the reader then ends without an error.
-            if not (isinstance(exc, RealtimeConnectionClosed) and exc.code in {1000, 1001}):
+            if not (isinstance(exc, RealtimeConnectionClosed) and exc.code in CLEAN_CODES):
                 await self._break(exc)
         except RealtimeSessionClosed:
             pass  # closed under the writer, because the connection broke: the reader says so

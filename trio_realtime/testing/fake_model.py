@@ -9,7 +9,7 @@ import math
 from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
-from typing import Any, Final, TypeAlias
+from typing import Any, TypeAlias
 
 import attrs
 import trio
@@ -28,6 +28,7 @@ from ..models.model_config import RealtimeModelConfig
 from ..models.openai.protocol.receiving import RealtimeProtocol, session_object
 from ..models.openai.wire import client_events as frames
 from ..models.session_settings import RealtimeSessionModelSettings
+from ..models.transports.endings import CLEAN_CODES
 from .script import (
     INPUT_TYPES,
     Emit,
@@ -42,9 +43,6 @@ from .script import (
     flatten,
 )
 from .script_run import Action, Log, ScriptMismatch, ScriptRun
-
-CLEAN_CODES: Final = frozenset({1000, 1001})
-"""WebSocket close codes that end a session without an error."""
 
 Script: TypeAlias = Sequence[Step] | Callable[[RealtimeModelConfig], Sequence[Step] | None]
 """Steps for every connection, or a function that picks them by a connection's config. ``None``

@@ -284,23 +284,91 @@ def test_each_scheme_has_its_variable(
     ("no_proxy", "url", "expected"),
     [
         ("api.test", "wss://api.test/", False),
+        ("API.test.", "wss://Api.Test/", False),
+        (".api.test", "wss://api.test/", False),
         (".test", "wss://api.test/", False),
         ("test", "wss://api.test/", False),
         ("api.test:443", "wss://api.test/", False),
         ("api.test:444", "wss://api.test/", True),
         ("other.test, api.test", "wss://api.test/", False),
+        ("other.test api.test", "wss://api.test/", False),
+        (",,other.test,,api.test,", "wss://api.test/", False),
         ("*", "wss://api.test/", False),
-        ("::1", "wss://[::1]/", False),
+        (" * ", "wss://api.test/", False),
+        ("*.test", "wss://api.test/", True),
+        ("*,other.test", "wss://api.test/", True),
         ("other.test", "wss://api.test/", True),
         ("pi.test", "wss://api.test/", True),
+        ("api.test.com", "wss://api.test/", True),
+        (".", "wss://api.test/", True),
+        ("", "wss://api.test/", True),
+        ("192.168.0.0/16", "wss://192.168.7.9/", False),
+        ("192.168.0.0/16", "wss://192.169.7.9/", True),
+        ("192.168.7.9/16", "wss://192.168.1.1/", False),
+        ("192.168.7.9", "wss://192.168.7.9/", False),
+        ("192.168.7.9:443", "wss://192.168.7.9/", False),
+        ("168.7.9", "wss://192.168.7.9/", True),
+        ("192.168.0.0/99", "wss://192.168.7.9/", True),
+        ("192.168.0.0/16", "wss://192.168.api.test/", True),
+        ("192.168.0.0/16", "wss://[::ffff:192.168.1.1]/", False),
+        ("fd00::1", "wss://[fd00::1]/", False),
+        ("[fd00::1]", "wss://[fd00::1]/", False),
+        ("[fd00::1]:443", "wss://[fd00::1]/", False),
+        ("[fd00::1]:444", "wss://[fd00::1]/", True),
+        ("fd00::/8", "wss://[fd12::7]/", False),
+        ("fd00::/8", "wss://[fe12::7]/", True),
+        ("fd00::/8", "wss://192.168.7.9/", True),
     ],
 )
-def test_no_proxy_exempts_hosts(
+def test_no_proxy_exempts_hosts_as_curl_does(
     monkeypatch: pytest.MonkeyPatch, no_proxy: str, url: str, expected: bool
 ) -> None:
     monkeypatch.setenv("HTTPS_PROXY", "http://proxy.test")
     monkeypatch.setenv("NO_PROXY", no_proxy)
     assert chosen(url) is expected
+
+
+LOOPBACK = [
+    "ws://127.0.0.1:8000/",
+    "wss://127.9.9.9/",
+    "ws://localhost:8000/",
+    "ws://LOCALHOST./",
+    "ws://simulator.localhost/",
+    "ws://[::1]:8000/",
+    "ws://[::ffff:127.0.0.1]/",
+    "ws://0.0.0.0:8000/",
+]
+
+
+@pytest.mark.parametrize("proxy", ["http://proxy.test", "socks5://proxy.test", "nonsense://"])
+@pytest.mark.parametrize("url", LOOPBACK)
+def test_this_machine_is_reached_directly_whatever_the_variables_say(
+    monkeypatch: pytest.MonkeyPatch, url: str, proxy: str
+) -> None:
+    for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"):
+        monkeypatch.setenv(name, proxy)
+    assert not chosen(url)
+
+
+@pytest.mark.parametrize(
+    "url", ["ws://128.0.0.1/", "ws://localhost.test/", "ws://mylocalhost/", "ws://[::2]/"]
+)
+def test_what_only_looks_like_this_machine_is_reached_by_proxy(
+    monkeypatch: pytest.MonkeyPatch, url: str
+) -> None:
+    monkeypatch.setenv("HTTP_PROXY", "http://proxy.test")
+    assert chosen(url)
+
+
+@pytest.mark.parametrize("scheme", ["socks4", "socks5", "socks5h"])
+def test_a_socks_proxy_is_refused_with_what_to_do_instead(
+    monkeypatch: pytest.MonkeyPatch, scheme: str
+) -> None:
+    monkeypatch.setenv("ALL_PROXY", f"{scheme}://user:password@proxy.test:1080")
+    words = "ALL_PROXY names a SOCKS proxy; .*stream_factory, or add the server's host to NO_PROXY"
+    with pytest.raises(SettingsError, match=words) as caught:
+        open_transport("wss://api.test/", headers={})
+    assert "password" not in str(caught.value)
 
 
 @pytest.mark.parametrize(

@@ -287,6 +287,25 @@ async def test_a_certificate_for_another_name(kind: TransportKind) -> None:
     assert isinstance(error.__cause__, ssl.SSLCertVerificationError)
 
 
+async def test_a_secure_url_for_a_server_without_tls_says_so(kind: TransportKind) -> None:
+    async with trio_websocket_server(None) as port:
+        error = await fails_to_open(kind, port, scheme="wss")
+    assert "ws:// in place of wss://" in str(error)
+    assert isinstance(error.__cause__, ssl.SSLError)
+
+
+async def test_a_plain_url_for_a_server_with_tls_says_so(kind: TransportKind) -> None:
+    async def respond(stream: trio.SocketStream) -> None:
+        secured = trio.SSLStream(stream, server_context(), server_side=True)
+        with contextlib.suppress(trio.BrokenResourceError):
+            await secured.do_handshake()
+        await stream.send_all(b"\x15\x03\x01\x00\x02\x02\x46")  # the alert of a TLS server
+
+    async with answering(respond) as port:
+        error = await fails_to_open(kind, port)
+    assert "wss:// in place of ws://" in str(error)
+
+
 @asynccontextmanager
 async def answering(
     respond: Callable[[trio.SocketStream], Any],

@@ -15,6 +15,7 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import attrs
 
+from ..._util.secrets import check_key
 from ..._util.type_checks import UNSET
 from ...errors import SettingsError, UserError
 from ..interface import RealtimeConnection
@@ -140,7 +141,9 @@ class AzureOpenAIRealtimeModel(OpenAIRealtimeWebSocketModel):
                 "a function that returns a token"
             )
         if isinstance(auth, str):
-            return {"headers": {"api-key": auth}, "api_key": None}
+            given = config.api_key or self.auth
+            source = "the Azure key" if given else f"the environment variable {KEY_VARIABLE}"
+            return {"headers": {"api-key": check_key(auth, source)}, "api_key": None}
         return {"headers": None, "api_key": _token_of(auth)}
 
     def _named(self, settings: RealtimeSessionModelSettings | None) -> RealtimeSessionModelSettings:

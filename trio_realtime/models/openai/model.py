@@ -9,6 +9,7 @@ from urllib.parse import parse_qsl, urlencode
 
 import attrs
 
+from ..._util.secrets import check_key
 from ..._util.type_checks import UNSET
 from ..._version import __version__
 from ...errors import UserError
@@ -112,12 +113,16 @@ async def get_api_key(config: RealtimeModelConfig) -> str:
     """The key of this config, asked for if it is a function, or else of the environment.
 
     Raises:
-        UserError: there is none.
+        UserError: there is none, or it has a character that no key has, such as a line feed.
     """
     key: object = config.api_key
+    source = "api_key"
     if callable(config.api_key):
         key = await _asked(config.api_key)
-    key = key or os.environ.get(API_KEY_VARIABLE)
+        source = "what the function given as api_key returned"
+    if not key:
+        key = os.environ.get(API_KEY_VARIABLE)
+        source = f"the environment variable {API_KEY_VARIABLE}"
     if not key:
         raise UserError(
             f"no API key: set the environment variable {API_KEY_VARIABLE}, or give api_key (or "
@@ -125,7 +130,7 @@ async def get_api_key(config: RealtimeModelConfig) -> str:
         )
     if not isinstance(key, str):
         raise UserError(f"api_key must be (or return) a string, not {type(key).__name__}")
-    return key
+    return check_key(key, source)
 
 
 async def _asked(function: Callable[[], str | Awaitable[str]]) -> object:

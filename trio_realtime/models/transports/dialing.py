@@ -7,6 +7,7 @@ import ssl
 from collections.abc import Generator
 from contextlib import contextmanager
 from functools import lru_cache
+from typing import Final
 
 import trio
 
@@ -15,6 +16,11 @@ from trio_realtime.errors import RealtimeConnectionError
 from .target import Target
 from .tcp_stream import open_patient_stream
 from .text_transport import StreamFactory
+
+_NO_TLS: Final = frozenset(
+    {"WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE", "HTTP_REQUEST", "UNEXPECTED_EOF_WHILE_READING"}
+)
+"""What OpenSSL calls answers of servers that speak another protocol than TLS."""
 
 
 @lru_cache(maxsize=1)
@@ -80,6 +86,12 @@ def connecting(target: Target, timeout: float) -> Generator[None]:
 
 def broken_while_connecting(address: str, error: Exception) -> RealtimeConnectionError:
     """What to raise when the stream broke before the WebSocket was open."""
-    if isinstance(error.__cause__, ssl.SSLError):
-        return RealtimeConnectionError(f"TLS with {address} failed: {error.__cause__}")
-    return RealtimeConnectionError(f"the connection to {address} broke while being opened")
+    cause = error.__cause__
+    if not isinstance(cause, ssl.SSLError):
+        return RealtimeConnectionError(f"the connection to {address} broke while being opened")
+    if isinstance(cause, ssl.SSLEOFError) or cause.reason in _NO_TLS:
+        return RealtimeConnectionError(
+            f"TLS with {address} failed: the server does not answer in TLS ({cause.reason}); is "
+            "the URL to begin with ws:// in place of wss://?"
+        )
+    return RealtimeConnectionError(f"TLS with {address} failed: {cause}")

@@ -11,7 +11,8 @@ import attrs
 from trio_realtime.errors import RealtimeConnectionClosed, RealtimeSessionClosed, UserError
 
 CLEAN_CODES: Final = frozenset({1000, 1001, 1005})
-"""Codes of a clean end. 1005 stands for a close frame without a code (RFC 6455, section 7.1.5)."""
+"""Close codes with which a connection ends without an error: a normal end, a server that goes away
+or a session at its limit, and a close frame without a code (RFC 6455, section 7.1.5)."""
 
 SENDABLE_CODES: Final = frozenset({1000, 1001, 1002, 1003, *range(1007, 1015)})
 """What an endpoint may put into a close frame below 3000 (RFC 6455, section 7.4.1, and IANA)."""

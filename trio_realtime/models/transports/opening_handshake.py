@@ -24,6 +24,9 @@ MAX_BODY: Final = 8192
 BODY_TIMEOUT: Final = 1.0
 """Seconds that a refusing response's body is waited for; what has come by then is kept."""
 
+_TLS_ALERT: Final = 0x15
+"""First byte of what a TLS server answers to anything but TLS (RFC 8446, section 5.1)."""
+
 _END_OF_HEAD: Final = b"\r\n\r\n"
 
 
@@ -39,19 +42,22 @@ async def read_answer(stream: trio.abc.Stream, target: Target) -> tuple[bytes, b
     while (end := received.find(_END_OF_HEAD)) < 0:
         data = await stream.receive_some(READ_SIZE)
         if not data or len(received) > MAX_HEAD:
-            raise no_http(target)
+            raise no_http(target, bytes(received))
         received += data
+        if received[0] == _TLS_ALERT:
+            raise no_http(target, bytes(received))
     head, rest = bytes(received[: end + 4]), bytes(received[end + 4 :])
     if head.startswith((b"HTTP/1.1 101 ", b"HTTP/1.1 101\r\n")):
         return head, rest
     raise await _refusal(stream, target, bytes(received))
 
 
-def no_http(target: Target) -> RealtimeConnectionError:
+def no_http(target: Target, received: bytes) -> RealtimeConnectionError:
     """What to raise when the server's answer is no HTTP response."""
-    return RealtimeConnectionError(
-        f"{target.address} did not answer the WebSocket handshake with an HTTP response"
-    )
+    text = f"{target.address} did not answer the WebSocket handshake with an HTTP response"
+    if received[:1] == bytes((_TLS_ALERT,)):
+        text += " but in TLS; is the URL to begin with wss:// in place of ws://?"
+    return RealtimeConnectionError(text)
 
 
 def no_websocket(target: Target) -> RealtimeConnectionError:
@@ -75,11 +81,11 @@ async def _refusal(
         while isinstance(response, h11.InformationalResponse):
             response = reader.next_event()
     except h11.RemoteProtocolError as error:
-        failure = no_http(target)
+        failure = no_http(target, received)
         failure.__cause__ = error
         return failure
     if not isinstance(response, h11.Response):
-        return no_http(target)
+        return no_http(target, received)
     body = bytearray()
     with trio.move_on_after(BODY_TIMEOUT):
         await _read_body(stream, reader, body)

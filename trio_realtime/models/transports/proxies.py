@@ -13,6 +13,7 @@ import trio
 from trio_realtime.errors import RealtimeConnectionError, SettingsError
 
 from .dialing import broken_while_connecting, start_tls
+from .no_proxy import is_exempt, is_loopback
 from .target import Target, bracketed
 from .tcp_stream import open_patient_stream
 from .text_transport import READ_SIZE, StreamFactory
@@ -26,20 +27,21 @@ _DEFAULT_PORTS: Final = {"http": 80, "https": 443}
 def proxy_from_environment(target: Target) -> StreamFactory | None:
     """The tunnel that HTTPS_PROXY (for wss), HTTP_PROXY (for ws) or ALL_PROXY asks for, if any.
 
-    NO_PROXY is honoured as in the standard library: host suffixes, ``host:port``, or ``*``.
-    Lower-case names win. Raises SettingsError for a proxy of another kind than HTTP.
+    A server on this machine is reached directly, whatever these say, and so are the hosts of
+    NO_PROXY; see `no_proxy.is_exempt`. Lower-case names win. Raises SettingsError for a proxy of
+    another kind than HTTP.
     """
+    if is_loopback(target.host):
+        return None
     if not any(name.lower().endswith("_proxy") for name in os.environ):
         return None
-    from urllib.request import getproxies_environment, proxy_bypass
+    from urllib.request import getproxies_environment
 
     proxies = getproxies_environment()
     name = "https" if target.secure else "http"
     if name not in proxies:
         name = "all"
-    if name not in proxies:
-        return None
-    if proxy_bypass(target.host) or proxy_bypass(target.address):
+    if name not in proxies or is_exempt(target.host, target.port, proxies.get("no", "")):
         return None
     return http_proxy(proxies[name], setting=f"{name.upper()}_PROXY")
 
@@ -52,13 +54,17 @@ def http_proxy(url: str, *, setting: str = "proxy") -> StreamFactory:
     """
     try:
         parts = urlsplit(url if "://" in url else f"http://{url}")
-        default = _DEFAULT_PORTS[parts.scheme]
-        port = parts.port or default
-    except (ValueError, KeyError):
+        port = parts.port
+    except ValueError:
+        raise SettingsError(f"{setting} has an impossible host or port", path=setting) from None
+    if parts.scheme not in _DEFAULT_PORTS:
+        kind = "a SOCKS proxy" if parts.scheme.startswith("socks") else "another kind of proxy"
         raise SettingsError(
-            f"{setting} must be an http:// or https:// URL; else pass a stream_factory",
+            f"{setting} names {kind}; only http:// and https:// proxies can be used. For others "
+            "dial with a stream_factory, or add the server's host to NO_PROXY",
             path=setting,
-        ) from None
+        )
+    port = port or _DEFAULT_PORTS[parts.scheme]
     if not parts.hostname:
         raise SettingsError(f"{setting} names no host", path=setting)
     host, secure = parts.hostname, parts.scheme == "https"

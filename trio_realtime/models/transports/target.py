@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 import attrs
 
+from trio_realtime._util.secrets import shown_header_name, stray_character
 from trio_realtime.errors import UserError
 
 _TOKEN: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
@@ -61,10 +62,11 @@ def parse_target(url: str, headers: Mapping[str, str]) -> Target:
     try:
         parts = urlsplit(url)
         port = parts.port
-    except ValueError as error:
-        raise UserError("the URL has an impossible host or port") from error
+    except ValueError:  # not kept as the cause, since it quotes the URL
+        raise UserError("the URL has an impossible host or port") from None
     if parts.scheme not in {"ws", "wss"}:
-        raise UserError(f"the URL must begin with wss:// or ws://, not {parts.scheme!r}")
+        found = f", not {parts.scheme}://" if parts.scheme in {"http", "https"} else ""
+        raise UserError(f"the URL must begin with wss:// or ws://{found}")
     if not parts.hostname or port == 0:
         raise UserError("the URL must name a host, and a port other than 0")
     if "@" in parts.netloc:
@@ -84,11 +86,18 @@ def parse_target(url: str, headers: Mapping[str, str]) -> Target:
 
 
 def _checked_headers(headers: Mapping[str, str]) -> list[tuple[str, str]]:
-    for name, value in headers.items():
+    for number, (name, value) in enumerate(headers.items(), 1):
+        shown = shown_header_name(name)
+        which = f"header {number} of {len(headers)}" if shown == "..." else f"the header {shown}"
         if not _TOKEN.fullmatch(name):
-            raise UserError(f"{name!r} cannot be the name of an HTTP header")
+            stray = stray_character(name, r"!#$%&'*+.^_`|~0-9A-Za-z-") or "no characters"
+            raise UserError(f"the name of {which} has {stray}, which the name of no header has")
         if name.lower() in _HANDSHAKE or name.lower().startswith("sec-websocket-"):
-            raise UserError(f"the header {name} is written by the WebSocket handshake")
+            raise UserError(f"the header {name!r} is written by the WebSocket handshake")
         if not _VALUE.fullmatch(value):
-            raise UserError(f"the value of the header {name} must be one line of ASCII text")
+            stray = stray_character(value, r"\x20-\x7e\t") or "a blank at its beginning or end"
+            raise UserError(
+                f"the value of {which} has {stray}; it must be one line of ASCII without blanks "
+                "around it"
+            )
     return list(headers.items())

@@ -16,9 +16,9 @@ try:
 except ImportError:  # a build of websockets without its C extension
     from websockets.utils import apply_mask
 
-LOGGER: Final = logging.getLogger("trio_realtime.websockets")
-"""What the library logs to. Off unless switched on by name: its lines hold API keys and speech."""
-LOGGER.setLevel(LOGGER.level or logging.CRITICAL + 1)
+LOGGER: Final = logging.Logger("websockets")  # noqa: LOG001 - not to be found by name
+"""What the library logs to. It cannot be switched on, as its lines hold API keys and speech."""
+LOGGER.disabled = True
 
 
 class WebsocketsCodec(FrameCodec):
