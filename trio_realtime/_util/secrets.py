@@ -94,7 +94,9 @@ def _character_name(character: str) -> str:
 
 def check_key(key: str, source: str) -> str:
     """Return a key that can be sent in a header. Raises UserError that names ``source``."""
-    stray = stray_character(key, r"\x21-\x7e")
+    stray = stray_character(key, r"\x20-\x7e")
+    if stray is None and key != key.strip():
+        stray = "a blank at its beginning or end"
     if stray is not None:
-        raise UserError(f"{source} has {stray}, which no API key has; the key is one word of ASCII")
+        raise UserError(f"{source} has {stray}, which no API key has: it is one line of ASCII")
     return key
