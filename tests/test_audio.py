@@ -4,6 +4,7 @@ import io
 import math
 import struct
 import sys
+import tracemalloc
 import wave
 from collections.abc import Callable
 from pathlib import Path
@@ -15,6 +16,7 @@ from hypothesis import strategies as st
 from trio_realtime.audio import (
     Resampler,
     Wav,
+    WavReader,
     alaw_decode,
     alaw_encode,
     chunks,
@@ -25,6 +27,7 @@ from trio_realtime.audio import (
     ulaw_encode,
     write_wav,
 )
+from trio_realtime.audio.samples import WholeSamples
 from trio_realtime.errors import UserError
 
 ALL_CODES = bytes(range(256))
@@ -157,6 +160,128 @@ def test_what_cannot_be_read_is_refused(file: io.BytesIO, message: str) -> None:
 def test_a_missing_file_is_an_os_error(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
         read_wav(tmp_path / "nothing.wav")
+
+
+def without_size(file: io.BytesIO, size: bytes) -> bytes:
+    """A file whose data chunk says this size, in little-endian bytes, whatever it holds."""
+    whole = file.getvalue()
+    place = whole.index(b"data") + 4
+    return whole[:place] + size + whole[place + 4 :]
+
+
+@pytest.mark.parametrize("size", [b"\0\0\0\0", b"\xff\xff\xff\xff", b"\xff\xff\xff\x7f"])
+@pytest.mark.parametrize("riff_size", [b"\0\0\0\0", b"\xff\xff\xff\xff", b"\x24\0\0\0"])
+def test_a_size_that_was_never_written_means_to_the_end(size: bytes, riff_size: bytes) -> None:
+    """Recorders that write into a pipe leave 0, or the most that fits."""
+    sound = pcm(*range(1, 999))
+    data = without_size(riff(header(1, 16), (b"data", sound)), size)
+    data = data[:4] + riff_size + data[8:]
+    assert read_wav(io.BytesIO(data)).samples == sound
+    assert WavReader(io.BytesIO(data)).duration_ms is None or size.endswith(b"\x7f")
+
+
+@pytest.mark.parametrize(
+    "behind", [(), ((b"LIST", b"INFOINAM"),), ((b"LIST", b"odd"), (b"id3 ", b"12"))], ids=len
+)
+def test_an_empty_recording_may_have_a_title(behind: tuple[tuple[bytes, bytes], ...]) -> None:
+    """Chunks behind a chunk of 0 bytes of sound are no sound."""
+    assert read_wav(riff(header(1, 16), (b"data", b""), *behind)).samples == b""
+
+
+def test_a_file_above_4_gib_is_read_by_its_64_bit_sizes() -> None:
+    """RF64 and BW64 have a chunk for them; what stands behind the sound is not read."""
+    sound = pcm(1, 2, 3, 4)
+    sizes = b"ds64" + struct.pack("<IQQQI", 28, 0, len(sound), 4, 0)
+    for magic in (b"RF64", b"BW64"):
+        name, fmt = header(1, 16)
+        body = sizes + name + struct.pack("<I", len(fmt)) + fmt + b"data\xff\xff\xff\xff" + sound
+        file = io.BytesIO(magic + b"\xff\xff\xff\xffWAVE" + body + b"LIST\4\0\0\0text")
+        assert read_wav(file).samples == sound
+
+
+class Pipe(io.RawIOBase):
+    """A file that cannot be sought and brings a few bytes at a time."""
+
+    def __init__(self, data: bytes) -> None:
+        self._data = io.BytesIO(data)
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return False
+
+    def read(self, size: int = -1) -> bytes:
+        return self._data.read(min(size, 7) if size > 12 else size)
+
+
+def test_a_pipe_is_read_as_it_comes() -> None:
+    """Without seeking, chunks that nobody needs are read and left; 0 means to the end."""
+    sound = pcm(*range(100))
+    parts = ((b"LIST", b"title"), header(1, 16), (b"fact", bytes(100_000)), (b"data", sound))
+    assert read_wav(Pipe(riff(*parts).getvalue())).samples == sound  # type: ignore[arg-type]
+    unsized = without_size(riff(header(1, 16), (b"data", sound)), b"\0\0\0\0")
+    assert read_wav(Pipe(unsized)).samples == sound  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("samples", [1, 7, 100, 10_000])
+def test_a_reader_gives_any_number_of_samples(samples: int) -> None:
+    """Together they are the sound; less than a frame at the end is left out."""
+    data = pcm(*range(1_000)) + b"\1"
+    reader = WavReader(riff(header(1, 16, channels=2, rate=16_000), (b"data", data)))
+    assert reader.rate == 16_000
+    assert reader.duration_ms == pytest.approx(500 / 16, abs=0.1)
+    pieces: list[bytes] = []
+    while piece := reader.read(samples):
+        pieces.append(piece)
+        assert len(piece) <= 2 * samples
+    assert reader.at_end
+    assert b"".join(pieces) == pcm(*range(0, 1_000, 2))
+
+
+def test_reading_a_long_file_takes_little_memory(tmp_path: Path) -> None:
+    """Of 24 MB of stereo floats no more is in memory than a few pieces."""
+    frames = 3_000_000
+    path = tmp_path / "long.wav"
+    with path.open("wb") as file:
+        start = riff(header(3, 32, channels=2), (b"data", b"")).getvalue()
+        file.write(start[:-4] + struct.pack("<I", 8 * frames))
+        file.truncate(len(start) + 8 * frames)
+    tracemalloc.start()
+    try:
+        with WavReader(path) as reader:
+            total = 0
+            while piece := reader.read(65_536):
+                total += len(piece)
+        _now, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert total == 2 * frames
+    assert peak < 16_000_000
+
+
+def test_a_reader_closes_what_it_opened_alone(tmp_path: Path) -> None:
+    """Also when there is no WAV file in it; a file of the caller's stays open."""
+    path = tmp_path / "no.wav"
+    path.write_bytes(b"no sound")
+    with pytest.raises(UserError, match="no WAV file"):
+        WavReader(path)  # an open file would be a ResourceWarning, and so an error
+    given = riff(header(1, 16), (b"data", pcm(1)))
+    with WavReader(given) as reader:
+        assert reader.read(5) == pcm(1)
+    assert not given.closed
+
+
+@given(pieces=st.lists(st.binary(max_size=7)), width=st.sampled_from([1, 2]))
+def test_pieces_of_any_length_become_whole_samples(pieces: list[bytes], width: int) -> None:
+    """No piece that comes out holds half a sample, and nothing but the last half is missing."""
+    whole = WholeSamples()
+    out = [whole.feed(piece, width) for piece in pieces]
+    assert all(len(piece) % width == 0 for piece in out)
+    everything = b"".join(pieces)
+    assert b"".join(out) == everything[: len(everything) // width * width]
+    whole.clear()
+    assert whole.feed(b"\1\2", width) == b"\1\2"
 
 
 # Half a sample

@@ -543,3 +543,20 @@ def test_what_is_recorded_is_what_a_player_played(steps: list[tuple[str, int]]) 
     assert end == now * 8
     assert recorded[::8] == expected
     assert recorded[7::8] == expected
+
+
+async def test_pieces_that_are_cut_within_a_sample_are_recorded_whole(
+    autojump_clock: MockClock, tmp_path: Path
+) -> None:
+    """On both sides: half a sample is joined with the next piece, and the rest is no noise."""
+    sound = struct.pack("<480h", *range(1_000, 1_480))
+    async with SessionRecorder(tmp_path / "call.wav") as recorder:
+        for start, end in ((0, 301), (301, 603), (603, 960)):
+            recorder.event(audio(sound[start:end]))
+            recorder.user(sound[start:end])
+        recorder.event(audio(b"\1", item_id="cut"))
+        recorder.event(audio(struct.pack("<2h", 7, 8), item_id="next"))
+        await trio.sleep(1)
+    user, heard = sides(tmp_path / "call.wav")
+    assert [sample for sample in user if sample] == list(range(1_000, 1_480))
+    assert [sample for sample in heard if sample] == [*range(1_000, 1_480), 7, 8]

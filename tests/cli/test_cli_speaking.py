@@ -1,13 +1,16 @@
 """The user's side, against the simulator over memory and under a clock that jumps."""
 
+import io
 import os
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 import pytest
 import trio
 from support_cli import Recorded, Talk, open_talk
 
+from trio_realtime.audio import Resampler, WavReader, write_wav
 from trio_realtime.cli.failures import CommandError
 from trio_realtime.cli.floor import Floor
 from trio_realtime.cli.recordings import Recording
@@ -41,7 +44,13 @@ async def conversing(talk: Talk) -> AsyncGenerator[tuple[Conversation, Recorded]
 
 
 async def speak(conversation: Conversation, pcm: bytes, *, detected: bool = True) -> None:
-    recording = Recording(pcm=pcm)
+    file = io.BytesIO()
+    write_wav(file, pcm)
+    file.seek(0)
+    reader = WavReader(file)
+    # Read whole at the beginning: a thread would have the clock jump.
+    whole = reader.read(len(pcm))
+    recording = Recording(Path("a.wav"), reader, Resampler(24_000, 24_000), whole, 1)
     await speak_recording(conversation, recording, name="a.wav", pace=1.0, detected=detected)
 
 

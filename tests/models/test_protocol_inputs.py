@@ -1,5 +1,6 @@
 """The protocol core from the session's side: what each input sends, and what is refused."""
 
+import base64
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
@@ -518,3 +519,44 @@ def test_an_input_that_is_refused_has_changed_nothing(given: Any) -> None:
     assert client.sent() == []
     client.says(asked())
     assert client.sent_briefly() == ["conversation.item.create", "response.create"]
+
+
+# Halves of samples
+
+
+def appended(client: Client, *pieces: bytes) -> list[bytes]:
+    """What is sent for pieces of the user's audio, decoded."""
+    frames = [each for piece in pieces for each in sent_for(send_audio(piece), client)]
+    return [base64.b64decode(each["audio"]) for each in frames]
+
+
+def send_audio(audio: bytes, *, commit: bool = False) -> inputs.RealtimeModelSendAudio:
+    return inputs.RealtimeModelSendAudio(audio=audio, commit=commit)
+
+
+def test_half_a_sample_of_the_user_waits_for_its_other_half() -> None:
+    """Microphones cut where they like; the server takes each event for whole samples."""
+    assert appended(make(), b"\1\2\3", b"\4\5", b"\6\7\x08") == [b"\1\2", b"\3\4", b"\5\6\7\x08"]
+
+
+@pytest.mark.parametrize(
+    "end",
+    [
+        send_audio(b"", commit=True),
+        inputs.RealtimeModelCommitAudio(),
+        inputs.RealtimeModelClearAudio(),
+    ],
+    ids=["append and commit", "commit", "clear"],
+)
+def test_half_a_sample_does_not_outlive_its_turn(end: inputs.RealtimeModelInput) -> None:
+    """Otherwise every sample of the next turn would be noise."""
+    client = make()
+    assert appended(client, b"\1\2\3") == [b"\1\2"]
+    assert len(sent_for(end, client)) == 1
+    assert appended(client, b"\4\5") == [b"\4\5"]
+
+
+def test_a_telephone_s_samples_are_one_byte() -> None:
+    """G.711 cannot be cut in the middle of a sample."""
+    client = make(RealtimeSessionModelSettings(input_audio_format="g711_ulaw"))
+    assert appended(client, b"\1\2\3", b"\4") == [b"\1\2\3", b"\4"]

@@ -19,5 +19,6 @@ from .samples import MODEL_RATE as MODEL_RATE
 from .samples import chunks as chunks
 from .samples import level_dbfs as level_dbfs
 from .wav import Wav as Wav
+from .wav import WavReader as WavReader
 from .wav import read_wav as read_wav
 from .wav import write_wav as write_wav

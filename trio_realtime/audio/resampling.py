@@ -7,7 +7,7 @@ from importlib import import_module
 from typing import Any
 
 from ..errors import UserError
-from .samples import check_samples
+from .samples import WholeSamples, check_samples
 
 
 def resample(pcm: bytes, from_rate: int, to_rate: int) -> bytes:
@@ -37,7 +37,7 @@ class Resampler:
         _check_rates(from_rate, to_rate)
         self.from_rate = from_rate
         self.to_rate = to_rate
-        self._half_sample = b""
+        self._samples = WholeSamples()
         self._stream: Any = None
         if from_rate != to_rate:
             self._numpy, soxr = _resampling_packages()
@@ -50,15 +50,13 @@ class Resampler:
     def flush(self) -> bytes:
         """End the sound and return the rest of it. The next `feed` starts another sound."""
         rest = self._process(b"", last=True)
-        self._half_sample = b""
+        self._samples.clear()
         if self._stream is not None:
             self._stream.clear()
         return rest
 
     def _process(self, pcm: bytes, *, last: bool) -> bytes:
-        whole = self._half_sample + pcm
-        cut = len(whole) // 2 * 2
-        whole, self._half_sample = whole[:cut], whole[cut:]
+        whole = self._samples.feed(pcm)
         if self._stream is None:
             return whole
         return _to_bytes(self._stream.resample_chunk(_from_bytes(self._numpy, whole), last=last))

@@ -5,6 +5,8 @@ Everything here works on ``bytes`` of mono PCM16 little-endian and is a pure fun
 
 import math
 import struct
+import sys
+from array import array
 from collections.abc import Iterator, Sequence
 from typing import Final
 
@@ -62,3 +64,39 @@ def unpack(pcm: bytes) -> tuple[int, ...]:
 def pack(samples: Sequence[int]) -> bytes:
     """PCM16 of samples from -32768 to 32767."""
     return struct.pack(f"<{len(samples)}h", *samples)
+
+
+def mix(pcm: bytes, channels: int) -> bytes:
+    """One channel of several, whose samples follow each other: their mean."""
+    if channels == 1:
+        return pcm
+    samples = array("h", pcm)
+    if sys.byteorder == "big":
+        samples.byteswap()
+    frames = zip(*(samples[channel::channels] for channel in range(channels)), strict=True)
+    return pack([sum(frame) // channels for frame in frames])
+
+
+class WholeSamples:
+    """Makes whole samples of audio that comes in pieces of any length.
+
+    Servers and microphones may cut PCM16 in the middle of a sample. What is left of one is kept and
+    put in front of the next piece, so no piece that comes out holds half a sample.
+    """
+
+    __slots__ = ("_rest",)
+
+    def __init__(self) -> None:
+        self._rest = b""
+
+    def feed(self, audio: bytes, width: int = 2) -> bytes:
+        """The whole samples there are now, of ``width`` bytes each, which may be nothing."""
+        if self._rest:
+            audio = self._rest + audio
+        cut = len(audio) % width
+        self._rest = audio[len(audio) - cut :]
+        return audio[: len(audio) - cut] if cut else audio
+
+    def clear(self) -> None:
+        """Another sound begins: forget what is left of the last one."""
+        self._rest = b""

@@ -1,6 +1,7 @@
 """Reading and writing WAV files as mono PCM16.
 
-Reading and writing use the disk, so inside Trio call them through ``trio.to_thread.run_sync``.
+Reading and writing use the disk, so inside Trio call them through ``trio.to_thread.run_sync``; a
+long file piece by piece, with a `WavReader`, so that it can be cancelled between the pieces.
 """
 
 import math
@@ -8,14 +9,17 @@ import os
 import struct
 import wave
 from collections.abc import Callable, Sequence
-from pathlib import Path
-from typing import IO, Final
+from typing import IO, Final, Self, cast
 
 import attrs
 
 from ..errors import UserError
 from .g711 import alaw_decode, ulaw_decode
-from .samples import MODEL_RATE, check_samples, pack, unpack, widen
+from .samples import MODEL_RATE, check_samples, mix, pack, widen
+from .wav_header import WavHeader, read_header, read_up_to
+
+PIECE: Final = 262_144
+"""Samples decoded at a time: what is in memory besides the result is a few MiB."""
 
 
 @attrs.frozen(kw_only=True)
@@ -33,35 +37,104 @@ class Wav:
         return len(self.samples) / 2 / self.rate * 1000
 
 
+class WavReader:
+    """Reads a WAV file piece by piece, so that a long one takes little memory::
+
+        with WavReader("call.wav") as reader:
+            while pcm := reader.read(reader.rate):  # a second of it
+                ...
+
+    Takes what `read_wav` takes, and raises as it does. ``source`` is a path, or a binary file open
+    for reading, seekable or not, which is left open. Not safe for use by two threads at once.
+    """
+
+    def __init__(self, source: str | os.PathLike[str] | IO[bytes]) -> None:
+        self._own = open(source, "rb") if isinstance(source, str | os.PathLike) else None  # noqa: SIM115 - closed by `close`
+        self._file = cast("IO[bytes]", self._own or source)
+        try:
+            self._header = read_header(self._file)
+            self._to_pcm16 = _decoder(self._header)
+        except BaseException:
+            self.close()
+            raise
+        self._left = self._header.nbytes
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_exc: object) -> None:
+        self.close()
+
+    @property
+    def rate(self) -> int:
+        """Samples per second, in Hz, as in the file."""
+        return self._header.rate
+
+    @property
+    def duration_ms(self) -> float | None:
+        """How long the file sounds by its header, in ms; None where the header does not say."""
+        if self._header.nbytes is None:
+            return None
+        return self._header.nbytes / self._header.frame_bytes / self.rate * 1000
+
+    @property
+    def at_end(self) -> bool:
+        """Whether, by the header, there is nothing left to read."""
+        return self._left is not None and self._left < self._header.frame_bytes
+
+    def read(self, samples: int) -> bytes:
+        """The next samples as mono PCM16, at most so many; nothing at the end.
+
+        Less than a sample at the end of the file is left out. Blocks as the file does.
+        """
+        frame = self._header.frame_bytes
+        wanted = samples * frame
+        if self._left is not None:
+            wanted = min(wanted, self._left // frame * frame)
+        data = read_up_to(self._file, wanted)
+        if self._left is not None:
+            self._left -= len(data)
+        return mix(self._to_pcm16(data[: len(data) // frame * frame]), self._header.channels)
+
+    def close(self) -> None:
+        """Close the file, if it was opened here. Idempotent."""
+        if self._own is not None:
+            self._own.close()
+
+
 def read_wav(source: str | os.PathLike[str] | IO[bytes]) -> Wav:
-    """Read a WAV file: a path, or a binary file open for reading.
+    """Read a WAV file whole: a path, or a binary file open for reading.
 
     Takes integer PCM of 8, 16, 24 and 32 bits, IEEE float of 32 and 64 bits, and both laws of
     G.711, with any number of channels, which are mixed to one; wider samples are cut to 16 bits.
-    A file whose header promises more than there is, as a recorder leaves it that was stopped or
-    wrote into a pipe, is read to its end. The sample rate stays: see `resample`.
+    Files above 4 GiB (RF64, BW64) are read as well. A file whose header promises more than there
+    is, or says 0, as a recorder leaves it that was stopped or wrote into a pipe, is read to its
+    end. The sample rate stays: see `resample`. For long files use `WavReader`.
 
     Raises `~trio_realtime.errors.UserError` for what is no WAV file and for other encodings, and
     OSError as the file system does.
     """
     # Not by the standard library's wave module: before Python 3.12 it refuses the "extensible"
     # header, which most programs write for 24 bits, and it knows integers only.
-    data = Path(source).read_bytes() if isinstance(source, (str, os.PathLike)) else source.read()
-    header, body = _wav_chunks(data)
-    encoding, channels, rate, _, _, bits = struct.unpack_from("<HHIIHH", header)
-    if encoding == _EXTENSIBLE and len(header) >= _EXTENSIBLE_HEADER:
-        (encoding,) = struct.unpack_from("<H", header, 24)
-    to_pcm16 = _WAV_ENCODINGS.get((encoding, bits))
+    with WavReader(source) as reader:
+        pieces: list[bytes] = []
+        while piece := reader.read(PIECE):
+            pieces.append(piece)
+        return Wav(samples=b"".join(pieces), rate=reader.rate)
+
+
+def _decoder(header: WavHeader) -> Callable[[bytes], bytes]:
+    """What turns the file's samples into PCM16. Raises `UserError` for what none does."""
+    to_pcm16 = _WAV_ENCODINGS.get((header.encoding, header.bits))
     if to_pcm16 is None:
         raise UserError(
-            f"cannot read a WAV file of encoding {encoding:#06x} with {bits} bits per sample: "
-            "integers of 8, 16, 24 or 32 bits, floats of 32 or 64 bits and G.711 are supported"
+            f"cannot read a WAV file of encoding {header.encoding:#06x} with {header.bits} bits "
+            "per sample: integers of 8, 16, 24 or 32 bits, floats of 32 or 64 bits and G.711 are "
+            "supported"
         )
-    if not (channels and rate):
-        raise UserError(f"a WAV file cannot have {channels} channels at {rate} Hz")
-    frame = channels * bits // 8
-    pcm = to_pcm16(body[: len(body) // frame * frame])
-    return Wav(samples=_mix(pcm, channels), rate=rate)
+    if not (header.channels and header.rate):
+        raise UserError(f"a WAV file cannot have {header.channels} channels at {header.rate} Hz")
+    return to_pcm16
 
 
 def write_wav(
@@ -79,30 +152,6 @@ def write_wav(
         wav.setsampwidth(2)
         wav.setframerate(rate)
         wav.writeframes(pcm)
-
-
-def _wav_chunks(data: bytes) -> tuple[bytes, bytes]:
-    """The bodies of the chunks ``fmt`` and ``data`` of a RIFF file."""
-    if data[:4] != b"RIFF" or data[8:12] != b"WAVE":
-        raise UserError("this is no WAV file: it does not begin with RIFF and WAVE")
-    found: dict[bytes, bytes] = {}
-    offset = 12
-    while offset + 8 <= len(data):
-        name, size = struct.unpack_from("<4sI", data, offset)
-        found.setdefault(name, data[offset + 8 : offset + 8 + size])
-        offset += 8 + size + size % 2
-    header, body = found.get(b"fmt ", b""), found.get(b"data")
-    if len(header) < _PLAIN_HEADER or body is None:
-        raise UserError("this WAV file is broken: it lacks the chunk that says what its data is")
-    return header, body
-
-
-def _mix(pcm: bytes, channels: int) -> bytes:
-    if channels == 1:
-        return pcm
-    samples = unpack(pcm)
-    frames = zip(*(samples[channel::channels] for channel in range(channels)), strict=True)
-    return pack([sum(frame) // channels for frame in frames])
 
 
 def _from_8_bits(data: bytes) -> bytes:
@@ -136,10 +185,7 @@ def _from_floats(values: Sequence[float]) -> bytes:
     )
 
 
-# Registered encodings of the WAVE format, from RFC 2361 and Microsoft's mmreg.h.
-_PLAIN_HEADER: Final = 16
-_EXTENSIBLE: Final = 0xFFFE
-_EXTENSIBLE_HEADER: Final = 40
+# By the registered encoding and the bits per sample.
 _WAV_ENCODINGS: Final[dict[tuple[int, int], Callable[[bytes], bytes]]] = {
     (1, 8): _from_8_bits,
     (1, 16): bytes,

@@ -1,45 +1,94 @@
 """WAV files of ``talk``: the user's recording in, the answers' audio out.
 
-Blocking functions: `load` is called in a thread. Errors name the file.
+A recording is read piece by piece, each in a thread, so that a long one takes little memory and
+can be interrupted. Errors name the file.
 """
 
 import os
+from collections.abc import AsyncGenerator, Generator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Final
 
 import attrs
+import trio
 
-from ..audio import MODEL_RATE, read_wav, resample, write_wav
+from ..audio import MODEL_RATE, Resampler, WavReader, write_wav
 from ..errors import UserError
 from ..events import RealtimeAudio, RealtimeSessionEvent
 from .failures import CommandError
 
 BYTES_PER_MS = MODEL_RATE * 2 // 1000
 
+READ_SECONDS: Final = 1.0
+"""How much sound is read from the disk at a time."""
 
-@attrs.frozen(kw_only=True)
+
+@attrs.define(eq=False, repr=False)
 class Recording:
-    """Something said, ready to send."""
+    """Something said, ready to send; made by `open_recording`."""
 
-    pcm: bytes = attrs.field(repr=False)
-    """PCM16 mono 24 kHz little-endian."""
+    path: Path
+    _reader: WavReader
+    _resampler: Resampler
+    _first: bytes
+    """The first piece of it, which was read to find out that there is sound."""
+    _samples: int
+    """How many samples of the file are read at a time."""
 
     @property
-    def seconds(self) -> float:
-        return len(self.pcm) / BYTES_PER_MS / 1000
+    def seconds(self) -> float | None:
+        """How long it is; None where its header does not say."""
+        ms = self._reader.duration_ms
+        return None if ms is None else ms / 1000
+
+    async def pieces(self, ms: int) -> AsyncGenerator[bytes]:
+        """Its sound as PCM16 mono 24 kHz in pieces of so many ms; the last may be shorter.
+
+        Once for each recording. Raises `CommandError` if the file cannot be read any further.
+        """
+        size = ms * BYTES_PER_MS
+        waiting = bytearray()
+        read = self._first
+        while read:
+            waiting += self._resampler.feed(read)
+            while len(waiting) >= size:
+                yield bytes(waiting[:size])
+                del waiting[:size]
+            read = b"" if self._reader.at_end else await trio.to_thread.run_sync(self._read)
+        waiting += self._resampler.flush()
+        for start in range(0, len(waiting), size):
+            yield bytes(waiting[start : start + size])
+
+    def _read(self) -> bytes:
+        with _naming(self.path):
+            return self._reader.read(self._samples)
 
 
-def load(path: Path) -> Recording:
-    """Read a WAV file of any rate and channel count. Raises `CommandError`."""
+@contextmanager
+def open_recording(path: Path, read_seconds: float = READ_SECONDS) -> Generator[Recording]:
+    """Open a WAV file of any rate and channel count. Raises `CommandError`."""
+    with _naming(path):
+        reader = WavReader(path)
+    with reader:
+        with _naming(path):
+            resampler = Resampler(reader.rate, MODEL_RATE)
+            samples = int(reader.rate * read_seconds)
+            first = reader.read(samples)
+        if not first:
+            raise CommandError(f"{path}: there is no sound in it")
+        yield Recording(path, reader, resampler, first, samples)
+
+
+@contextmanager
+def _naming(path: Path) -> Generator[None]:
+    """Errors of reading the file become a `CommandError` that names it."""
     try:
-        wav = read_wav(path)
-        pcm = resample(wav.samples, wav.rate, MODEL_RATE)
+        yield
     except OSError as error:
         raise CommandError(f"cannot read {path}: {error.strerror or error}") from error
     except UserError as error:
         raise CommandError(f"{path}: {error}") from error
-    if not pcm:
-        raise CommandError(f"{path}: there is no sound in it")
-    return Recording(pcm=pcm)
 
 
 def check_can_save(path: Path) -> None:
@@ -60,7 +109,7 @@ def check_can_save(path: Path) -> None:
 class Answer:
     """The audio of the answers, exactly as received: PCM16 mono 24 kHz little-endian."""
 
-    pcm: bytearray = attrs.field(factory=bytearray)
+    pcm: bytearray = attrs.field(factory=bytearray, repr=False)
 
     def take(self, event: RealtimeSessionEvent) -> None:
         """Keep the audio of an event that has some."""
@@ -69,12 +118,14 @@ class Answer:
 
     @property
     def seconds(self) -> float:
+        """How long it sounds."""
         return len(self.pcm) / BYTES_PER_MS / 1000
 
     def save(self, path: Path) -> None:
         """Write it as a WAV file. Raises `CommandError`."""
+        whole = bytes(self.pcm[: len(self.pcm) // 2 * 2])
         try:
             with path.open("wb") as file:
-                write_wav(file, bytes(self.pcm))
+                write_wav(file, whole)
         except OSError as error:
             raise CommandError(f"cannot write {path}: {error.strerror or error}") from error

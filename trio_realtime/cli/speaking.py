@@ -12,7 +12,6 @@ from typing import Any, Final
 import attrs
 import trio
 
-from ..audio import chunks
 from ..sessions.session import RealtimeSession
 from .failures import CommandError
 from .floor import Floor
@@ -46,10 +45,10 @@ async def speak_recording(
     was said; otherwise the end of the recording is the end of the turn.
     """
     begun = trio.current_time()
-    await _send(talk, recording, begun, pace)
+    sent_ms = await _send(talk, recording, begun, pace)
     talk.show.sent_all(name)
     if detected:
-        await _be_silent(talk, name, begun + recording.seconds / pace, pace)
+        await _be_silent(talk, name, begun + sent_ms / 1000 / pace, pace)
     else:
         await talk.session.commit_audio()
         talk.floor.expect_answer()
@@ -57,13 +56,16 @@ async def speak_recording(
     await talk.floor.wait_answered()
 
 
-async def _send(talk: Conversation, recording: Recording, begun: float, pace: float) -> None:
+async def _send(talk: Conversation, recording: Recording, begun: float, pace: float) -> float:
+    """Send a recording; returns how many ms it was."""
     sent_ms = 0.0
-    for chunk in chunks(recording.pcm, CHUNK_MS):
-        await talk.session.send_audio(chunk)
-        talk.show.sent(chunk, of_seconds=recording.seconds)
-        sent_ms += len(chunk) / BYTES_PER_MS
-        await trio.sleep_until(begun + sent_ms / 1000 / pace)
+    async with aclosing(recording.pieces(CHUNK_MS)) as pieces:
+        async for chunk in pieces:
+            await talk.session.send_audio(chunk)
+            talk.show.sent(chunk, of_seconds=recording.seconds)
+            sent_ms += len(chunk) / BYTES_PER_MS
+            await trio.sleep_until(begun + sent_ms / 1000 / pace)
+    return sent_ms
 
 
 async def _be_silent(talk: Conversation, name: str, begun: float, pace: float) -> None:

@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import AsyncGenerator
+from contextlib import ExitStack
 from typing import Any, TextIO
 
 import trio
@@ -13,7 +14,7 @@ from ..sessions.runner import RealtimeRunner
 from .arguments import Options
 from .failures import CommandError
 from .floor import Floor, describe
-from .recordings import Answer, Recording, check_can_save, load
+from .recordings import Answer, Recording, check_can_save, open_recording
 from .servers import Server, open_server
 from .show import Show
 from .sound_card import SoundCard, find_sound_card
@@ -29,18 +30,20 @@ async def talk(options: Options) -> None:
     """
     if options.save is not None:
         check_can_save(options.save)
-    recording = None
-    if options.wav is not None:
-        recording = await trio.to_thread.run_sync(load, options.wav)
-    sound_card = find_sound_card() if options.mic else None
-    devices = None if sound_card is None else sound_card.describe()
-    show = make_show(options)
-    async with open_server(options) as server:
-        if server.notice is not None:
-            show.notice(server.notice)
-        if devices is not None:
-            show.notice(f"Speak ({devices}); Ctrl-C ends the conversation.")
-        await _converse(options, server, show, recording, sound_card)
+    with ExitStack() as files:
+        recording = None
+        if options.wav is not None:
+            opened = open_recording(options.wav)
+            recording = await trio.to_thread.run_sync(files.enter_context, opened)
+        sound_card = find_sound_card() if options.mic else None
+        devices = None if sound_card is None else sound_card.describe()
+        show = make_show(options)
+        async with open_server(options) as server:
+            if server.notice is not None:
+                show.notice(server.notice)
+            if devices is not None:
+                show.notice(f"Speak ({devices}); Ctrl-C ends the conversation.")
+            await _converse(options, server, show, recording, sound_card)
 
 
 def make_show(options: Options) -> Show:

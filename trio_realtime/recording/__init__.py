@@ -1,7 +1,7 @@
 """`SessionRecorder`: both sides of a conversation in a stereo WAV file, as they were heard.
 
-For applications. What is where is decided in `_recording_timeline`, the bytes are written in
-`_recording_file`; here is the task between the two. Feeding never waits: what the disk does not
+For applications. What is where is decided in `placement`, the bytes are written in `wav_file`;
+here is the task between the two. Feeding never waits: what the disk does not
 take in time is left out, with silence in its place, and counted.
 """
 
@@ -17,6 +17,7 @@ import trio
 
 from .._util.nurseries import open_quiet_nursery
 from ..audio.formats import AudioFormat, audio_format
+from ..audio.samples import WholeSamples
 from ..errors import UserError
 from ..events import RealtimeAudio, RealtimeAudioInterrupted, RealtimeSessionEvent
 from .placement import Silence, Slab, Timeline
@@ -56,6 +57,11 @@ class SessionRecorder:
     """The session's output format."""
     dropped_ms: float = attrs.field(default=0.0, init=False)
     """How much of the recording is silent because the disk was too slow, or failed."""
+    _user_audio: WholeSamples = attrs.field(factory=WholeSamples, init=False, repr=False)
+    """Half a sample whose other half comes with the next piece; so is the next."""
+    _model_audio: WholeSamples = attrs.field(factory=WholeSamples, init=False, repr=False)
+    _part: tuple[str, int] | None = attrs.field(default=None, init=False, repr=False)
+    """The content part that ``_model_audio`` belongs to."""
     _timeline: Timeline | None = attrs.field(default=None, init=False, repr=False)
     _batch: list[Slab | Silence] = attrs.field(factory=list[Slab | Silence], init=False, repr=False)
     """Handed out to be written, and not known to be."""
@@ -86,19 +92,25 @@ class SessionRecorder:
         Audio that continues what came before is put directly behind it, whatever the network did.
         """
         now = trio.current_time()
-        self._open(now).said(audio, now, at)
+        self._open(now).said(self._user_audio.feed(audio, self.user_format.sample_width), now, at)
 
     def heard(self, audio: bytes, *, at: float | None = None) -> None:
         """The model was heard saying this, with its end now, or its beginning at a time."""
         now = trio.current_time()
-        self._open(now).heard(audio, now, at)
+        whole = self._model_audio.feed(audio, self.model_format.sample_width)
+        self._open(now).heard(whole, now, at)
 
     def event(self, event: RealtimeSessionEvent) -> None:
         """Take what an event of the session says of the model's audio; others change nothing."""
         now = trio.current_time()
         timeline = self._open(now)
         if isinstance(event, RealtimeAudio):
-            timeline.plays(event.item_id, event.content_index, event.audio.data, now)
+            part = (event.item_id, event.content_index)
+            if part != self._part:
+                self._part = part
+                self._model_audio.clear()
+            whole = self._model_audio.feed(event.audio.data, self.model_format.sample_width)
+            timeline.plays(*part, whole, now)
         elif isinstance(event, RealtimeAudioInterrupted):
             timeline.interrupted(event.item_id, event.content_index, event.heard_ms, now)
 

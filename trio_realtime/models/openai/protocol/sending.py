@@ -11,6 +11,7 @@ from typing import Any, ClassVar, cast
 import attrs
 
 from ...._util.type_checks import UNSET
+from ....audio.samples import WholeSamples
 from ....errors import SettingsError, UserError
 from ....items import InputImage, InputText
 from ... import inputs
@@ -39,6 +40,8 @@ class InputSender:
     """The model that the URL of the connection names."""
     _default_model: str | None = DEFAULT_MODEL
     """The model that settings without one are sent with: after the opening, that of the opening."""
+    _user_audio: WholeSamples = attrs.field(factory=WholeSamples, init=False)
+    """Half a sample of the user's audio, whose other half comes with the next piece."""
 
     def open(self, settings: RealtimeSessionModelSettings) -> str:
         """Put the first frame of a connection, the session's settings; returns its event id."""
@@ -89,18 +92,25 @@ class InputSender:
     def _append_audio(
         self, given: inputs.RealtimeModelSendAudio, _now: float, _out: Events
     ) -> None:
-        self._outgoing.put(frames.append_audio(given.audio))
+        audio = self._user_audio.feed(given.audio, self._facts.input_width)
+        if audio:
+            self._outgoing.put(frames.append_audio(audio))
         if given.commit:
-            self._outgoing.put(frames.commit_audio())
+            self._commit()
+
+    def _commit(self) -> None:
+        self._user_audio.clear()  # half a sample at the end of a turn is no sound
+        self._outgoing.put(frames.commit_audio())
 
     def _commit_audio(
         self, _given: inputs.RealtimeModelCommitAudio, _now: float, _out: Events
     ) -> None:
-        self._outgoing.put(frames.commit_audio())
+        self._commit()
 
     def _clear_audio(
         self, _given: inputs.RealtimeModelClearAudio, _now: float, _out: Events
     ) -> None:
+        self._user_audio.clear()
         self._outgoing.put(frames.clear_audio())
 
     # Responses

@@ -12,6 +12,7 @@ import attrs
 from msgspec import UNSET as ABSENT
 
 from ...._util.type_checks import UNSET
+from ....audio.formats import audio_format
 from ....errors import SettingsError
 from ...playback.ledger import PlaybackLedger
 from ...session_settings import RealtimeSessionModelSettings
@@ -29,6 +30,8 @@ class SessionFacts:
     """Whether the server itself cancels a response when the user speaks."""
     model: str | None = None
     """The model's name, once the session was opened; ``None`` with an accepted call."""
+    input_width: int = 2
+    """Bytes of a sample of the user's audio."""
     voice: object = None
     """The model's voice, a name or an object; ``None`` when it is not known, as with a call."""
 
@@ -39,6 +42,8 @@ class SessionFacts:
             self.server_interrupts = (
                 detection is not None and detection.interrupt_response is not False
             )
+        if settings.audio.input.format is not UNSET:
+            self.input_width = audio_format(settings.audio.input.format).sample_width
         output = settings.audio.output
         if output.format is not UNSET:
             self._playback.set_format(output.format)
