@@ -1,8 +1,9 @@
 """Session events: what the application sees when it iterates over a session.
 
 The first fifteen are those of the OpenAI Agents SDK, under its names and ``type`` strings; they
-are what a session delivers by default. The others are what applications need and the SDK drops:
-ask for them with ``RealtimeRunConfig(events="all")``, or name the ones wanted.
+and `RealtimeOutputLost` are what a session delivers by default. The others are what applications
+need and the SDK drops: ask for them with ``RealtimeRunConfig(events="all")``, or name the ones
+wanted.
 """
 
 from typing import Any, ClassVar, Literal, TypeAlias
@@ -323,7 +324,8 @@ class RealtimeInputGuardrailTripped:
 
 @attrs.frozen(kw_only=True)
 class RealtimeOutputLost:
-    """A tool finished after the connection was gone: the model never heard of it."""
+    """The output of a tool could not be sent: the model never heard of it, and the history does
+    not have it. The connection was gone, or the session closed before the network took it."""
 
     call_id: str
     tool_name: str

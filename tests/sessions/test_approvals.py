@@ -1,70 +1,24 @@
-"""Approvals: who waits, what was decided for good, and what the model is told."""
-
-import pytest
+"""Approvals: what was decided for every call of a tool, and what the model is told."""
 
 from trio_realtime.context import RunContext
-from trio_realtime.errors import UserError
 from trio_realtime.sessions.tools.approvals import (
     DEFAULT_REJECTION,
-    Approvals,
+    Decision,
+    StandingDecisions,
     ToolErrorFormatterArgs,
     rejection_text,
 )
 
 
-def waiting(*call_ids: str) -> Approvals[str]:
-    approvals = Approvals[str]()
-    for call_id in call_ids:
-        approvals.wait(call_id, "weather", f"call {call_id}")
-    return approvals
-
-
-def test_an_approved_call_goes_on_once() -> None:
-    approvals = waiting("1", "2")
-    assert approvals.approve("1", always=False) == "call 1"
-    assert approvals.decided("weather") is None
-    with pytest.raises(UserError, match="no tool call '1' waits for approval; waiting: '2'"):
-        approvals.approve("1", always=False)
-
-
-def test_a_rejected_call_is_over() -> None:
-    approvals = waiting("1")
-    assert approvals.reject("1", always=False, message="no") == "call 1"
-    assert approvals.decided("weather") is None
-    assert approvals.message("weather") is None
-    with pytest.raises(UserError, match="waiting: none"):
-        approvals.reject("1", always=False, message=None)
-
-
-def test_always_decides_for_the_tool_and_the_last_word_counts() -> None:
-    approvals = waiting("1", "2", "3")
-    approvals.approve("1", always=True)
-    assert approvals.decided("weather") is True
-    assert approvals.decided("other") is None
-    approvals.reject("2", always=True, message="enough")
-    assert approvals.decided("weather") is False
-    assert approvals.message("weather") == "enough"
-    approvals.approve("3", always=True)
-    assert approvals.decided("weather") is True
-    assert approvals.message("weather") is None
-
-
-def test_a_decision_that_concerns_no_waiting_call_decides_nothing() -> None:
-    approvals = waiting()
-    with pytest.raises(UserError):
-        approvals.approve("1", always=True)
-    with pytest.raises(UserError):
-        approvals.reject("1", always=True, message=None)
-    assert approvals.decided("weather") is None
-
-
-def test_only_a_call_that_still_waits_expires() -> None:
-    approvals = waiting("1", "2")
-    approvals.approve("1", always=False)
-    assert approvals.expire("1") is None
-    assert approvals.expire("2") == "call 2"
-    with pytest.raises(UserError):
-        approvals.approve("2", always=False)
+def test_a_decision_holds_for_its_tool_and_the_last_one_counts() -> None:
+    decisions = StandingDecisions()
+    assert decisions.of("weather") is None
+    decisions.decide("weather", Decision(approved=True))
+    decisions.decide("time", Decision(approved=False, message="never"))
+    assert decisions.of("weather") == Decision(approved=True)
+    assert decisions.of("time") == Decision(approved=False, message="never")
+    decisions.decide("weather", Decision(approved=False))
+    assert decisions.of("weather") == Decision(approved=False)
 
 
 ARGS = ToolErrorFormatterArgs(

@@ -7,7 +7,7 @@ import attrs
 
 from ..errors import RealtimeConnectionError, RealtimeSessionClosed
 from ..events import RealtimeHistoryUpdated
-from ..models.inputs import RealtimeModelCreateResponse, RealtimeModelSendSessionUpdate
+from ..models.inputs import RealtimeModelCreateResponse
 from .asking.responses import Responses
 from .binder import Binder
 from .core.hook_calls import HookCalls
@@ -50,10 +50,8 @@ def put_together(
     async def renew_tools() -> None:
         """Tools of an MCP server changed: tell the model what the agent has now."""
         bound = core.bound
-        renewed = await binder.renewed(bound)
-        if core.bound is bound:  # else another agent took over meanwhile, with the tools of now
-            core.bound = renewed
-            await core.link.send(RealtimeModelSendSessionUpdate(session_settings=renewed.settings))
+        # An agent that takes over meanwhile does so with the tools of now.
+        await core.switch(await binder.renewed(bound), only_if=lambda now: now is bound)
 
     binder.mcp.watch(core.start_task, renew_tools)
     receiver = Receiver(core, tools, OutputChecks(core), inputs, hooks, responses, idle)

@@ -37,6 +37,10 @@ SDK_EVENT_TYPES: Final = frozenset(
 )
 """The session events that the OpenAI Agents SDK has too."""
 
+DEFAULT_EVENT_TYPES: Final = SDK_EVENT_TYPES | {"output_lost"}
+"""The session events that a session delivers unless told otherwise. That the output of a tool was
+lost is among them, since what the tool did counts and the model does not know of it."""
+
 ALL_EVENT_TYPES: Final = SDK_EVENT_TYPES | {
     "user_speech_started",
     "user_speech_stopped",
@@ -149,7 +153,8 @@ class RealtimeRunConfig(Settings):
     tool_error_formatter: Callable[..., Any] | None = None
     """Makes the text that the model gets when a tool call is refused."""
     events: Literal["sdk", "all"] | Collection[str] = "sdk"
-    """The events the application's stream carries: the SDK's, all, or those of these types."""
+    """The events the application's stream carries: the SDK's and ``output_lost``, all, or those of
+    these types."""
     event_buffer_size: Annotated[int, Between(1)] = 20_000
     """Events the application may leave unread before the session fails with
     `EventBufferOverflow`."""
@@ -176,5 +181,5 @@ class RealtimeRunConfig(Settings):
     def event_types(self) -> frozenset[str]:
         """The types that ``events`` stands for."""
         if self.events == "sdk":
-            return SDK_EVENT_TYPES
+            return DEFAULT_EVENT_TYPES
         return ALL_EVENT_TYPES if self.events == "all" else frozenset(self.events)

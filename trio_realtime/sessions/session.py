@@ -301,6 +301,8 @@ class RealtimeSession(SessionLifecycle[TContext]):
     async def approve_tool_call(self, call_id: str, *, always: bool = False) -> None:
         """Let a call that waits for approval run; with ``always``, later calls of its tool too.
 
+        Returns at once, without waiting for the tool.
+
         Raises:
             UserError: no such call waits.
         """
@@ -313,11 +315,19 @@ class RealtimeSession(SessionLifecycle[TContext]):
     ) -> None:
         """Refuse a call that waits for approval; with ``always``, later calls of its tool too.
 
+        The model is told ``rejection_message``, or else what ``tool_error_formatter`` returns.
+        Returns at once; ``tool_end`` tells that the model has been told. Cancelled while the
+        formatter waits, or when it raises, nothing was decided and the call still waits.
+
         Raises:
-            UserError: no such call waits.
+            UserError: no such call waits, or not any more once the formatter has returned.
+            Exception: whatever the formatter raises.
         """
         parts = self._usable or await self._refuse()
-        await parts.tools.reject(call_id, always=always, message=rejection_message)
+        text = await parts.tools.rejection(call_id, rejection_message)
+        parts = self._usable or await self._refuse()
+        parts.tools.reject(call_id, text, always=always, message=rejection_message)
+        await trio.lowlevel.checkpoint()
 
     async def answer_mcp_approval(
         self, request_id: str, *, approve: bool, reason: str | None = None

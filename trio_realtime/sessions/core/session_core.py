@@ -7,10 +7,12 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 import attrs
+import trio
 
 from ...agents.agent import RealtimeAgent
 from ...context import RunContext
 from ...events import RealtimeError, RealtimeEventInfo, RealtimeHistoryAdded, RealtimeHistoryUpdated
+from ...models.inputs import RealtimeModelSendSessionUpdate
 from ..history.history_fold import Added, Change, History
 from ..link.model_link import ModelLink
 from ..run_config import RealtimeRunConfig
@@ -30,7 +32,7 @@ class SessionCore:
     events: EventBuffer
     link: ModelLink
     bound: BoundAgent
-    """The current agent with its tools; a handoff replaces it."""
+    """The current agent with its tools; `switch` replaces it."""
     bind: Callable[[RealtimeAgent[Any]], Awaitable[BoundAgent]]
     """Makes a later agent ready to take over."""
     start_task: StartTask
@@ -39,6 +41,7 @@ class SessionCore:
     history: History = attrs.field(factory=History)
     _active: bool = attrs.field(default=False, init=False)
     _last_response_id: str | None = attrs.field(default=None, init=False)
+    _switching: trio.Lock | None = attrs.field(default=None, init=False)
 
     def response_started(self, response_id: str | None) -> None:
         """The model begins to answer."""
@@ -55,6 +58,24 @@ class SessionCore:
             return True
         last = self._last_response_id
         return last is not None and self.link.audio_remaining_ms(last) > 0
+
+    async def switch(
+        self, bound: BoundAgent, *, only_if: Callable[[BoundAgent], bool] | None = None
+    ) -> bool:
+        """Tell the model of another binding, and make it the current one.
+
+        One at a time, so that the session and the model always agree on who is at work. With
+        ``only_if``, only if that is true of the binding that is current then: returns False, and
+        nothing has changed, if it is not. Cancelled, or if sending raises, nothing has changed
+        either.
+        """
+        self._switching = self._switching or trio.Lock()
+        async with self._switching:
+            if only_if is not None and not only_if(self.bound):
+                return False
+            await self.link.send(RealtimeModelSendSessionUpdate(session_settings=bound.settings))
+            self.bound = bound
+            return True
 
     def tell_history(self, change: Change) -> None:
         """Tell the application what an event did to the history."""

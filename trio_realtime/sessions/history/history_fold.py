@@ -210,9 +210,13 @@ class History:
             )
             self._items.set(attrs.evolve(item, content=content))
 
-    def tool_output(self, call_id: str, output: str) -> Change:
-        """A tool call has its output."""
-        item_id = self._calls.get(call_id)
+    def tool_output(self, call_id: str, output: str, *, item_id: str | None = None) -> Change:
+        """A tool call has its output.
+
+        ``item_id`` is the call's own item, which matters where a server uses a call id again;
+        without it, the latest call with this id is meant.
+        """
+        item_id = item_id or self._calls.get(call_id)
         item = None if item_id is None else self._items.get(item_id)
         if not isinstance(item, RealtimeToolCallItem):
             return None

@@ -1,16 +1,16 @@
-"""One output per call, always: which tool calls there are, and which have been answered.
+"""The tool calls of a session, one entry each: where a call is, and whether it has been answered.
 
-Pure: the tool task and the session ask it, and it never waits. Each call id is answered exactly
-once, whatever happens to the call; the answer that completes a response's calls asks for the
+Pure: the tool task, the approvals and the session ask it, and it never waits. Each call is answered
+exactly once, whatever happens to it. The answer that completes the calls of a response asks for the
 follow-up response, so that parallel calls cause one and not several.
 
 ::
 
-                      ┌─────────────┐   approved   ┌─────────┐
+                      ┌─────────────┐   decided    ┌─────────┐
         called ─────► │   running   │ ◄─────────── │ waiting │
                       └─────────────┘ ───────────► └─────────┘
                              │       needs approval     │
-                             │ answer                   │ answer (rejected, too late, closing)
+                             │ answer                   │ answer (the session closes)
                              ▼                          ▼
                       ┌──────────────────────────────────┐
                       │             answered             │
@@ -21,45 +21,38 @@ not wait for a human. It asks for one of its own when it is answered.
 """
 
 import enum
+from collections.abc import Callable
 
 import attrs
 
 from ...models.events import RealtimeModelToolCallEvent
+from ..core.bound_agent import BoundAgent
 
 
 class CallState(enum.Enum):
     """Where one call is."""
 
     RUNNING = "running"
+    """It is being served, or is about to be."""
     WAITING = "waiting"
+    """Somebody has to approve it first."""
     ANSWERED = "answered"
 
 
-class Verdict(enum.Enum):
-    """What a call that comes in is."""
+class Misfit(enum.Enum):
+    """Why a call that comes in is not served."""
 
-    NEW = "new"
-    """Serve it."""
     DUPLICATE = "duplicate"
-    """The same call once more: served already, or being served."""
+    """It is a call that was entered before, announced once more."""
     REUSED = "reused"
-    """Another call under an id that was used: the model made a mistake."""
+    """It has the id of another call that can still be answered, or that its response made."""
     NAMELESS = "nameless"
-    """A call without an id: nothing can be sent back under it."""
-
-
-@attrs.define(eq=False, repr=False)
-class _Call:
-    name: str
-    arguments: str
-    response_id: str
-    state: CallState = CallState.RUNNING
-    grouped: bool = attrs.field(kw_only=True)
+    """It has no id, so nothing can be sent back under it."""
 
 
 @attrs.define(eq=False, repr=False)
 class _Group:
-    """The calls of one response."""
+    """The calls of one response that share its follow-up."""
 
     open: bool = True
     unanswered: int = 0
@@ -67,69 +60,98 @@ class _Group:
 
 
 @attrs.define(eq=False, repr=False)
-class ToolLedger:
+class ToolCall:
+    """One call and all that is known of it. Made by `CallLedger.called`."""
+
+    event: RealtimeModelToolCallEvent
+    bound: BoundAgent
+    """The agent that made the call, with its tools as they were then."""
+    state: CallState = CallState.RUNNING
+    approved: bool = False
+    """Whether somebody has approved it, so that nobody is asked again."""
+    interrupted: bool = False
+    """Whether the response that made it was interrupted while the call was running."""
+    stop: Callable[[], None] | None = None
+    """Cancels the tool. Set while a tool runs that was declared with ``on_interrupt="cancel"``."""
+    group: _Group | None = None
+    """For the ledger: the calls whose follow-up response it shares."""
+
+    def interrupt(self) -> None:
+        """Note that the call is interrupted, and cancel its tool if it wants that."""
+        self.interrupted = True
+        if self.stop is not None:
+            self.stop()
+
+
+@attrs.define(eq=False, repr=False)
+class CallLedger:
     """All tool calls of one session."""
 
-    _calls: dict[str, _Call] = attrs.field(factory=dict[str, _Call])
+    _calls: dict[str, ToolCall] = attrs.field(factory=dict[str, ToolCall])
+    """The latest call of each call id."""
+    _unanswered: dict[ToolCall, None] = attrs.field(factory=dict[ToolCall, None])
+    """In the order in which they came."""
     _groups: dict[str, _Group] = attrs.field(factory=dict[str, _Group])
+    """By response id, those whose follow-up has not been asked for."""
     _ended: set[str] = attrs.field(factory=set[str])
-    """Responses that are over. A call of theirs that comes late has no group to wait for."""
+    """Responses that are over. A late call of theirs has no group to wait for."""
+    _interrupted: set[str] = attrs.field(factory=set[str])
+    """Responses that were interrupted. A late call of theirs is interrupted as it comes."""
 
-    def called(self, call: RealtimeModelToolCallEvent) -> Verdict:
-        """Enter a call."""
-        if not call.call_id:
-            return Verdict.NAMELESS
-        known = self._calls.get(call.call_id)
+    def called(self, event: RealtimeModelToolCallEvent, bound: BoundAgent) -> ToolCall | Misfit:
+        """Enter a call of this agent; returns its entry, or why it is not to be served."""
+        if not event.call_id:
+            return Misfit.NAMELESS
+        known = self._calls.get(event.call_id)
         if known is not None:
-            same = (known.name, known.arguments) == (call.name, call.arguments)
-            return Verdict.DUPLICATE if same else Verdict.REUSED
-        response_id = call.response_id or ""
-        grouped = bool(response_id) and (
-            response_id in self._groups or response_id not in self._ended
-        )
-        self._calls[call.call_id] = _Call(call.name, call.arguments, response_id, grouped=grouped)
-        if grouped:
-            self._groups.setdefault(response_id, _Group()).unanswered += 1
-        return Verdict.NEW
+            misfit = _misfit(known, event)
+            if misfit is not None:
+                return misfit
+        response_id = event.response_id or ""
+        call = ToolCall(event, bound, interrupted=response_id in self._interrupted)
+        self._calls[event.call_id] = call
+        self._unanswered[call] = None
+        if response_id and (response_id in self._groups or response_id not in self._ended):
+            call.group = self._groups.setdefault(response_id, _Group())
+            call.group.unanswered += 1
+        return call
 
-    def state(self, call_id: str) -> CallState | None:
-        """Where a call is; ``None`` when there is no such call."""
+    def waiting(self, call_id: str) -> ToolCall | None:
+        """The call with this id, if it waits for an approval."""
         call = self._calls.get(call_id)
-        return None if call is None else call.state
+        return None if call is None or call.state is not CallState.WAITING else call
 
-    def wait_for_approval(self, call_id: str) -> bool:
+    def wait_for_approval(self, call: ToolCall) -> bool:
         """A running call has to be approved first. True: ask for the others' follow-up now."""
-        call = self._calls[call_id]
         assert call.state is CallState.RUNNING
         call.state = CallState.WAITING
-        if not call.grouped:
+        group, call.group = call.group, None
+        if group is None:
             return False
-        call.grouped = False
-        self._groups[call.response_id].unanswered -= 1
-        return self._is_due(call.response_id)
+        group.unanswered -= 1
+        return self._is_due(call, group)
 
-    def approved(self, call_id: str) -> None:
-        """A waiting call goes on."""
-        call = self._calls[call_id]
+    def decided(self, call: ToolCall, *, approved: bool) -> None:
+        """A waiting call is approved or refused; in both cases it will be served now."""
         assert call.state is CallState.WAITING
         call.state = CallState.RUNNING
+        call.approved = approved
 
-    def answer(self, call_id: str, *, wants_response: bool) -> bool | None:
+    def answer(self, call: ToolCall, *, wants_response: bool) -> bool | None:
         """Answer a call, now and for ever.
 
         Returns ``None`` when it has been answered already: send nothing. Otherwise whether to ask
         for a response with it.
         """
-        call = self._calls[call_id]
         if call.state is CallState.ANSWERED:
             return None
         call.state = CallState.ANSWERED
-        if not call.grouped:
+        del self._unanswered[call]
+        if call.group is None:
             return wants_response
-        group = self._groups[call.response_id]
-        group.wants_response |= wants_response
-        group.unanswered -= 1
-        return self._is_due(call.response_id)
+        call.group.wants_response |= wants_response
+        call.group.unanswered -= 1
+        return self._is_due(call, call.group)
 
     def response_ended(self, response_id: str | None) -> bool:
         """A response is over and will make no more calls. True: ask for the follow-up now."""
@@ -140,19 +162,52 @@ class ToolLedger:
         if group is None:
             return False
         group.open = False
-        return self._is_due(response_id)
+        return self._close(response_id, group)
+
+    def interrupt_all(self) -> None:
+        """Interrupt every call that is running."""
+        for call in self.unanswered():
+            if call.state is CallState.RUNNING:
+                call.interrupt()
+
+    def interrupt_response(self, response_id: str) -> None:
+        """Interrupt the running calls that this response has made, and those it still makes."""
+        self._interrupted.add(response_id)
+        for call in self.unanswered():
+            if call.state is CallState.RUNNING and call.event.response_id == response_id:
+                call.interrupt()
 
     def count(self, state: CallState) -> int:
-        """How many calls are in this state."""
-        return sum(call.state is state for call in self._calls.values())
+        """How many calls without an answer are in this state."""
+        return sum(call.state is state for call in self._unanswered)
 
-    def unanswered(self) -> list[str]:
-        """The ids of calls without an answer, in order."""
-        return [i for i, call in self._calls.items() if call.state is not CallState.ANSWERED]
+    def unanswered(self) -> tuple[ToolCall, ...]:
+        """The calls without an answer, in the order in which they came."""
+        return tuple(self._unanswered)
 
-    def _is_due(self, response_id: str) -> bool:
-        group = self._groups[response_id]
+    def _is_due(self, call: ToolCall, group: _Group) -> bool:
+        return self._close(call.event.response_id or "", group)
+
+    def _close(self, response_id: str, group: _Group) -> bool:
+        """Forget a group that is complete; True if its follow-up is to be asked for."""
         if group.open or group.unanswered:
             return False
         del self._groups[response_id]
         return group.wants_response
+
+
+def _misfit(known: ToolCall, event: RealtimeModelToolCallEvent) -> Misfit | None:
+    """Why a call under a known id is not to be served; ``None`` if it is a new one all the same.
+
+    Some servers number the calls of each response anew, so an id may come again in a later
+    response, once the earlier call has been answered.
+    """
+    before = known.event
+    same_item = event.id is not None and event.id == before.id
+    later = bool(event.response_id and before.response_id) and (
+        event.response_id != before.response_id
+    )
+    if later and not same_item:
+        return None if known.state is CallState.ANSWERED else Misfit.REUSED
+    same = (before.name, before.arguments) == (event.name, event.arguments)
+    return Misfit.DUPLICATE if same else Misfit.REUSED

@@ -1,7 +1,8 @@
 """Handing over: from a call of a handoff to the next agent at work.
 
 The session's settings change before the call is answered, so that the response to the answer is
-already the new agent's. Called by the tool task; `update_agent` does the same without a call.
+already the new agent's. Called by the tool task, for one call after the other; `update_agent` does
+the same without a call.
 """
 
 from typing import Any
@@ -10,7 +11,6 @@ from ...agents.agent import RealtimeAgent
 from ...agents.tools import default_tool_error
 from ...events import RealtimeHandoffEvent
 from ...models.events import RealtimeModelToolCallEvent
-from ...models.inputs import RealtimeModelSendSessionUpdate
 from ..core.bound_agent import BoundAgent
 from ..core.hook_calls import HookCalls
 from ..core.session_core import SessionCore
@@ -22,8 +22,16 @@ async def run_handoff(
     """Hand over as the call says, and return its output.
 
     What the model got wrong, or ``on_handoff`` raises, becomes the output instead: the agent that
-    asked stays, and the application hears of it by an ``error`` event.
+    asked stays, and the application hears of it by an ``error`` event. A call whose agent is not
+    at work any more (another handoff of the same response came first) changes nothing, and its
+    output says so. Raises what a hook raises, and what sending the settings raises.
     """
+
+    def is_at_work(bound: BoundAgent) -> bool:
+        return bound.agent is source.agent
+
+    if not is_at_work(core.bound):
+        return _too_late(core.bound)
     handoff = source.handoffs[call.name]
     try:
         target = await handoff.invoke(core.context, call.arguments)
@@ -31,15 +39,19 @@ async def run_handoff(
     except Exception as exc:  # noqa: BLE001 - the boundary for the application's handoff code
         core.tell_error(exc)
         return default_tool_error(core.context, exc)
-    core.bound = bound
+    if not await core.switch(bound, only_if=is_at_work):
+        return _too_late(core.bound)
     core.events.put(RealtimeHandoffEvent(from_agent=source.agent, to_agent=target, info=core.info))
     await hooks.handed_off(source.agent, target)
-    await core.link.send(RealtimeModelSendSessionUpdate(session_settings=bound.settings))
     return handoff.transfer_message
 
 
 async def switch_agent(core: SessionCore, agent: RealtimeAgent[Any]) -> None:
     """Let another agent go on from here, because the application says so."""
-    bound = await core.bind(agent)
-    await core.link.send(RealtimeModelSendSessionUpdate(session_settings=bound.settings))
-    core.bound = bound
+    await core.switch(await core.bind(agent))
+
+
+def _too_late(at_work: BoundAgent) -> str:
+    return (
+        f"The conversation was handed to {at_work.agent.name} already; this handoff was not made."
+    )
