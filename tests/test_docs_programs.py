@@ -19,7 +19,7 @@ OUTPUT = {
         r"AssistantMessageItem\(.*transcript='You wrote: Hello, is that the bakery\?'",
     ],
     PROGRAMS / "a_tool.py": [
-        r'called with \{"kind": "rye"\}',
+        r'called with \{"kind":"rye"\}',
         "returned 3",
         r"AssistantMessageItem\(.*transcript='There are 3 loaves\.'",
     ],
@@ -31,7 +31,7 @@ OUTPUT = {
     PROGRAMS / "ends.py": ["time was up", "the server closed", "lost, with code 1006"],
     EXAMPLES / "hello.py": [r"user: Hello, I am Ada\.", r"assistant: You wrote: Hello, I am Ada\."],
     EXAMPLES / "tools.py": [
-        r'the model calls in_stock with \{"product": "tea"\}',
+        r'the model calls in_stock with \{"product":"tea"\}',
         "the tool returns '12 left'",
         r"the model says .*Of tea we have 12 left\.",
     ],

@@ -66,7 +66,7 @@ async def test_a_recording_is_sent_as_fast_as_it_was_spoken(
         # A second of silence follows, so that the server's turn detection can tell the end.
         assert trio.current_time() - begun == pytest.approx(2.0)
         assert ("sent_all", "a.wav") in show.told
-        assert show.told[-1] == ("event", "response_done")
+        assert ("event", "response_done") in show.told
         assert ("event", "user_transcript_completed") in show.told
 
 
@@ -87,7 +87,7 @@ async def test_without_turn_detection_the_end_of_the_recording_is_the_end_of_the
         conversing(talk) as (conversation, show),
     ):
         await speak(conversation, SILENCE, detected=False)
-        assert show.told[-1] == ("event", "response_done")
+        assert ("event", "response_done") in show.told
         connection = await talk.simulator.wait_connected()
         kinds = [event["type"] for event in connection.received]
         assert kinds[-2:] == ["input_audio_buffer.commit", "response.create"]

@@ -703,16 +703,17 @@ async def test_a_mismatch_surfaces_from_a_session() -> None:
 
 
 async def hear_from_simulator(
-    reply: Any, sent: RealtimeModelInput, *, until: str = "turn_ended", **settings: Any
+    reply: Any, *inputs: RealtimeModelInput, until: str = "turn_ended", **settings: Any
 ) -> list[Any]:
-    """What the OpenAI model makes of what the simulator says to an input."""
+    """What the OpenAI model makes of what the simulator says to some inputs."""
     simulator = RealtimeSimulator(responder=lambda _turn: reply, speed=float("inf"), **settings)
     config = RealtimeModelConfig(url="ws://simulator/v1/realtime", api_key="a key")
     events: list[Any] = []
     async with simulator.memory_dialer() as dial:
         openai = OpenAIRealtimeWebSocketModel(stream_factory=dial)
         async with openai.connect(config) as connection:
-            await connection.send(sent)
+            for sent in inputs:
+                await connection.send(sent)
             while not events or events[-1].type != until:
                 event = await anext(aiter(connection))
                 if event.type not in {"raw_server_event", "rate_limits_updated"}:
@@ -722,7 +723,16 @@ async def hear_from_simulator(
 
 async def response_of_simulator(reply: Any) -> tuple[list[Any], dict[str, Any]]:
     """The events of a response, and what a builder needs to build the same."""
-    user_item, _, *response = await hear_from_simulator(reply, says("hello"))
+    # The response is not the second item, about whose place the API says two things.
+    earlier = RealtimeModelSendRawMessage(
+        message={
+            "type": "conversation.item.create",
+            "item": {"type": "message", "role": "system", "content": []},
+        }
+    )
+    events = await hear_from_simulator(reply, earlier, says("hello"))
+    begin = next(i for i, event in enumerate(events) if event.type == "turn_started")
+    user_item, response = events[begin - 2], events[begin:]
     return response, {
         "previous_item_id": user_item.item.item_id,
         "usage": response[-1].usage,

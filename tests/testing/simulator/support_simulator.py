@@ -2,6 +2,7 @@
 
 import base64
 import json
+import math
 from collections.abc import AsyncGenerator, Iterable
 from contextlib import asynccontextmanager
 from typing import Any
@@ -48,6 +49,13 @@ def types(events: Iterable[Event]) -> list[str]:
     return [event["type"] for event in events]
 
 
+def done_of(events: Iterable[Event]) -> Event:
+    """The response object of the only ``response.done`` among some events."""
+    (done,) = [event for event in events if event["type"] == "response.done"]
+    response: Event = done["response"]
+    return response
+
+
 @attrs.define(eq=False)
 class Peer:
     """A pure conversation with the protocol: no socket, no clock."""
@@ -55,13 +63,18 @@ class Peer:
     hears: Hears = ()
     model: str | None = None
     call_id: str | None = None
+    speed: float = math.inf
     protocol: Protocol = attrs.field(init=False)
     effects: list[Effect] = attrs.field(init=False, factory=list[Effect])
     """What the last call asked of the shell."""
 
     def __attrs_post_init__(self) -> None:
         self.protocol = Protocol(
-            Outlet(), hearing(self.hears), model=self.model, call_id=self.call_id
+            Outlet(),
+            hearing(self.hears),
+            model=self.model,
+            call_id=self.call_id,
+            speed=self.speed,
         )
         self.protocol.begin()
         self.taken()

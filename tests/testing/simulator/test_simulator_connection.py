@@ -43,7 +43,7 @@ async def test_async_responders(autojump_clock: MockClock) -> None:
     simulator = RealtimeSimulator(responder)
     async with connected(simulator) as client:
         await client.send("response.create")
-        await client.until("rate_limits.updated")
+        await client.until("response.created")
         assert len(simulator.connections[0].active_responses) == 1
         done = (await client.until("response.done"))[-1]
         assert done["response"]["output"][0]["content"][0]["transcript"] == "Answer 0"
@@ -78,7 +78,7 @@ async def test_cancelling_in_the_middle(autojump_clock: MockClock) -> None:
         await client.send("response.create")
         await client.until("response.output_audio.delta")
         await client.send("response.cancel")
-        await client.until("response.done")
+        await client.until("rate_limits.updated")
         await trio.sleep(10)
         await client.say("And now?")
         events = await client.until("response.output_audio.delta")
@@ -172,7 +172,7 @@ async def test_idle_timeout(autojump_clock: MockClock) -> None:
             before = trio.current_time()
             await client.until("input_audio_buffer.timeout_triggered")
             assert trio.current_time() - before == pytest.approx(10.0)
-            await client.until("response.done")
+            await client.until("rate_limits.updated")
         await set_idle_timeout(client, None)
         before = trio.current_time()
         await client.send("input_audio_buffer.clear")
@@ -187,7 +187,7 @@ async def test_speech_stops_the_idle_timeout(autojump_clock: MockClock) -> None:
     async with connected(RealtimeSimulator(lambda _: None, speed=math.inf)) as client:
         await set_idle_timeout(client, 5_000)
         await client.send("response.create")
-        await client.until("response.done")
+        await client.until("rate_limits.updated")
         await trio.sleep(4)
         await client.append(speech(100))
         await trio.sleep(60)

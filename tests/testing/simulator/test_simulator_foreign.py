@@ -154,7 +154,7 @@ async def test_openai_tool_call() -> None:
 
     async with RealtimeSimulator(responder=weather_responder).serve() as url:
         arguments, answer = await under_asyncio(converse, url)
-    assert arguments == '{"city": "Oslo"}'
+    assert arguments == '{"city":"Oslo"}'
     assert answer == "It is cold there."
 
 

@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from support_simulator import Peer, error_of, silence, speech, types
+from support_simulator import Peer, done_of, error_of, silence, speech, types
 
 from trio_realtime.testing.simulator import Heard, Say, Utterance
 from trio_realtime.testing.simulator.outlet import Later, StopWatching, WatchIdle
@@ -13,7 +13,6 @@ from trio_realtime.testing.simulator.served_formats import G711_ULAW
 STARTED = "input_audio_buffer.speech_started"
 STOPPED = "input_audio_buffer.speech_stopped"
 COMMIT = ["input_audio_buffer.committed", "conversation.item.added", "conversation.item.done"]
-CREATION = ["response.created", "rate_limits.updated"]
 TRANSCRIPTION = "conversation.item.input_audio_transcription"
 
 
@@ -31,7 +30,7 @@ def test_a_spoken_turn() -> None:
     (started,) = peer.append(silence(1_000) + speech(400))
     assert (started["type"], started["audio_start_ms"]) == (STARTED, 700)
     events = peer.append(silence(600))
-    assert types(events) == [STOPPED, *COMMIT, *CREATION]
+    assert types(events) == [STOPPED, *COMMIT, "response.created"]
     assert events[0]["audio_end_ms"] == 1_900
     assert {event["item_id"] for event in events[:2]} == {started["item_id"]}
     assert events[1]["previous_item_id"] is None
@@ -63,7 +62,7 @@ def test_semantic_vad_is_the_same_segmenter() -> None:
     peer = Peer()
     peer.detect_turns({"type": "semantic_vad", "eagerness": "high"})
     events = peer.append(silence(300) + speech(300) + silence(300))
-    assert types(events) == [STARTED, STOPPED, *COMMIT, *CREATION]
+    assert types(events) == [STARTED, STOPPED, *COMMIT, "response.created"]
     assert (events[0]["audio_start_ms"], events[1]["audio_end_ms"]) == (0, 850)
 
 
@@ -99,9 +98,8 @@ def test_speech_interrupts_the_response() -> None:
     response = speaking(peer)
     events = peer.append(speech(100))
     assert types(events)[0] == STARTED
-    done = events[-1]
-    assert done["type"] == "response.done"
-    assert done["response"]["status_details"] == {"type": "cancelled", "reason": "turn_detected"}
+    details = {"type": "cancelled", "reason": "turn_detected"}
+    assert done_of(events)["status_details"] == details
     assert peer.stopped() == [response]
     assert peer.protocol.default_response is None
 
@@ -180,9 +178,9 @@ def test_clear() -> None:
 # -- transcription ---------------------------------------------------------------------------------
 
 
-def transcribing(*hears: str | Heard) -> Peer:
+def transcribing(*hears: str | Heard, model: str = "gpt-transcribe") -> Peer:
     peer = Peer(hears=hears)
-    peer.update(audio={"input": {"transcription": {"model": "gpt-transcribe"}}})
+    peer.update(audio={"input": {"transcription": {"model": model}}})
     return peer
 
 
@@ -190,14 +188,65 @@ def test_transcripts_follow_the_turn() -> None:
     """After the response was created, in pieces, then whole."""
     peer = transcribing("Good day to you, simulator")
     events = peer.append(speech(300) + silence(500))
-    assert types(events)[-3:] == [f"{TRANSCRIPTION}.delta"] * 2 + [f"{TRANSCRIPTION}.completed"]
+    deltas = [event for event in events if event["type"] == f"{TRANSCRIPTION}.delta"]
+    assert events[-6:] == [*deltas, events[-1]]
     completed = events[-1]
     assert completed["item_id"] == events[0]["item_id"]
     assert completed["transcript"] == "Good day to you, simulator"
-    assert "".join(event["delta"] for event in events[-3:-1]) == completed["transcript"]
-    assert completed["usage"] == {"type": "duration", "seconds": 0.8}
+    assert [event["delta"] for event in deltas] == ["Good", " day", " to", " you,", " simulator"]
+    assert completed["usage"] == {"type": "duration", "seconds": 1}
     (item,) = peer.protocol.conversation.items
     assert item.render()["content"][0]["transcript"] == "Good day to you, simulator"
+
+
+@pytest.mark.parametrize("model", ["gpt-realtime-whisper", "gpt-live-transcribe"])
+def test_transcripts_that_begin_before_their_item(model: str) -> None:
+    """Some models send words while the user speaks, before anybody knows when that ends."""
+    peer = transcribing("Good day to you", model=model)
+    events = peer.append(speech(300) + silence(500))
+    started, *_ = events
+    assert types(events) == [
+        STARTED,
+        *[f"{TRANSCRIPTION}.delta"] * 2,
+        STOPPED,
+        *COMMIT,
+        "response.created",
+        *[f"{TRANSCRIPTION}.delta"] * 2,
+        f"{TRANSCRIPTION}.completed",
+    ]
+    deltas = [event for event in events if event["type"] == f"{TRANSCRIPTION}.delta"]
+    assert {event["item_id"] for event in deltas} == {started["item_id"]}
+    assert "".join(event["delta"] for event in deltas) == events[-1]["transcript"]
+
+
+def test_transcripts_that_begin_before_a_manual_commit() -> None:
+    """The item has the id that the words were sent for."""
+    peer = transcribing("Good day", model="gpt-realtime-whisper")
+    peer.detect_turns(None)
+    peer.append(speech(300))
+    delta, committed, *_ = peer.send("input_audio_buffer.commit")
+    assert types([delta, committed]) == [f"{TRANSCRIPTION}.delta", COMMIT[0]]
+    assert delta["item_id"] == committed["item_id"]
+
+
+def test_a_transcript_that_fails_does_not_begin_early() -> None:
+    """Nothing is shown of words that were not understood."""
+    peer = transcribing(Heard("Good day", failure="Noise."), model="gpt-realtime-whisper")
+    assert f"{TRANSCRIPTION}.delta" not in types(peer.append(speech(300) + silence(500)))
+
+
+def test_models_that_count_tokens() -> None:
+    """Usage is of the transcription model's kind."""
+    completed = transcribing("Good day", model="gpt-4o-mini-transcribe").append(
+        speech(300) + silence(500)
+    )[-1]
+    assert completed["usage"] == {
+        "type": "tokens",
+        "total_tokens": 10,
+        "input_tokens": 8,
+        "input_token_details": {"text_tokens": 0, "audio_tokens": 8},
+        "output_tokens": 2,
+    }
 
 
 def test_the_default_transcript_says_that_it_is_simulated() -> None:
@@ -277,15 +326,37 @@ def test_the_idle_timeout_commits_silence_and_asks_for_a_response() -> None:
     peer.append(silence(6_000))
     watch.expired()
     events = peer.taken()
-    assert types(events) == ["input_audio_buffer.timeout_triggered", *COMMIT, *CREATION]
-    triggered = events[0]
+    assert types(events) == [
+        "input_audio_buffer.timeout_triggered",
+        *COMMIT[1:],
+        *COMMIT,
+        "response.created",
+    ]
+    triggered, added, _, committed, *_ = events
     assert (triggered["audio_start_ms"], triggered["audio_end_ms"]) == (3_500, 9_500)
-    assert triggered["item_id"] == events[1]["item_id"]
+    assert triggered["item_id"] == committed["item_id"]
     turn = peer.started().turn
     assert (turn.cause, turn.user_text) == ("idle", "(simulated: 6.0 s of silence)")
-    (item,) = peer.protocol.conversation.items[1:]
+    assert added["item"]["role"] == "system"
+    assert committed["previous_item_id"] == added["item"]["id"]
+    (_, item) = peer.protocol.conversation.items[1:]
     assert item.parts is not None
     assert bytes(item.parts[0].audio or b"") == silence(6_000)
+
+
+def test_the_silence_of_the_idle_timeout_is_transcribed_as_nothing() -> None:
+    """One event, without a second to pay for."""
+    peer = transcribing()
+    peer.detect_turns(server_vad(idle_timeout_ms=6_000))
+    peer.respond("Hello")
+    (watch,) = watches(peer)
+    watch.quiet()
+    peer.append(silence(6_000))
+    watch.expired()
+    *_, completed = peer.taken()
+    assert completed["type"] == f"{TRANSCRIPTION}.completed"
+    assert completed["transcript"] == ""
+    assert completed["usage"] == {"type": "duration", "seconds": 0}
 
 
 def test_what_stops_the_idle_watch() -> None:

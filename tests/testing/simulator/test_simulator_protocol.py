@@ -3,11 +3,11 @@
 from typing import Any
 
 import pytest
-from support_simulator import Peer, encoded, error_of, silence, speech, types, user_message
+from support_simulator import Peer, done_of, encoded, error_of, silence, speech, types, user_message
 
 from trio_realtime.testing.simulator import CallFunction, Fail, Heard, Say
 from trio_realtime.testing.simulator.api_errors import ApiError
-from trio_realtime.testing.simulator.outlet import WatchIdle
+from trio_realtime.testing.simulator.outlet import Later, WatchIdle
 
 ITEM_EVENTS = ["conversation.item.added", "conversation.item.done"]
 AUDIO_DONE = "response.output_audio.done"
@@ -27,6 +27,8 @@ EVERYTHING = {
     "input_audio_buffer.speech_stopped",
     "input_audio_buffer.timeout_triggered",
     "output_audio_buffer.cleared",
+    "output_audio_buffer.started",
+    "output_audio_buffer.stopped",
     "rate_limits.updated",
     "response.content_part.added",
     "response.content_part.done",
@@ -61,13 +63,35 @@ def test_event_ids_are_unique() -> None:
     assert len(ids) == len(set(ids)) > 10
 
 
-@pytest.mark.parametrize("frame", ["", "3", "[]", "{", b"\xff", b"{}x", "[" * 100_000])
-def test_frames_that_are_no_json_objects(frame: str | bytes) -> None:
-    """An error, and the session goes on."""
+@pytest.mark.parametrize("frame", ["", "3", "[]", "{", "{}x", "[" * 100_000])
+def test_frames_that_are_no_json_objects(frame: str) -> None:
+    """An error in the service's words, and the session goes on."""
     peer = Peer()
     assert peer.protocol.receive(frame) is None
-    assert error_of(peer.taken())["code"] == "invalid_json"
+    error = error_of(peer.taken())
+    assert error["code"] == "invalid_json"
+    assert error["message"].startswith("Invalid event: failed to parse JSON value. ")
     assert types(peer.update()) == ["session.updated"]
+
+
+@pytest.mark.parametrize("frame", [b"", b'{"type": "response.create"}'])
+def test_binary_frames(frame: bytes) -> None:
+    """They are refused, whatever is in them, and the session goes on."""
+    peer = Peer()
+    assert peer.protocol.receive(frame) is None
+    error = error_of(peer.taken())
+    assert error["code"] == "invalid_event"
+    assert error["message"] == (
+        "Expected a text WebSocket message; binary frames are not supported."
+    )
+    assert types(peer.update()) == ["session.updated"]
+
+
+@pytest.mark.parametrize("event_type", ["session.close", "session.input_audio_buffer.append"])
+def test_events_of_translation_sessions(event_type: str) -> None:
+    """The service knows their names in every session; there is nothing to do for them in this."""
+    error = error_of(Peer().send(event_type, audio=""))
+    assert error["param"] in ("type", "audio")
 
 
 @pytest.mark.parametrize("event_id", ["mine", None])
@@ -96,6 +120,13 @@ def test_unknown_and_malformed_events_return_what_was_read() -> None:
     assert peer.protocol.receive('{"type": "nonsense"}') == {"type": "nonsense"}
     error = error_of(peer.taken())
     assert (error["code"], error["param"]) == ("invalid_value", "type")
+    assert error["message"] == (
+        "Invalid value: 'nonsense'. Supported values are: 'session.update', 'session.close',"
+        " 'input_audio_buffer.append', 'session.input_audio_buffer.append',"
+        " 'input_audio_buffer.commit', 'input_audio_buffer.clear', 'conversation.item.create',"
+        " 'conversation.item.truncate', 'conversation.item.delete', 'conversation.item.retrieve',"
+        " 'response.create', and 'response.cancel'."
+    )
 
 
 def test_refusals_are_used_once() -> None:
@@ -161,6 +192,7 @@ def test_created_items_are_added_and_done() -> None:
     assert added["previous_item_id"] is None
     assert added["item"]["status"] == "completed"
     assert added["item"]["content"] == [{"type": "input_text", "text": "Hello"}]
+    assert list(added["item"]) == ["id", "type", "status", "role", "content"]
     second, _ = peer.send("conversation.item.create", item=user_message("x", id="mine"))
     assert second["item"]["id"] == "mine"
     assert second["previous_item_id"] == added["item"]["id"]
@@ -204,7 +236,7 @@ def test_function_calls_and_their_outputs() -> None:
     call_id = added["item"]["call_id"]
     output = {"type": "function_call_output", "call_id": call_id, "output": "nothing"}
     added, _ = peer.send("conversation.item.create", item=output)
-    assert added["item"]["output"] == "nothing"
+    assert added["item"] == {"id": added["item"]["id"], **output}
     named = {**call, "call_id": "c1"}
     added, _ = peer.send("conversation.item.create", item=named)
     assert added["item"]["call_id"] == "c1"
@@ -257,8 +289,8 @@ def test_audio_that_is_not_base64(name: str, described: str, audio: str) -> None
 def test_retrieve_delete_and_truncate() -> None:
     """Each is confirmed, once."""
     peer = Peer()
-    done = peer.respond(Say("Hello", audio_ms=1_000))[-1]
-    item_id = done["response"]["output"][0]["id"]
+    response = done_of(peer.respond(Say("Hello", audio_ms=1_000)))
+    item_id = response["output"][0]["id"]
     (truncated,) = peer.send(
         "conversation.item.truncate", item_id=item_id, content_index=0, audio_end_ms=400
     )
@@ -318,8 +350,8 @@ def test_out_of_band_responses_run_beside_the_default_one() -> None:
     assert aside.turn.user_text == "Hello"
     events, _ = peer.play(aside, "Aside")
     assert not [event for event in events if event["type"].startswith("conversation.")]
-    assert events[-1]["response"]["conversation_id"] is None
-    assert events[-1]["response"]["metadata"] == {"topic": "x"}
+    assert done_of(events)["conversation_id"] is None
+    assert done_of(events)["metadata"] == {"topic": "x"}
     assert len(peer.protocol.conversation.items) == 1
     peer.send("response.cancel")
     assert peer.stopped() == [default]
@@ -332,9 +364,9 @@ def test_cancel_by_id() -> None:
     peer = Peer()
     peer.send("response.create", response={"conversation": "none"})
     aside = peer.started()
-    (done,) = peer.send("response.cancel", response_id=aside.id)
-    assert done["response"]["status"] == "cancelled"
-    assert done["response"]["status_details"] == {
+    done = done_of(peer.send("response.cancel", response_id=aside.id))
+    assert done["status"] == "cancelled"
+    assert done["status_details"] == {
         "type": "cancelled",
         "reason": "client_cancelled",
     }
@@ -412,46 +444,101 @@ def test_response_input_replaces_the_conversation() -> None:
     assert (error["code"], error["param"]) == ("invalid_value", "response.input[0].id")
 
 
+NULLS = [
+    "conversation",
+    "input",
+    "instructions",
+    "max_output_tokens",
+    "metadata",
+    "output_modalities",
+    "parallel_tool_calls",
+    "prompt",
+    "reasoning",
+    "tool_choice",
+    "tools",
+]
+
+
+@pytest.mark.parametrize(
+    "params",
+    [
+        None,
+        dict.fromkeys([*NULLS, "audio"]),
+        {"audio": {"output": None}},
+        {"audio": {"output": {"format": None, "voice": None}}},
+    ],
+)
+def test_null_in_response_create_is_as_good_as_absent(params: Any) -> None:
+    """Clients that write every field of their objects are served like all others."""
+    peer = Peer()
+    peer.update(instructions="Be brief.", audio={"output": {"voice": "ash"}})
+    peer.send("conversation.item.create", item=user_message("Hello"))
+    plain, *_ = peer.send("response.create")
+    turn = peer.started().turn
+    peer.send("response.cancel")
+    created, *_ = peer.send("response.create", response=params)
+    ids = {"id": plain["response"]["id"]}
+    assert {**created["response"], **ids} == plain["response"]
+    given = peer.started().turn
+    assert (given.instructions, given.items, given.tools) == ("Be brief.", turn.items, turn.tools)
+
+
+def test_null_in_items_is_as_good_as_absent() -> None:
+    """Neither the item nor its content shows it."""
+    peer = Peer()
+    content = [{"type": "input_image", "image_url": "data:image/png;base64,", "detail": None}]
+    item = {"type": "message", "role": "user", "content": content}
+    nothing = dict.fromkeys(["id", "object", "status"])
+    added, _ = peer.send(
+        "conversation.item.create", item={**item, **nothing}, previous_item_id=None
+    )
+    assert added["item"]["id"]
+    assert added["item"]["content"] == [
+        {"type": "input_image", "image_url": "data:image/png;base64,"}
+    ]
+
+
 def test_usage_counts_the_prompt_and_what_was_read_before() -> None:
     """The second response finds the first one's prompt in the cache."""
     peer = Peer()
     peer.send("conversation.item.create", item=user_message("12345678"))
-    first = peer.respond(Say("1234", audio_ms=1_000))[-1]["response"]["usage"]
-    assert (first["input_tokens"], first["output_tokens"], first["total_tokens"]) == (2, 21, 23)
+    first = done_of(peer.respond(Say("1234", audio_ms=1_000)))["usage"]
+    assert (first["input_tokens"], first["output_tokens"], first["total_tokens"]) == (2, 37, 39)
     assert first["input_token_details"]["cached_tokens"] == 0
-    second = peer.respond("1234", output_modalities=["text"])[-1]["response"]["usage"]
+    second = done_of(peer.respond("1234", output_modalities=["text"]))["usage"]
     assert second["input_token_details"]["audio_tokens"] == 10
     assert second["input_token_details"]["cached_tokens"] == 2
-    assert second["output_token_details"] == {"text_tokens": 1, "audio_tokens": 0}
+    assert second["output_token_details"] == {
+        "text_tokens": 17,
+        "audio_tokens": 0,
+        "reasoning_tokens": 16,
+    }
 
 
-def test_rate_limits_follow_the_creation() -> None:
-    """They count the request."""
-    _, limits = Peer().send("response.create")
-    assert limits["type"] == "rate_limits.updated"
-    assert [limit["name"] for limit in limits["rate_limits"]] == ["requests", "tokens"]
-
-
-def test_output_audio_is_cleared_only_where_the_server_plays_it() -> None:
-    """That is in a call."""
-    peer = Peer(call_id="rtc_1")
-    assert error_of(peer.send("output_audio_buffer.clear"))["param"] == "type"
-    peer.send("response.create")
-    response = peer.started()
-    (cleared,) = peer.send("output_audio_buffer.clear")
-    assert cleared["type"] == "output_audio_buffer.cleared"
-    assert cleared["response_id"] == response.id
-    plain = Peer()
-    plain.respond("Hello")
-    assert error_of(plain.send("output_audio_buffer.clear"))["code"] == "invalid_event"
+def test_rate_limits_follow_the_end_of_a_response() -> None:
+    """They count its tokens, and nothing else."""
+    done, limits = Peer().respond("Hello", output_modalities=["text"])[-2:]
+    assert types([done, limits]) == ["response.done", "rate_limits.updated"]
+    (limit,) = limits["rate_limits"]
+    assert limit["name"] == "tokens"
+    assert limit["limit"] - limit["remaining"] == done["response"]["usage"]["total_tokens"]
 
 
 def test_everything_said_is_valid(server_event: Any) -> None:
     """Every server event the simulator has, against the ``openai`` package's type."""
-    peer = Peer(call_id="rtc_1", hears=["Good day", Heard("", failure="Too noisy.")])
-    peer.protocol.begin()
-    said = peer.taken()
-    said += peer.update(
+    said: list[dict[str, Any]] = []
+    for call_id in (None, "rtc_1"):
+        peer = Peer(call_id=call_id, hears=["Good day", Heard("", failure="Too noisy.")])
+        peer.protocol.begin()
+        said += peer.taken() + everything(peer)
+    for event in said:
+        server_event.validate_python(event)
+    assert set(types(said)) == EVERYTHING
+
+
+def everything(peer: Peer) -> list[dict[str, Any]]:
+    """What the server says in a conversation that leaves nothing out."""
+    said = peer.update(
         audio={
             "input": {
                 "transcription": {"model": "gpt-transcribe"},
@@ -463,6 +550,9 @@ def test_everything_said_is_valid(server_event: Any) -> None:
     )
     said += peer.send("conversation.item.create", item=user_message("Hello", id="u"))
     said += peer.respond(["Hello", CallFunction("look", {"a": 1})], metadata={"a": "b"})
+    for effect in peer.effects:
+        if isinstance(effect, Later):
+            effect.then()
     (watch,) = [effect for effect in peer.effects if isinstance(effect, WatchIdle)]
     watch.expired()
     said += peer.taken()
@@ -480,7 +570,4 @@ def test_everything_said_is_valid(server_event: Any) -> None:
     said += peer.send("conversation.item.retrieve", item_id=spoken)
     said += peer.send("conversation.item.delete", item_id=spoken)
     said += peer.send("input_audio_buffer.clear")
-    said += peer.send("nonsense")
-    for event in said:
-        server_event.validate_python(event)
-    assert set(types(said)) == EVERYTHING
+    return said + peer.send("nonsense")

@@ -73,11 +73,11 @@ def test_replies_are_pieces(reply: Reply, expected: list[Any]) -> None:
     assert pieces(reply) == expected
 
 
-def test_arguments_are_json_or_as_given() -> None:
-    """A string goes out as it is, so that a model's nonsense can be played."""
-    assert CallFunction("f").arguments_text == "{}"
-    assert CallFunction("f", {"a": 1}).arguments_text == '{"a": 1}'
-    assert CallFunction("f", "{oops").arguments_text == "{oops"
+def test_call_ids_are_as_short_as_the_api_has_them() -> None:
+    """A scenario that plays what no server would send is refused."""
+    assert CallFunction("f", call_id="c" * 32).call_id == "c" * 32
+    with pytest.raises(ValueError, match="call_id"):
+        CallFunction("f", call_id="c" * 33)
 
 
 def utterance(number: int) -> Utterance:

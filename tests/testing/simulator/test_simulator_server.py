@@ -15,6 +15,7 @@ from trio_websocket import ConnectionClosed, ConnectionRejected, open_websocket_
 
 from trio_realtime.testing.simulator import RealtimeSimulator, Reply, Turn, Utterance
 from trio_realtime.testing.simulator.server import HANDSHAKE_SECONDS, MAX_MESSAGE_BYTES
+from trio_realtime.testing.simulator.server_protocol import LONGEST_APPEND
 
 
 class ScenarioError(Exception):
@@ -45,7 +46,7 @@ async def test_serving_over_tcp() -> None:
             assert (await turn(Client(two)))["status"] == "completed"
         first = await simulator.wait_connected()
         second = await simulator.wait_connected(2)
-        assert (first.session["model"], second.session["model"]) == ("a", "gpt-realtime")
+        assert (first.session["model"], second.session["model"]) == ("a", "gpt-realtime-2.1")
         assert first.session["id"] != second.session["id"]
 
 
@@ -59,12 +60,10 @@ async def test_serving_over_ipv6() -> None:
 async def test_the_handshake_is_on_record() -> None:
     """Path, query and headers."""
     simulator = RealtimeSimulator()
-    await handshake(
-        simulator, {"X-Secret": "Value"}, path="/openai/v1/realtime?call_id=rtc_1&x=a%20b"
-    )
+    await handshake(simulator, {"X-Secret": "Value"}, path="/openai/v1/realtime?model=m&x=a%20b")
     (connection,) = simulator.connections
     assert connection.handshake.path == "/openai/v1/realtime"
-    assert connection.handshake.query == {"call_id": "rtc_1", "x": "a b"}
+    assert connection.handshake.query == {"model": "m", "x": "a b"}
     assert connection.handshake.headers["x-secret"] == "Value"
     assert "Value" not in repr(connection.handshake)
 
@@ -224,12 +223,21 @@ async def test_messages_of_15_mib() -> None:
     """The longest append the service takes."""
     simulator = RealtimeSimulator()
     async with connected(simulator) as client:
-        await client.append(silence(1_000) * 245)
+        await client.append(b"\0" * LONGEST_APPEND)
         await client.send("input_audio_buffer.commit")
         await client.until("conversation.item.done")
         (item,) = simulator.connections[0].conversation.items
         assert item.parts is not None
         assert item.parts[0].audio_ms >= 40_000
+
+
+async def test_appends_of_more_than_15_mib() -> None:
+    """They are refused, and the session goes on."""
+    async with connected(RealtimeSimulator()) as client:
+        await client.append(b"\0" * (LONGEST_APPEND + 1))
+        error = (await client.until("error"))[-1]["error"]
+        assert (error["code"], error["param"]) == ("invalid_value", "audio")
+        assert (await turn(client))["status"] == "completed"
 
 
 async def test_longer_messages() -> None:

@@ -38,7 +38,29 @@ def test_a_new_session(session: Session) -> None:
     assert session["audio"]["input"]["turn_detection"]["create_response"] is True
     assert vad_settings(session) == VadSettings()
     assert input_format(session) is PCM16
-    assert new_session("s", model=None, expires_at=0)["model"] == "gpt-realtime"
+    assert new_session("s", model=None, expires_at=0)["model"] == "gpt-realtime-2.1"
+
+
+@pytest.mark.parametrize(
+    ("model", "voice", "silence_duration_ms"),
+    [
+        ("gpt-realtime", "alloy", 200),
+        ("gpt-realtime-2025-08-28", "alloy", 200),
+        ("gpt-realtime-mini", "alloy", 200),
+        ("gpt-realtime-mini-2025-12-15", "alloy", 200),
+        ("gpt-realtime-1.5", "alloy", 200),
+        ("gpt-realtime-2", "marin", 500),
+        ("gpt-realtime-2.1-mini", "marin", 500),
+        ("my-deployment", "marin", 500),
+    ],
+)
+def test_the_defaults_of_models(model: str, voice: str, silence_duration_ms: int) -> None:
+    """Voice and patience differ between the generations, also when turn detection comes back."""
+    session = new_session("sess_1", model=model, expires_at=0)
+    assert session["audio"]["output"]["voice"] == voice
+    settings = VadSettings(silence_duration_ms=silence_duration_ms)
+    assert vad_settings(session) == settings
+    assert vad_settings(detecting(detecting(session, None), {"type": "server_vad"})) == settings
 
 
 def test_only_what_is_given_changes(session: Session) -> None:
@@ -105,7 +127,11 @@ def test_nulls_turn_things_off(session: Session) -> None:
     """Transcription and noise reduction, on and off."""
     settings = {"transcription": {"model": "whisper-1"}, "noise_reduction": {"type": "far_field"}}
     changed = update(session, audio={"input": settings})
-    assert changed["audio"]["input"]["transcription"] == {"model": "whisper-1"}
+    assert changed["audio"]["input"]["transcription"] == {
+        "language": None,
+        "prompt": None,
+        "model": "whisper-1",
+    }
     changed = update(changed, audio={"input": dict.fromkeys(settings)})
     assert changed["audio"]["input"] == session["audio"]["input"]
 

@@ -1,9 +1,11 @@
 """A loopback server that speaks the GA protocol of the OpenAI Realtime API.
 
-``server`` and ``connection`` are the Trio shell; everything else is pure: ``protocol`` decides,
-with ``schema`` and ``shapes`` (what clients may send), ``session_state``, ``conversation``,
-``listening``, ``input_audio`` and ``vad`` (the user), ``responses``, ``voice`` and ``usage`` (the
-model), ``formats``, ``outlet`` and ``api_errors``. ``replies`` is the vocabulary of scenarios.
+``server`` and ``served_connection`` are the Trio shell; everything else is pure:
+``server_protocol`` decides, with ``schema`` and ``shapes`` (what clients may send),
+``served_session``, ``conversation`` and ``served_items``, ``listening``, ``input_audio``, ``vad``
+(the user), ``responding``, ``response_playing``, ``output_buffer``, ``voice``, ``model_traits`` and
+``usage`` (the model), ``served_formats``, ``outlet`` and ``api_errors``. ``replies`` is the
+vocabulary of scenarios.
 """
 
 from trio_realtime.testing.simulator.replies import CallFunction as CallFunction

@@ -1,8 +1,8 @@
 """The API's refusals, as exceptions inside the simulator and as ``error`` events outside it.
 
-Raised by the pure modules beside this one, caught in :mod:`.protocol`, which answers the client
-with them. Codes and wordings follow what the service has been observed to send; where nobody has
-reported one, the code follows the pattern of its neighbours.
+Raised by the pure modules beside this one, caught in :mod:`.server_protocol`, which answers the
+client with them. Codes and wordings follow what the service has been observed to send; where nobody
+has reported one, the code follows the pattern of its neighbours.
 """
 
 from typing import Any

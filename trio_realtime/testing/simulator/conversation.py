@@ -1,7 +1,7 @@
 """The server's side of a conversation: items in order, with the audio the API keeps of them.
 
-Used by :mod:`.protocol`, :mod:`.listening` and :mod:`.responses`. Items are looked up by id and
-ordered as ``previous_item_id`` says; nothing here sends anything.
+Used by :mod:`.server_protocol`, :mod:`.listening` and :mod:`.response_playing`. Items are looked up
+by id and ordered as ``previous_item_id`` says; nothing here sends anything.
 """
 
 import base64
@@ -46,26 +46,27 @@ class Part:
 class Item:
     """A message, a function call, or the output of one.
 
-    ``fields`` holds what is not content: the role, or the call's own fields.
+    ``fields`` holds what is not content: the role, or the call's own fields. ``status`` and
+    ``phase`` are None where the API shows none.
     """
 
     id: str
     type: str
-    status: str
+    status: str | None
     fields: dict[str, Any]
     parts: list[Part] | None = None
+    phase: str | None = None
 
     def render(self, *, with_audio: bool = False) -> dict[str, Any]:
         """The item as the API shows it; a fresh object every time."""
-        shown = {
-            "id": self.id,
-            "object": "realtime.item",
-            "type": self.type,
-            "status": self.status,
-            **self.fields,
-        }
+        shown: dict[str, Any] = {"id": self.id, "type": self.type}
+        if self.status is not None:
+            shown["status"] = self.status
+        shown.update(self.fields)
         if self.parts is not None:
             shown["content"] = [part.render(with_audio=with_audio) for part in self.parts]
+        if self.phase is not None:
+            shown["phase"] = self.phase
         return shown
 
     def describe(self) -> dict[str, Any]:
@@ -138,10 +139,14 @@ class Conversation:
         self._order.insert(at, item.id)
         return self._order[at - 1] if at else None
 
-    def previous_id(self, item_id: str) -> str | None:
-        """The id of the item before this one."""
+    def previous_id_when_done(self, item_id: str) -> str | None:
+        """The id that ``conversation.item.done`` of a model's item names as the one before it.
+
+        The service names none for the second item of a conversation, although its
+        ``conversation.item.added`` did. Clients must keep the place that ``added`` gave.
+        """
         at = self._order.index(item_id)
-        return self._order[at - 1] if at else None
+        return self._order[at - 1] if at > 1 else None
 
     def delete(self, item_id: str) -> None:
         """Remove an item."""

@@ -1,10 +1,11 @@
 """The ears of one connection: the input audio buffer, turn detection and transcription.
 
-Used by :mod:`.protocol`, which passes on the ``input_audio_buffer.*`` events and is told through
-callbacks that the user began or ended a turn. What was said comes from the scenario: nothing here
-understands audio, and where the scenario is silent the transcript says so.
+Used by :mod:`.server_protocol`, which passes on the ``input_audio_buffer.*`` events and is told
+through callbacks that the user began or ended a turn. What was said comes from the scenario:
+nothing here understands audio, and where the scenario is silent the transcript says so.
 """
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -13,12 +14,20 @@ import attrs
 from trio_realtime.testing.simulator.api_errors import ApiError
 from trio_realtime.testing.simulator.conversation import Conversation, Item, Part
 from trio_realtime.testing.simulator.input_audio import LEAST_COMMIT_MS, InputAudio
+from trio_realtime.testing.simulator.model_traits import (
+    bills_tokens,
+    transcribes_while_listening,
+)
 from trio_realtime.testing.simulator.outlet import Later, Outlet, StopWatching, WatchIdle
 from trio_realtime.testing.simulator.replies import Heard, Utterance
 from trio_realtime.testing.simulator.served_session import Session, input_format, vad_settings
+from trio_realtime.testing.simulator.usage import transcription_usage
 from trio_realtime.testing.simulator.vad import SpeechStarted
 
-_TRANSCRIPT_DELTA = 24  # characters
+_NOBODY_SPOKE = (
+    "The user has said nothing for a while. The next message of the user is that silence."
+)
+"""What the idle timeout tells the model. The service words it differently."""
 
 
 @attrs.define(eq=False, kw_only=True)
@@ -70,8 +79,12 @@ class Listening:
                 f" {self._audio.buffered_ms:.2f}ms of audio.",
                 code="input_audio_buffer_commit_empty",
             )
-        item_id, part = self._add_message(self._audio.take_all())
-        self._transcribe(item_id, part, self.hear(item_id, part))
+        item_id = self._item_id or self._outlet.ids.new("item")
+        part = self._spoken(self._audio.take_all())
+        heard = self.hear(item_id, part)
+        sent = self._transcribe_early(item_id, heard)
+        self._add_message(item_id, part)
+        self._transcribe(item_id, part, heard, sent)
 
     def clear(self) -> None:
         """Forget what is buffered."""
@@ -119,85 +132,122 @@ class Listening:
         self._outlet.add(StopWatching())
 
     def _speech_stopped(self, audio_end_ms: int) -> None:
-        self._outlet.send(
-            "input_audio_buffer.speech_stopped", audio_end_ms=audio_end_ms, item_id=self._item_id
-        )
-        item_id, part = self._add_message(self._audio.take(self._start_ms, audio_end_ms))
+        item_id = self._item_id or self._outlet.ids.new("item")
+        part = self._spoken(self._audio.take(self._start_ms, audio_end_ms))
         heard = self.hear(item_id, part)
+        sent = self._transcribe_early(item_id, heard)
+        self._outlet.send(
+            "input_audio_buffer.speech_stopped", audio_end_ms=audio_end_ms, item_id=item_id
+        )
+        self._add_message(item_id, part)
         self._on_turn_ended("speech")
-        self._transcribe(item_id, part, heard)
+        self._transcribe(item_id, part, heard, sent)
 
     def _note_quiet(self) -> None:
         self._quiet_since_ms = self._audio.appended_ms
 
     def _idle_timeout(self) -> None:
-        """Nobody spoke: commit the silence, and have the model say something."""
-        self._item_id = self._outlet.ids.new("item")
+        """Nobody spoke: say so to the model, commit the silence, and have the model say something.
+
+        The silence is transcribed like speech, as nothing.
+        """
+        item_id = self._outlet.ids.new("item")
         end_ms = self._audio.appended_ms
         self._outlet.send(
             "input_audio_buffer.timeout_triggered",
             audio_start_ms=self._quiet_since_ms,
             audio_end_ms=end_ms,
-            item_id=self._item_id,
+            item_id=item_id,
         )
-        _, part = self._add_message(self._audio.take(self._quiet_since_ms, end_ms))
+        self._add(
+            Item(
+                id=self._outlet.ids.new("item"),
+                type="message",
+                status="completed",
+                fields={"role": "system"},
+                parts=[Part(fields={"type": "input_text", "text": _NOBODY_SPOKE})],
+            )
+        )
+        part = self._spoken(self._audio.take(self._quiet_since_ms, end_ms))
         part.heard = f"(simulated: {part.audio_ms / 1_000:.1f} s of silence)"
+        self._add_message(item_id, part)
         self._on_turn_ended("idle")
+        self._transcribe(item_id, part, Heard(""), 0)
 
-    def _add_message(self, audio: bytes) -> tuple[str, Part]:
-        """Commit this audio as a user message."""
-        part = Part(
+    def _spoken(self, audio: bytes) -> Part:
+        return Part(
             fields={"type": "input_audio", "transcript": None},
             audio=bytearray(audio),
             format=self._audio.format,
         )
+
+    def _add_message(self, item_id: str, part: Part) -> None:
+        """Commit this audio as a user message."""
         item = Item(
-            id=self._item_id or self._outlet.ids.new("item"),
-            type="message",
-            status="completed",
-            fields={"role": "user"},
-            parts=[part],
+            id=item_id, type="message", status="completed", fields={"role": "user"}, parts=[part]
         )
         self._item_id = None
+        self._add(item, announce="input_audio_buffer.committed")
+
+    def _add(self, item: Item, *, announce: str | None = None) -> None:
         previous_id = self._conversation.insert(item)
-        committed = {"previous_item_id": previous_id, "item_id": item.id}
-        self._outlet.send("input_audio_buffer.committed", **committed)
+        if announce is not None:
+            self._outlet.send(announce, previous_item_id=previous_id, item_id=item.id)
         for event in ("conversation.item.added", "conversation.item.done"):
             self._outlet.send(event, previous_item_id=previous_id, item=item.render())
-        return item.id, part
 
-    def _transcribe(self, item_id: str, part: Part, heard: Heard) -> None:
-        """Send the transcript, now or later, if the session asks for transcripts."""
+    def _transcribe_early(self, item_id: str, heard: Heard) -> int:
+        """Send the first half of a transcript before its item exists, by models that do.
+
+        Returns how many deltas were sent.
+        """
+        if self._transcription is None or heard.failure is not None:
+            return 0
+        if not transcribes_while_listening(self._transcription.get("model", "")):
+            return 0
+        deltas = _deltas(heard.text)
+        early = deltas[: (len(deltas) + 1) // 2]
+        for delta in early:
+            self._send_delta(item_id, delta)
+        return len(early)
+
+    def _transcribe(self, item_id: str, part: Part, heard: Heard, sent: int) -> None:
+        """Send the transcript, now or later, if the session asks for transcripts.
+
+        ``sent`` is how many of its deltas have been sent already.
+        """
         if self._transcription is None:
             return
+        in_tokens = bills_tokens(self._transcription.get("model", ""))
 
         def send_transcript() -> None:
             if item_id not in self._conversation:
                 return
             if heard.failure is not None:
                 self._send_failure(item_id, heard.failure)
-            else:
-                self._send_transcript(item_id, part, heard.text)
+                return
+            for delta in _deltas(heard.text)[sent:]:
+                self._send_delta(item_id, delta)
+            part.fields["transcript"] = heard.text
+            self._outlet.send(
+                "conversation.item.input_audio_transcription.completed",
+                item_id=item_id,
+                content_index=0,
+                transcript=heard.text,
+                usage=transcription_usage(part.audio_ms, heard.text, in_tokens=in_tokens),
+            )
 
         if heard.delay:
             self._outlet.add(Later(heard.delay, send_transcript))
         else:
             send_transcript()
 
-    def _send_transcript(self, item_id: str, part: Part, text: str) -> None:
-        where = {"item_id": item_id, "content_index": 0}
-        for at in range(0, len(text), _TRANSCRIPT_DELTA):
-            self._outlet.send(
-                "conversation.item.input_audio_transcription.delta",
-                **where,
-                delta=text[at : at + _TRANSCRIPT_DELTA],
-            )
-        part.fields["transcript"] = text
-        self._outlet.send(
-            "conversation.item.input_audio_transcription.completed",
-            **where,
-            transcript=text,
-            usage={"type": "duration", "seconds": part.audio_ms / 1_000},
+    def _send_delta(self, item_id: str, delta: str) -> None:
+        self._outlet.send_delta(
+            "conversation.item.input_audio_transcription.delta",
+            item_id=item_id,
+            content_index=0,
+            delta=delta,
         )
 
     def _send_failure(self, item_id: str, message: str) -> None:
@@ -212,3 +262,8 @@ class Listening:
                 "param": None,
             },
         )
+
+
+def _deltas(text: str) -> list[str]:
+    """A transcript in deltas: words with the space before them."""
+    return re.findall(r"\s*\S+|\s+", text)

@@ -1,8 +1,8 @@
 """What the pure side of the simulator asks its shell to do, and in what order.
 
-The pure modules put effects into one :class:`Outlet` per connection; :mod:`.connection` takes
-them out and performs them. Keeping one ordered list is what makes the order of events on the wire
-the order in which they were decided.
+The pure modules put effects into one :class:`Outlet` per connection; :mod:`.served_connection`
+takes them out and performs them. Keeping one ordered list is what makes the order of events on the
+wire the order in which they were decided.
 """
 
 from collections import Counter
@@ -16,6 +16,10 @@ if TYPE_CHECKING:
 
 Event = dict[str, Any]
 """A server or client event, as JSON has it."""
+
+
+_PADDED_TO = 16
+_PADDING = "sImUlAtEdPaDdInG"
 
 
 @attrs.define(eq=False)
@@ -91,6 +95,15 @@ class Outlet:
         """Queue a server event; ``type`` and ``event_id`` come first, as the service has it."""
         event_id = self.ids.new("event")
         self._effects.append(Send({"type": type, "event_id": event_id, **fields}))
+
+    def send_delta(self, type: str, *, delta: str, **where: Any) -> None:
+        """Queue a piece of text, padded as the service pads it.
+
+        Its ``obfuscation`` fills the delta up to a multiple of 16 characters, so that the length
+        of an encrypted frame does not betray the word in it.
+        """
+        missing = _PADDED_TO - len(delta) % _PADDED_TO
+        self.send(type, **where, delta=delta, obfuscation=_PADDING[:missing])
 
     def add(self, effect: Effect) -> None:
         """Queue another effect."""

@@ -10,11 +10,13 @@ for an empty response. The pieces of one answer make one response, in order::
         return [Say("Let me look."), CallFunction("get_weather", {"city": "Oslo"})]
 """
 
-import json
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Literal
 
 import attrs
+
+LONGEST_ID = 32
+"""How many characters the API lets an item's id and a call's id have."""
 
 
 @attrs.frozen
@@ -37,16 +39,19 @@ class Text:
 
 @attrs.frozen
 class CallFunction:
-    """Call one of the session's functions. ``arguments`` as a string go out as they are."""
+    """Call one of the session's functions.
+
+    ``arguments`` as a string go out as they are; a mapping is written as the session's model
+    writes JSON, ``gpt-realtime`` over several lines. ``call_id`` has at most 32 characters.
+    """
 
     name: str
     arguments: Mapping[str, Any] | str = attrs.field(factory=dict[str, Any])
-    call_id: str | None = attrs.field(default=None, kw_only=True)
-
-    @property
-    def arguments_text(self) -> str:
-        """The arguments on the wire."""
-        return self.arguments if isinstance(self.arguments, str) else json.dumps(self.arguments)
+    call_id: str | None = attrs.field(
+        default=None,
+        kw_only=True,
+        validator=attrs.validators.optional(attrs.validators.max_len(LONGEST_ID)),
+    )
 
 
 @attrs.frozen

@@ -1,7 +1,8 @@
 """A response from ``response.created`` to ``response.done``, as a generator of events.
 
-:mod:`.protocol` creates and interrupts responses; the shell plays them, which means to advance
-:meth:`Response.play` and to wait where it says. The order of events is the service's.
+:mod:`.responding` creates and interrupts responses; the shell plays them, which means to advance
+:meth:`Response.play` and to wait where it says. The order of events is the service's: a message
+is closed only when the function call after it has been written, so that the two interleave.
 """
 
 import base64
@@ -12,7 +13,9 @@ from typing import Any
 import attrs
 
 from trio_realtime.testing.simulator.conversation import Conversation, Item, Part
+from trio_realtime.testing.simulator.model_traits import ModelTraits
 from trio_realtime.testing.simulator.outlet import Outlet
+from trio_realtime.testing.simulator.output_buffer import OutputBuffer
 from trio_realtime.testing.simulator.replies import (
     CallFunction,
     Fail,
@@ -46,21 +49,27 @@ class Pause:
 
 @attrs.frozen(kw_only=True)
 class Settings:
-    """What a response took from the session and from ``response.create`` when it was created."""
+    """What a response took from the session and from ``response.create`` when it was created.
 
+    ``effort`` is how hard the model is asked to reason; None leaves it to the model.
+    """
+
+    traits: ModelTraits
     output_modalities: list[str]
     audio_format: AudioFormat
     voice: str
     speed: float
     max_output_tokens: int | str
     metadata: dict[str, str] | None
+    effort: str | None = None
 
 
 @attrs.define(eq=False, kw_only=True)
 class Response:
     """One response. ``conversation`` is None when it is out of band.
 
-    ``on_done`` is called once, when it has ended in whatever way.
+    ``on_done`` is called once, when it has ended in whatever way. With a ``buffer`` its audio is
+    played by the server; without one the client gets it.
     """
 
     id: str
@@ -71,15 +80,24 @@ class Response:
     cached: Tokens
     on_done: Callable[["Response"], None]
     _outlet: Outlet = attrs.field(alias="outlet")
+    _buffer: OutputBuffer | None = attrs.field(alias="buffer", default=None)
     status: str = attrs.field(init=False, default="in_progress")
     _status_details: dict[str, Any] | None = attrs.field(init=False, default=None)
     _output: list[Item] = attrs.field(init=False, factory=list[Item])
-    _open: Item | None = attrs.field(init=False, default=None)
+    _open: list[Item] = attrs.field(init=False, factory=list[Item])
+    # Whether a function call follows what is being said, which makes it a commentary.
+    _calls_follow: bool = attrs.field(init=False, default=False)
 
     @property
     def audio_ms(self) -> int:
         """How much audio it has produced."""
         return sum(part.audio_ms for item in self._output for part in item.parts or ())
+
+    @property
+    def tokens_used(self) -> int:
+        """How many tokens it has cost so far, read and written."""
+        total: int = self._usage()["total_tokens"]
+        return total
 
     def render(self) -> dict[str, Any]:
         """The response object."""
@@ -97,9 +115,15 @@ class Response:
             "audio": {
                 "output": {"format": settings.audio_format.render(), "voice": settings.voice}
             },
-            "usage": usage(self.prompt, self.cached, self._output) if done else None,
+            "usage": self._usage() if done else None,
             "metadata": settings.metadata,
         }
+
+    def _usage(self) -> dict[str, Any]:
+        reasoning = self.settings.traits.reasoning_tokens(self.settings.effort)
+        return usage(
+            self.prompt, self.cached, self._output, reasoning=reasoning if self._output else 0
+        )
 
     def begin(self) -> None:
         """Announce it."""
@@ -115,7 +139,7 @@ class Response:
                 return
 
     def _perform(self, pieces: list[Piece]) -> Iterator[Pause]:
-        for piece in pieces:
+        for number, piece in enumerate(pieces):
             match piece:
                 case Wait(seconds):
                     yield Pause(seconds=seconds)
@@ -127,18 +151,27 @@ class Response:
                 case Incomplete(reason):
                     self.finish("incomplete", reason=reason)
                     return
+                case CallFunction():
+                    self._complete("function_call")
                 case _:
-                    self._close_item("completed")
+                    self._complete("message", "function_call")
+                    following = pieces[number + 1 :]
+                    self._calls_follow = any(isinstance(each, CallFunction) for each in following)
             for pause in self._produce(piece):
                 yield pause
                 if self._over_limit():
                     self.finish("incomplete", reason="max_output_tokens")
                     return
+            if isinstance(piece, CallFunction):
+                self._complete("message")
         self.finish("completed")
 
     def finish(self, status: str, **details: Any) -> None:
         """End it: closes what is open, then ``response.done``. ``details`` say why."""
-        self._close_item("completed" if status == "completed" else "incomplete")
+        for item in self._open:
+            whole = status == "completed" or item is not self._output[-1]
+            self._close_item(item, "completed" if whole else "incomplete")
+        self._open.clear()
         self.status = status
         self._status_details = {"type": status, **details} if details else None
         self._outlet.send("response.done", response=self.render())
@@ -181,35 +214,42 @@ class Response:
                 self._transcribe(part, delta, where)
             if not part.truncated and part.audio is not None:
                 part.audio += chunk
-            encoded = base64.b64encode(chunk).decode()
-            self._outlet.send("response.output_audio.delta", **where, delta=encoded)
+            self._send_audio(chunk, where)
             yield Pause(AUDIO_CHUNK_MS)
         for delta in words:
             self._transcribe(part, delta, where)
 
+    def _send_audio(self, chunk: bytes, where: dict[str, Any]) -> None:
+        """Give the audio to the client, or to the buffer that plays it."""
+        if self._buffer is not None:
+            self._buffer.begin(self.id)
+            return
+        encoded = base64.b64encode(chunk).decode()
+        self._outlet.send("response.output_audio.delta", **where, delta=encoded)
+
     def _transcribe(self, part: Part, delta: str, where: dict[str, Any]) -> None:
         if not part.truncated:
             part.fields["transcript"] += delta
-        self._outlet.send("response.output_audio_transcript.delta", **where, delta=delta)
+        self._outlet.send_delta("response.output_audio_transcript.delta", **where, delta=delta)
 
     def _write(self, text: str) -> Iterator[Pause]:
         part = Part(fields={"type": "output_text", "text": ""})
         where = self._open_message(part, {"type": "text", "text": ""})
         for delta in _words(text):
             part.fields["text"] += delta
-            self._outlet.send("response.output_text.delta", **where, delta=delta)
+            self._outlet.send_delta("response.output_text.delta", **where, delta=delta)
             yield Pause(TEXT_DELTA_MS)
 
     def _call(self, piece: CallFunction) -> Iterator[Pause]:
         call_id = piece.call_id or self._outlet.ids.new("call")
-        fields = {"call_id": call_id, "name": piece.name, "arguments": ""}
+        fields = {"name": piece.name, "call_id": call_id, "arguments": ""}
         item = self._open_item("function_call", fields)
         where = {**self._where(item), "call_id": call_id}
-        text = piece.arguments_text
+        text = self.settings.traits.arguments_text(piece.arguments)
         for at in range(0, len(text), _ARGUMENTS_DELTA):
             delta = text[at : at + _ARGUMENTS_DELTA]
             item.fields["arguments"] += delta
-            self._outlet.send("response.function_call_arguments.delta", **where, delta=delta)
+            self._outlet.send_delta("response.function_call_arguments.delta", **where, delta=delta)
             yield Pause(TEXT_DELTA_MS)
 
     def _open_message(self, part: Part, shown: dict[str, Any]) -> dict[str, Any]:
@@ -227,9 +267,10 @@ class Response:
             status="in_progress",
             fields=fields,
             parts=[] if kind == "message" else None,
+            phase=self._phase() if kind == "message" else None,
         )
         self._output.append(item)
-        self._open = item
+        self._open.append(item)
         self._outlet.send(
             "response.output_item.added",
             response_id=self.id,
@@ -243,18 +284,27 @@ class Response:
             )
         return item
 
+    def _phase(self) -> str | None:
+        """What a message is to say of itself, by models that do."""
+        if not self.settings.traits.reasons:
+            return None
+        return "commentary" if self._calls_follow else "final_answer"
+
     def _where(self, item: Item) -> dict[str, Any]:
         return {
             "response_id": self.id,
             "item_id": item.id,
-            "output_index": len(self._output) - 1,
+            "output_index": self._output.index(item),
         }
 
-    def _close_item(self, status: str) -> None:
-        """Finish the open item, if any, with all the events that close it."""
-        item, self._open = self._open, None
-        if item is None:
-            return
+    def _complete(self, *kinds: str) -> None:
+        """Close the open items of these types; they have been produced in full."""
+        for item in [each for each in self._open if each.type in kinds]:
+            self._open.remove(item)
+            self._close_item(item, "completed")
+
+    def _close_item(self, item: Item, status: str) -> None:
+        """Send all the events that close an item."""
         where = self._where(item)
         for part in item.parts or ():
             self._close_part(part, {**where, "content_index": 0})
@@ -268,7 +318,7 @@ class Response:
             )
         item.status = status
         if self.conversation is not None and item.id in self.conversation:
-            previous_id = self.conversation.previous_id(item.id)
+            previous_id = self.conversation.previous_id_when_done(item.id)
             self._outlet.send(
                 "conversation.item.done", previous_item_id=previous_id, item=item.render()
             )

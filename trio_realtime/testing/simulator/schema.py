@@ -1,14 +1,16 @@
-"""The shapes of the eleven client events of the GA protocol, session and items included.
+"""The shapes of the client events of the GA protocol, session and items included.
 
-Called by :mod:`.protocol` before it acts on anything. The authority is ``RealtimeClientEvent`` of
-the ``openai`` package: what passes here is valid there (``response.create`` may also hold
-``item_reference`` inputs, which the API takes and that type leaves out). It is stricter where the
-service is: unknown fields, bounds, voices, one output modality, item ids of 32 characters.
+Called by :mod:`.server_protocol` before it acts on anything. The authority is
+``RealtimeClientEvent`` of the ``openai`` package: what passes here is valid there
+(``response.create`` may also hold ``item_reference`` inputs, which the API takes and that type
+leaves out). It is stricter where the service is: unknown fields, bounds, voices, one output
+modality, item ids of 32 characters.
 """
 
 from typing import Any
 
 from trio_realtime.testing.simulator.api_errors import ApiError
+from trio_realtime.testing.simulator.replies import LONGEST_ID
 from trio_realtime.testing.simulator.shapes import (
     Check,
     anything,
@@ -31,7 +33,8 @@ VOICES = (
 
 _string = text()
 _id = text(longest=512)
-_item_id = text(longest=32)
+_item_id = text(longest=LONGEST_ID, pattern="[a-zA-Z0-9_-]+")
+_call_id = text(longest=LONGEST_ID)
 _name = text(longest=64, pattern="[a-zA-Z0-9_-]+")
 
 
@@ -207,26 +210,31 @@ _session = tagged(
     }
 )
 
-_input_text = record({"type": _string, "text": _string}, required=("text",))
+# Clients that write all fields of their objects send null for what they do not set.
+_input_text = record({"type": _string, "text": _string}, required=("text",), nulls=True)
 _input_audio = record(
-    {"type": _string, "audio": _string, "transcript": nullable(_string)}, required=("audio",)
+    {"type": _string, "audio": _string, "transcript": _string}, required=("audio",), nulls=True
 )
 _input_image = record(
     {"type": _string, "image_url": _string, "detail": one_of("auto", "low", "high")},
     required=("image_url",),
+    nulls=True,
 )
-_item_head: dict[str, Check] = {
-    "id": nullable(_item_id),
-    "object": one_of("realtime.item"),
-    "type": _string,
-    "status": one_of("completed", "incomplete", "in_progress"),
-}
 
 
-def _message(content: dict[str, Check]) -> Check:
-    return record(
-        {**_item_head, "role": _string, "content": array(tagged(content))},
-        required=("content",),
+def _item(fields: dict[str, Check], required: tuple[str, ...]) -> Check:
+    head: dict[str, Check] = {
+        "id": _item_id,
+        "object": one_of("realtime.item"),
+        "type": _string,
+        "status": one_of("completed", "incomplete", "in_progress"),
+    }
+    return record({**head, **fields}, required=required, nulls=True)
+
+
+def _message(content: dict[str, Check], **fields: Check) -> Check:
+    return _item(
+        {"role": _string, "content": array(tagged(content)), **fields}, required=("content",)
     )
 
 
@@ -241,51 +249,68 @@ _items = {
                     "input_image": _input_image,
                 }
             ),
-            "assistant": _message({"output_text": _input_text}),
+            "assistant": _message(
+                {"output_text": _input_text}, phase=one_of("commentary", "final_answer")
+            ),
             "system": _message({"input_text": _input_text}),
         },
         key="role",
     ),
-    "function_call": record(
-        {**_item_head, "call_id": _string, "name": _string, "arguments": _string},
+    "function_call": _item(
+        {"call_id": _call_id, "name": _string, "arguments": _string},
         required=("name", "arguments"),
     ),
-    "function_call_output": record(
-        {**_item_head, "call_id": _string, "output": _string}, required=("call_id", "output")
+    "function_call_output": _item(
+        {"call_id": _call_id, "output": _string}, required=("call_id", "output")
     ),
 }
 _reference = record({"type": _string, "id": _string}, required=("id",))
 _response = record(
     {
-        "audio": record({"output": record({"format": _format, "voice": _voice})}),
+        "audio": record(
+            {"output": record({"format": _format, "voice": _voice}, nulls=True)}, nulls=True
+        ),
         "conversation": one_of("auto", "none"),
         "input": array(tagged({**_items, "item_reference": _reference})),
         "instructions": _string,
         "max_output_tokens": _max_output_tokens,
-        "metadata": nullable(table(text(longest=512), most=16, longest_key=64)),
+        "metadata": table(text(longest=512), most=16, longest_key=64),
         "output_modalities": _modalities,
         "parallel_tool_calls": boolean,
-        "prompt": nullable(_prompt),
+        "prompt": _prompt,
         "reasoning": _reasoning,
         "tool_choice": _tool_choice,
         "tools": _tools,
-    }
+    },
+    nulls=True,
 )
 
 
 def _event(required: tuple[str, ...] = (), **fields: Check) -> Check:
-    return record({"type": _string, "event_id": nullable(_id), **fields}, required=required)
+    return record({"type": _string, "event_id": _id, **fields}, required=required, nulls=True)
+
+
+SUPPORTED_EVENTS = (
+    "session.update", "session.close", "input_audio_buffer.append",
+    "session.input_audio_buffer.append", "input_audio_buffer.commit", "input_audio_buffer.clear",
+    "conversation.item.create", "conversation.item.truncate", "conversation.item.delete",
+    "conversation.item.retrieve", "response.create", "response.cancel",
+)  # fmt: skip
+"""What the service names when an event has none of its types, in its order. Two of them belong to
+translation sessions, and ``output_audio_buffer.clear``, which calls take, is not among them."""
 
 
 check_client_event: Check = tagged(
     {
         "session.update": _event(("session",), session=_session),
+        "session.close": _event(),
+        "session.input_audio_buffer.append": _event(("audio",), audio=_string),
         "input_audio_buffer.append": _event(("audio",), audio=_string),
         "input_audio_buffer.commit": _event(),
         "input_audio_buffer.clear": _event(),
         "output_audio_buffer.clear": _event(),
         "conversation.item.create": _event(
-            ("item",), item=tagged(_items), previous_item_id=nullable(_string)
+            ("item",), item=tagged(_items), previous_item_id=_string
         ),
         "conversation.item.retrieve": _event(("item_id",), item_id=_string),
         "conversation.item.truncate": _event(
@@ -295,8 +320,9 @@ check_client_event: Check = tagged(
             audio_end_ms=integer(minimum=0),
         ),
         "conversation.item.delete": _event(("item_id",), item_id=_string),
-        "response.create": _event(response=nullable(_response)),
-        "response.cancel": _event(response_id=nullable(_string)),
-    }
+        "response.create": _event(response=_response),
+        "response.cancel": _event(response_id=_string),
+    },
+    shown=SUPPORTED_EVENTS,
 )
 """Raises :class:`~trio_realtime.testing.simulator.api_errors.ApiError` for an invalid event."""

@@ -1,4 +1,4 @@
-"""One WebSocket connection to the simulator: the tasks around a :class:`.protocol.Protocol`.
+"""One WebSocket connection to the simulator: the tasks around a :class:`.server_protocol.Protocol`.
 
 :mod:`.server` runs it. One task reads frames, one writes them in the order they were decided, and
 each response in progress is played by a task of its own. What the server says is decided in the

@@ -30,6 +30,11 @@ class AudioFormat:
         """How many bytes a millisecond takes."""
         return self.rate * self.sample_bytes // 1_000
 
+    @property
+    def description(self) -> str:
+        """The format as the API's errors call it."""
+        return _DESCRIPTIONS[self.name]
+
     def render(self) -> dict[str, Any]:
         """The format object of a session."""
         return {"type": self.name, "rate": self.rate} if self is PCM16 else {"type": self.name}
@@ -49,6 +54,12 @@ class AudioFormat:
             return struct.pack(f"<{len(amplitudes)}h", *amplitudes)
         return bytes(_nearest(self.name, amplitude) for amplitude in samples)
 
+
+_DESCRIPTIONS = {
+    "audio/pcm": "mono PCM16 at 24kHz",
+    "audio/pcmu": "G.711 u-law at 8kHz",
+    "audio/pcma": "G.711 A-law at 8kHz",
+}
 
 PCM16 = AudioFormat("audio/pcm", 24_000, 2)
 G711_ULAW = AudioFormat("audio/pcmu", 8_000, 1)

@@ -1,19 +1,18 @@
 """The session object of one connection: its defaults, and what ``session.update`` does to it.
 
-Used by :mod:`.protocol`. Shapes are checked before, in :mod:`.schema`; here are the rules that
-depend on the session's state.
+Used by :mod:`.server_protocol`. Shapes are checked before, in :mod:`.schema`; here are the rules
+that depend on the session's state.
 """
 
 import copy
 from typing import Any
 
 from trio_realtime.testing.simulator.api_errors import ApiError
+from trio_realtime.testing.simulator.model_traits import DEFAULT_MODEL, traits_of
 from trio_realtime.testing.simulator.served_formats import FORMATS, PCM16, AudioFormat
 from trio_realtime.testing.simulator.vad import VadSettings
 
 Session = dict[str, Any]
-
-DEFAULT_MODEL = "gpt-realtime"
 
 _SERVER_VAD: dict[str, Any] = {
     "type": "server_vad",
@@ -36,11 +35,12 @@ _EAGERNESS_MS = {"low": 1_000, "medium": 500, "auto": 500, "high": 250}
 
 def new_session(session_id: str, *, model: str | None, expires_at: int) -> Session:
     """The session before any update. ``expires_at`` is in seconds since 1970."""
+    model = model or DEFAULT_MODEL
     return {
         "type": "realtime",
         "object": "realtime.session",
         "id": session_id,
-        "model": model or DEFAULT_MODEL,
+        "model": model,
         "output_modalities": ["audio"],
         "instructions": "",
         "tools": [],
@@ -50,16 +50,16 @@ def new_session(session_id: str, *, model: str | None, expires_at: int) -> Sessi
         "truncation": "auto",
         "prompt": None,
         "expires_at": expires_at,
-        "include": None,
         "audio": {
             "input": {
                 "format": PCM16.render(),
                 "transcription": None,
                 "noise_reduction": None,
-                "turn_detection": dict(_SERVER_VAD),
+                "turn_detection": _default_detection("server_vad", model),
             },
-            "output": {"format": PCM16.render(), "voice": "marin", "speed": 1.0},
+            "output": {"format": PCM16.render(), "voice": traits_of(model).voice, "speed": 1.0},
         },
+        "include": None,
     }
 
 
@@ -92,19 +92,28 @@ def updated(
     for direction in ("input", "output"):
         for name, value in audio.get(direction, {}).items():
             current = result["audio"][direction].get(name)
-            result["audio"][direction][name] = _merged(name, current, value)
+            merged = _merged(name, current, value, result["model"])
+            result["audio"][direction][name] = merged
     return result
 
 
-def _merged(name: str, current: dict[str, Any] | None, value: Any) -> Any:
+def _default_detection(kind: str, model: str) -> dict[str, Any]:
+    if kind == "semantic_vad":
+        return dict(_SEMANTIC_VAD)
+    return {**_SERVER_VAD, "silence_duration_ms": traits_of(model).silence_duration_ms}
+
+
+def _merged(name: str, current: dict[str, Any] | None, value: Any, model: str) -> Any:
     """A setting of the ``audio`` object, with the defaults the API fills in."""
     if name == "format":
         return FORMATS[value["type"]].render()
     if name == "turn_detection" and value is not None:
-        defaults = _SERVER_VAD if value["type"] == "server_vad" else _SEMANTIC_VAD
+        defaults = _default_detection(value["type"], model)
         if current is not None and current["type"] == value["type"]:
             defaults = current
         return {**defaults, **value}
+    if name == "transcription" and value is not None:
+        return {"language": None, "prompt": None, **value}
     return value
 
 

@@ -1,8 +1,8 @@
 """The simulator: a loopback server of the OpenAI Realtime GA protocol.
 
-This is what callers make and run; :mod:`.connection` serves each client. Over TCP for programs,
-over memory streams for tests: with pytest-trio's ``autojump_clock`` an hour of conversation then
-takes as long as its computing.
+This is what callers make and run; :mod:`.served_connection` serves each client. Over TCP for
+programs, over memory streams for tests: with pytest-trio's ``autojump_clock`` an hour of
+conversation then takes as long as its computing.
 """
 
 import hmac
@@ -28,7 +28,7 @@ from trio_realtime.testing.simulator.replies import (
     hearing,
 )
 from trio_realtime.testing.simulator.served_connection import Handshake, SimulatedConnection
-from trio_realtime.testing.simulator.server_protocol import Protocol, Refusals
+from trio_realtime.testing.simulator.server_protocol import LONGEST_APPEND, Protocol, Refusals
 
 if TYPE_CHECKING:
     from trio_websocket import WebSocketRequest
@@ -36,8 +36,9 @@ if TYPE_CHECKING:
 Dial = Callable[[str, int], Awaitable[trio.abc.Stream]]
 """Opens a stream to a host and port, as :func:`trio.open_tcp_stream` does."""
 
-MAX_MESSAGE_BYTES = 16 * 2**20
-"""The service takes appends of 15 MiB; longer messages close the connection with 1009."""
+MAX_MESSAGE_BYTES = LONGEST_APPEND * 4 // 3 + 2**20
+"""An append of 15 MiB in base64 and what is around it; longer messages close the connection with
+1009."""
 
 HANDSHAKE_SECONDS = 30.0
 """How long a client may take to say what it wants."""
@@ -303,6 +304,7 @@ class RealtimeSimulator:
             call_id=handshake.query.get("call_id"),
             expires_at=int(time.time() + self.session_limit),
             refusals=self._refusals,
+            speed=self.speed,
         )
 
 

@@ -119,8 +119,17 @@ def table(values: Check, *, most: int | None = None, longest_key: int | None = N
     return check
 
 
-def record(fields: Mapping[str, Check], *, required: tuple[str, ...] = ()) -> Check:
-    """An object with these fields and no others."""
+def record(
+    fields: Mapping[str, Check], *, required: tuple[str, ...] = (), nulls: bool = False
+) -> Check:
+    """An object with these fields and no others.
+
+    With ``nulls``, fields that are not required may be null, which is as good as absent.
+    """
+    if nulls:
+        fields = {
+            name: each if name in required else nullable(each) for name, each in fields.items()
+        }
 
     def check(value: Any, path: str) -> None:
         entries = as_object(value, path)
@@ -137,16 +146,23 @@ def record(fields: Mapping[str, Check], *, required: tuple[str, ...] = ()) -> Ch
     return check
 
 
-def tagged(variants: Mapping[str, Check], *, key: str = "type") -> Check:
-    """An object whose ``key`` says which of the shapes it has."""
+def tagged(
+    variants: Mapping[str, Check], *, key: str = "type", shown: tuple[str, ...] | None = None
+) -> Check:
+    """An object whose ``key`` says which of the shapes it has.
+
+    ``shown`` are the words that the error about any other names; by default all that there are.
+    """
     supported = tuple(variants)
 
     def check(value: Any, path: str) -> None:
         entries = as_object(value, path)
         if key not in entries:
             raise missing(join(path, key))
-        one_of(*supported)(entries[key], join(path, key))
-        variants[entries[key]](value, path)
+        kind = entries[key]
+        if not isinstance(kind, str) or kind not in variants:
+            one_of(*(shown or supported))(kind, join(path, key))
+        variants[kind](value, path)
 
     return check
 

@@ -1,8 +1,9 @@
 """Token counts for ``response.done``: made up, but deterministic and of the right order.
 
-Used by :mod:`.responses`. Text counts a token per four characters, audio in 10 tokens a second,
-audio out 20, as the service's price list has it; an image counts 500. Input that an earlier
-response of the connection has read already counts as cached.
+Used by :mod:`.responding`, :mod:`.response_playing` and :mod:`.listening`. Text counts a token per
+four characters, audio in 10 tokens a second, audio out 20, as the service's price list has it; an
+image counts 500. Input that an earlier response of the connection has read already counts as
+cached.
 """
 
 import json
@@ -65,9 +66,18 @@ def item_tokens(item: Item, *, output: bool = False) -> Tokens:
     return sum((_part_tokens(part, output=output) for part in item.parts), Tokens())
 
 
-def usage(prompt: Tokens, cached: Tokens, produced: Iterable[Item]) -> dict[str, Any]:
-    """The ``usage`` object of a response; ``cached`` is the part of ``prompt`` seen before."""
-    made = sum((item_tokens(item, output=True) for item in produced), Tokens())
+def usage(
+    prompt: Tokens, cached: Tokens, produced: Iterable[Item], *, reasoning: int = 0
+) -> dict[str, Any]:
+    """The ``usage`` object of a response; ``cached`` is the part of ``prompt`` seen before.
+
+    ``reasoning`` is how many tokens the model thought for. They count as text; a response without
+    any does not mention them.
+    """
+    made = sum((item_tokens(item, output=True) for item in produced), Tokens(text=reasoning))
+    details = {"text_tokens": made.text, "audio_tokens": made.audio}
+    if reasoning:
+        details["reasoning_tokens"] = reasoning
     return {
         "total_tokens": prompt.total + made.total,
         "input_tokens": prompt.total,
@@ -83,7 +93,24 @@ def usage(prompt: Tokens, cached: Tokens, produced: Iterable[Item]) -> dict[str,
                 "image_tokens": cached.image,
             },
         },
-        "output_token_details": {"text_tokens": made.text, "audio_tokens": made.audio},
+        "output_token_details": details,
+    }
+
+
+def transcription_usage(audio_ms: int, text: str, *, in_tokens: bool) -> dict[str, Any]:
+    """The ``usage`` object of a transcript: whole seconds of audio, or tokens.
+
+    Where nothing was said, nothing was transcribed, and no second counts.
+    """
+    if not in_tokens:
+        return {"type": "duration", "seconds": math.ceil(audio_ms / 1_000) if text else 0}
+    read, written = math.ceil(audio_ms / _INPUT_MS_PER_TOKEN), text_tokens(text)
+    return {
+        "type": "tokens",
+        "total_tokens": read + written,
+        "input_tokens": read,
+        "input_token_details": {"text_tokens": 0, "audio_tokens": read},
+        "output_tokens": written,
     }
 
 

@@ -1,7 +1,7 @@
 """A voice made of tones: one short note per character, the same for the same text every time.
 
-Used by :mod:`.responses`. It is audible nonsense on purpose: nobody may take it for speech, yet
-it has the length, the loudness and the pauses of speech, so that playback, truncation and voice
+Used by :mod:`.response_playing`. It is audible nonsense on purpose: nobody may take it for speech,
+yet it has the length, the loudness and the pauses of speech, so that playback, truncation and voice
 activity detection have something to work on.
 """
 
