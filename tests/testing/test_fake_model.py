@@ -707,7 +707,9 @@ async def hear_from_simulator(
 ) -> list[Any]:
     """What the OpenAI model makes of what the simulator says to some inputs."""
     simulator = RealtimeSimulator(responder=lambda _turn: reply, speed=float("inf"), **settings)
-    config = RealtimeModelConfig(url="ws://simulator/v1/realtime", api_key="a key")
+    # A model whose messages have no phase.
+    url = "ws://simulator/v1/realtime?model=gpt-realtime"
+    config = RealtimeModelConfig(url=url, api_key="a key")
     events: list[Any] = []
     async with simulator.memory_dialer() as dial:
         openai = OpenAIRealtimeWebSocketModel(stream_factory=dial)
