@@ -117,6 +117,11 @@ class FrameCodec(ABC):
                 self._parse(data[position:stop], messages)
             position = stop
 
+    def _end(self, ending: Ending, *, close_answered: bool = False) -> None:
+        """The server ended the connection, by its close frame or by a fault."""
+        self.ending = ending
+        self.close_answered = close_answered
+
     def _keep(self, data: bytes, position: int, stop: int) -> None:
         self._partial += memoryview(data)[position:]
         self._needed = stop - position

@@ -45,14 +45,14 @@ class WebsocketsCodec(FrameCodec):
                 self._fragment(event, messages)
         if protocol.close_rcvd is not None:
             close = protocol.close_rcvd
-            self.ending = Ending(by="server", code=int(close.code), reason=close.reason)
-            self.close_answered = closing
+            ending = Ending(by="server", code=int(close.code), reason=close.reason)
+            self._end(ending, close_answered=closing)
         elif isinstance(protocol.parser_exc, PayloadTooBig):  # the sum of its fragments
             self.fail_too_big()
         elif protocol.parser_exc is not None:
             told = protocol.close_sent
             code = CloseCode.PROTOCOL_ERROR if told is None else told.code
-            self.ending = Ending(by="fault", code=int(code), cause=protocol.parser_exc)
+            self._end(Ending(by="fault", code=int(code), cause=protocol.parser_exc))
 
     def _fragment(self, frame: Frame, messages: list[bytes]) -> None:
         if not self._in_message:

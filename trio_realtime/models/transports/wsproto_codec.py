@@ -49,8 +49,8 @@ class WsprotoCodec(FrameCodec):
         if state in (ConnectionState.OPEN, ConnectionState.LOCAL_CLOSING):
             self.fail(code, reason)
             return
-        self.ending = Ending(by="server", code=code, reason=reason)
-        self.close_answered = state is ConnectionState.CLOSED
+        ending = Ending(by="server", code=code, reason=reason)
+        self._end(ending, close_answered=state is ConnectionState.CLOSED)
         if state is ConnectionState.REMOTE_CLOSING:
             self._replies += self._connection.send(event.response())
 
