@@ -15,13 +15,13 @@ PROGRAMS = ROOT / "docs" / "programs"
 
 OUTPUT = {
     PROGRAMS / "first_turn.py": [
-        r"UserMessageItem\(.*text='Hello, is that the bakery\?'",
-        r"AssistantMessageItem\(.*transcript='You wrote: Hello, is that the bakery\?'",
+        r"user: Hello, is that the bakery\?",
+        r"assistant: You wrote: Hello, is that the bakery\?",
     ],
     PROGRAMS / "a_tool.py": [
         r'called with \{"kind":"rye"\}',
         "returned 3",
-        r"AssistantMessageItem\(.*transcript='There are 3 loaves\.'",
+        r"assistant: There are 3 loaves\.",
     ],
     PROGRAMS / "speech.py": [
         "the user speaks",

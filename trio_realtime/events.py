@@ -10,6 +10,7 @@ from typing import Any, ClassVar, Literal, TypeAlias
 
 import attrs
 
+from ._util.hidden_words import hidden
 from .agents.agent import RealtimeAgent
 from .agents.guardrails import InputGuardrailResult, OutputGuardrailResult
 from .agents.tools import FunctionTool
@@ -69,7 +70,7 @@ class RealtimeToolStart:
 
     agent: RealtimeAgent[Any]
     tool: FunctionTool[Any]
-    arguments: str
+    arguments: str = attrs.field(repr=hidden)
     """JSON text, as the model wrote it."""
     call_id: str
     info: RealtimeEventInfo
@@ -82,8 +83,8 @@ class RealtimeToolEnd:
 
     agent: RealtimeAgent[Any]
     tool: FunctionTool[Any]
-    arguments: str
-    output: Any
+    arguments: str = attrs.field(repr=hidden)
+    output: Any = attrs.field(repr=hidden)
     """What the tool returned; where it did not return, the text the model was given instead."""
     call_id: str
     info: RealtimeEventInfo
@@ -97,7 +98,7 @@ class RealtimeToolApprovalRequired:
     agent: RealtimeAgent[Any]
     tool: FunctionTool[Any]
     call_id: str
-    arguments: str
+    arguments: str = attrs.field(repr=hidden)
     info: RealtimeEventInfo
     type: ClassVar[Literal["tool_approval_required"]] = "tool_approval_required"
 
@@ -181,7 +182,7 @@ class RealtimeGuardrailTripped:
     """An output guardrail tripped: the answer was cut off, and the model told."""
 
     guardrail_results: tuple[OutputGuardrailResult, ...]
-    message: str
+    message: str = attrs.field(repr=hidden)
     """The text that was checked."""
     info: RealtimeEventInfo
     type: ClassVar[Literal["guardrail_tripped"]] = "guardrail_tripped"
@@ -224,7 +225,7 @@ class RealtimeUserTranscriptDelta:
 
     item_id: str
     content_index: int
-    delta: str
+    delta: str = attrs.field(repr=hidden)
     info: RealtimeEventInfo
     type: ClassVar[Literal["user_transcript_delta"]] = "user_transcript_delta"
 
@@ -235,7 +236,7 @@ class RealtimeUserTranscriptCompleted:
 
     item_id: str
     content_index: int
-    transcript: str
+    transcript: str = attrs.field(repr=hidden)
     info: RealtimeEventInfo
     type: ClassVar[Literal["user_transcript_completed"]] = "user_transcript_completed"
 
@@ -257,7 +258,7 @@ class RealtimeTranscriptDelta:
 
     item_id: str
     content_index: int
-    delta: str
+    delta: str = attrs.field(repr=hidden)
     response_id: str
     spoken: bool
     info: RealtimeEventInfo
@@ -296,7 +297,7 @@ class RealtimeToolProgress:
     agent: RealtimeAgent[Any]
     tool: FunctionTool[Any]
     call_id: str
-    text: str
+    text: str = attrs.field(repr=hidden)
     info: RealtimeEventInfo
     type: ClassVar[Literal["tool_progress"]] = "tool_progress"
 
@@ -316,7 +317,7 @@ class RealtimeInputGuardrailTripped:
     """A guardrail on the user's words tripped."""
 
     guardrail_results: tuple[InputGuardrailResult, ...]
-    message: str
+    message: str = attrs.field(repr=hidden)
     """The user's words that were checked."""
     info: RealtimeEventInfo
     type: ClassVar[Literal["input_guardrail_tripped"]] = "input_guardrail_tripped"
@@ -337,7 +338,7 @@ class RealtimeOutputLost:
 class RealtimeDtmfReceived:
     """A caller pressed a key."""
 
-    key: str
+    key: str = attrs.field(repr=hidden)
     info: RealtimeEventInfo
     type: ClassVar[Literal["dtmf_received"]] = "dtmf_received"
 
@@ -349,7 +350,7 @@ class RealtimeMcpApprovalRequired:
     request_id: str
     server_label: str
     name: str
-    arguments: str
+    arguments: str = attrs.field(repr=hidden)
     """JSON text, as the model wrote it."""
     info: RealtimeEventInfo
     type: ClassVar[Literal["mcp_approval_required"]] = "mcp_approval_required"

@@ -9,6 +9,8 @@ from typing import Literal, TypeAlias
 
 import attrs
 
+from ._util.hidden_words import hidden
+
 ItemStatus: TypeAlias = Literal["in_progress", "completed", "incomplete"]
 
 
@@ -16,7 +18,7 @@ ItemStatus: TypeAlias = Literal["in_progress", "completed", "incomplete"]
 class InputText:
     """Text the user typed, or the text of a system message."""
 
-    text: str = ""
+    text: str = attrs.field(default="", repr=hidden)
     type: Literal["input_text"] = "input_text"
 
 
@@ -24,7 +26,7 @@ class InputText:
 class InputAudio:
     """Audio the user spoke. The audio itself is not kept."""
 
-    transcript: str | None = None
+    transcript: str | None = attrs.field(default=None, repr=hidden)
     """What was said, once transcribed; ``None`` before that, without transcription, or when it
     failed."""
     type: Literal["input_audio"] = "input_audio"
@@ -34,7 +36,7 @@ class InputAudio:
 class InputImage:
     """An image the user sent."""
 
-    image_url: str | None = None
+    image_url: str | None = attrs.field(default=None, repr=hidden)
     """A data URL or a remote URL. Servers echo images without it; the known one is kept."""
     detail: str | None = None
     type: Literal["input_image"] = "input_image"
@@ -44,7 +46,7 @@ class InputImage:
 class AssistantText:
     """Text the model wrote."""
 
-    text: str = ""
+    text: str = attrs.field(default="", repr=hidden)
     type: Literal["text"] = "text"
 
 
@@ -52,11 +54,16 @@ class AssistantText:
 class AssistantAudio:
     """Audio the model spoke. The audio itself is not kept."""
 
-    transcript: str | None = None
+    transcript: str | None = attrs.field(default=None, repr=hidden)
     heard_ms: int | None = None
     """After an interruption: how much of it the user heard, in ms; ``None`` when all of it was
     sent to the application and never cut."""
     type: Literal["audio"] = "audio"
+
+
+def _text_of(parts: Sequence[object]) -> str:
+    words = (getattr(part, "text", None) or getattr(part, "transcript", None) for part in parts)
+    return "\n".join(each for each in words if each)
 
 
 UserContent: TypeAlias = InputText | InputAudio | InputImage
@@ -73,6 +80,11 @@ class SystemMessageItem:
     type: Literal["message"] = "message"
     role: Literal["system"] = "system"
 
+    @property
+    def text(self) -> str:
+        """The words of the message; the content parts are joined by line breaks."""
+        return _text_of(self.content)
+
 
 @attrs.frozen(kw_only=True)
 class UserMessageItem:
@@ -84,6 +96,15 @@ class UserMessageItem:
     status: ItemStatus | None = None
     type: Literal["message"] = "message"
     role: Literal["user"] = "user"
+
+    @property
+    def text(self) -> str:
+        """What was typed, and what was said as far as it is transcribed.
+
+        The content parts are joined by line breaks; images and audio that is not transcribed have
+        no words.
+        """
+        return _text_of(self.content)
 
 
 @attrs.frozen(kw_only=True)
@@ -103,6 +124,11 @@ class AssistantMessageItem:
     type: Literal["message"] = "message"
     role: Literal["assistant"] = "assistant"
 
+    @property
+    def text(self) -> str:
+        """What was written or said; the content parts are joined by line breaks."""
+        return _text_of(self.content)
+
 
 @attrs.frozen(kw_only=True)
 class RealtimeToolCallItem:
@@ -112,12 +138,12 @@ class RealtimeToolCallItem:
     previous_item_id: str | None = None
     call_id: str | None = None
     name: str
-    arguments: str
+    arguments: str = attrs.field(repr=hidden)
     """The arguments as JSON text, as the model wrote them."""
     status: ItemStatus = "in_progress"
     """Of the execution: completed once there is an output; incomplete when the model never
     finished writing the call, which is then not executed."""
-    output: str | None = None
+    output: str | None = attrs.field(default=None, repr=hidden)
     type: Literal["function_call"] = "function_call"
 
 

@@ -40,7 +40,9 @@ async def main() -> None:
                     answered = True
                 elif event.type == "agent_end" and answered:
                     break
-            print(session.history[-1])
+            last = session.history[-1]
+            if last.type == "message":
+                print(f"{last.role}: {last.text}")
 
 
 trio.run(main)

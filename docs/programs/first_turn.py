@@ -17,7 +17,8 @@ async def main() -> None:
                 if event.type == "agent_end":
                     break
             for item in session.history:
-                print(item)
+                if item.type == "message":
+                    print(f"{item.role}: {item.text}")
 
 
 trio.run(main)

@@ -11,6 +11,7 @@ import trio.testing
 from support_sessions import REACH, Stage, kinds, settle, stage, until
 
 from trio_realtime import (
+    AssistantMessageItem,
     EventBufferOverflow,
     RealtimeAgent,
     RealtimeConnectionClosed,
@@ -360,7 +361,9 @@ async def test_two_hundred_sessions_of_one_runner(autojump_clock: trio.testing.M
             async with await runner.run(model_config=REACH) as session:
                 await session.send_message(f"Number {number}")
                 await until(session, "agent_end")
-                answers.append(str(session.history[-1]).split("transcript='")[1].split("'")[0])
+                answer = session.history[-1]
+                assert isinstance(answer, AssistantMessageItem)
+                answers.append(answer.text)
 
         async with trio.open_nursery() as nursery:
             for number in range(200):

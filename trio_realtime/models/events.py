@@ -11,6 +11,7 @@ import attrs
 import msgspec
 from msgspec import UNSET
 
+from .._util.hidden_words import hidden
 from ..context import Usage
 from ..items import RealtimeItem
 
@@ -76,7 +77,7 @@ class RealtimeModelToolCallEvent:
 
     name: str
     call_id: str
-    arguments: str
+    arguments: str = attrs.field(repr=hidden)
     """JSON text, as the model wrote it."""
     id: str | None = None
     """The item id of the call."""
@@ -129,7 +130,7 @@ class RealtimeModelTranscriptDeltaEvent:
     """A piece of the transcript of what the model says."""
 
     item_id: str
-    delta: str
+    delta: str = attrs.field(repr=hidden)
     response_id: str
     content_index: int = 0
     type: ClassVar[Literal["transcript_delta"]] = "transcript_delta"
@@ -140,7 +141,7 @@ class RealtimeModelOutputTextDeltaEvent:
     """A piece of the text the model writes."""
 
     item_id: str
-    delta: str
+    delta: str = attrs.field(repr=hidden)
     response_id: str
     content_index: int = 0
     type: ClassVar[Literal["output_text_delta"]] = "output_text_delta"
@@ -151,7 +152,7 @@ class RealtimeModelInputAudioTranscriptionDeltaEvent:
     """A piece of the transcript of what the user said."""
 
     item_id: str
-    delta: str
+    delta: str = attrs.field(repr=hidden)
     content_index: int = 0
     type: ClassVar[Literal["input_audio_transcription_delta"]] = "input_audio_transcription_delta"
 
@@ -161,7 +162,7 @@ class RealtimeModelInputAudioTranscriptionCompletedEvent:
     """The transcript of what the user said. It often arrives after the answer began."""
 
     item_id: str
-    transcript: str
+    transcript: str = attrs.field(repr=hidden)
     content_index: int = 0
     type: ClassVar[Literal["input_audio_transcription_completed"]] = (
         "input_audio_transcription_completed"
@@ -240,7 +241,7 @@ class RealtimeModelToolOutputEvent:
 
     item_id: str
     call_id: str
-    output: str
+    output: str = attrs.field(repr=hidden)
     previous_item_id: str | None = None
     type: ClassVar[Literal["tool_output"]] = "tool_output"
 
@@ -270,7 +271,7 @@ class RealtimeModelTurnStartedEvent:
     response_id: str | None = None
     out_of_band: bool = False
     """True for a response beside the conversation (``conversation="none"``)."""
-    metadata: Mapping[str, str] | None = None
+    metadata: Mapping[str, str] | None = attrs.field(default=None, repr=hidden)
     type: ClassVar[Literal["turn_started"]] = "turn_started"
 
 
@@ -296,7 +297,7 @@ class RealtimeModelTurnEndedEvent:
     """For failed: why."""
     usage: Usage | None = None
     out_of_band: bool = False
-    metadata: Mapping[str, str] | None = None
+    metadata: Mapping[str, str] | None = attrs.field(default=None, repr=hidden)
     output: tuple[RealtimeItem, ...] = ()
     """The items of an out-of-band response, which no history holds."""
     type: ClassVar[Literal["turn_ended"]] = "turn_ended"
@@ -324,7 +325,7 @@ class RealtimeModelRateLimitsEvent:
 class RealtimeModelDtmfEvent:
     """A caller pressed a key (SIP)."""
 
-    key: str
+    key: str = attrs.field(repr=hidden)
     type: ClassVar[Literal["dtmf_received"]] = "dtmf_received"
 
 
@@ -335,7 +336,7 @@ class RealtimeModelMcpApprovalRequestEvent:
     item_id: str
     server_label: str
     name: str
-    arguments: str
+    arguments: str = attrs.field(repr=hidden)
     type: ClassVar[Literal["mcp_approval_request"]] = "mcp_approval_request"
 
 

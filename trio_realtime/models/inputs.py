@@ -5,6 +5,7 @@ from typing import Any, Literal, TypeAlias
 
 import attrs
 
+from .._util.hidden_words import hidden
 from ..items import InputImage, InputText
 from .events import RealtimeModelToolCallEvent
 from .session_settings import RealtimeSessionModelSettings
@@ -43,7 +44,7 @@ class RealtimeModelClearAudio:
 class RealtimeModelCreateResponse:
     """Ask for a response; of its own, unless it is automatic."""
 
-    params: Mapping[str, Any] | None = None
+    params: Mapping[str, Any] | None = attrs.field(default=None, repr=hidden)
     """The ``response`` object of ``response.create``, in wire form."""
     automatic: bool = False
     """It answers what was said, and may share its response with other automatic requests."""
@@ -58,7 +59,7 @@ class RealtimeModelSendToolOutput:
     """The output of a tool call."""
 
     tool_call: RealtimeModelToolCallEvent
-    output: str
+    output: str = attrs.field(repr=hidden)
     start_response: bool = True
 
 
@@ -84,7 +85,7 @@ class RealtimeModelSendRawMessage:
     ``response.create`` and ``response.cancel`` still wait for their turn.
     """
 
-    message: Mapping[str, Any]
+    message: Mapping[str, Any] = attrs.field(repr=hidden)
 
 
 RealtimeModelInput: TypeAlias = (
