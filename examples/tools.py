@@ -40,7 +40,7 @@ async def main() -> None:
                 elif event.type == "tool_end":
                     print(f"the tool returns {event.output!r}")
                 elif event.type == "agent_end" and session.history[-1].type == "message":
-                    print("the model says", session.history[-1].content[0])
+                    print("the model says:", session.history[-1].text)
                     break
 
 

@@ -33,7 +33,7 @@ OUTPUT = {
     EXAMPLES / "tools.py": [
         r'the model calls in_stock with \{"product":"tea"\}',
         "the tool returns '12 left'",
-        r"the model says .*Of tea we have 12 left\.",
+        r"the model says: .*Of tea we have 12 left\.",
     ],
     EXAMPLES / "many_sessions.py": ["50 of 50 callers had an answer"],
     EXAMPLES / "speech_turn.py": [r"\d+ tokens of answer", r"\d+\.\d s of answer in answer\.wav"],
