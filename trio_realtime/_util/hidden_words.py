@@ -14,9 +14,8 @@ def hidden(value: object) -> str:
             return "None"
         case str():
             return f"<{len(value)} characters>"
-        case bytes() | bytearray() | memoryview():
+        case bytes() | bytearray():
             return f"<{len(value)} bytes>"
-        case Sized():
-            return f"<{type(value).__name__} of {len(value)}>"
         case _:
-            return f"<{type(value).__name__}>"
+            size = f" of {len(value)}" if isinstance(value, Sized) else ""
+            return f"<{type(value).__name__}{size}>"
