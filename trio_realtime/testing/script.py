@@ -146,8 +146,22 @@ def describe(matcher: Matcher) -> str:
     if isinstance(matcher, types.UnionType):
         return "any " + " or ".join(each.__name__ for each in get_args(matcher))
     if isinstance(matcher, INPUT_TYPES):
-        return repr(matcher)
+        return spelled_out(matcher)
     return f"what {getattr(matcher, '__qualname__', repr(matcher))} accepts"
+
+
+def spelled_out(value: object) -> str:
+    """A model input with its words, which its repr hides: in a test they are the tester's own."""
+    if attrs.has(type(value)):
+        fields = attrs.fields(cast("Any", type(value)))
+        shown = [f"{field.name}={spelled_out(getattr(value, field.name))}" for field in fields]
+        return f"{type(value).__name__}({', '.join(shown)})"
+    if isinstance(value, tuple):
+        parts = [spelled_out(each) for each in cast("tuple[object, ...]", value)]
+        return f"({', '.join(parts)}{',' if len(parts) == 1 else ''})"
+    if isinstance(value, bytes):
+        return f"<{len(value)} bytes>"
+    return repr(value)
 
 
 def describe_step(step: Step) -> str:

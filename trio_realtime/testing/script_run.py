@@ -24,6 +24,7 @@ from .script import (
     describe,
     describe_step,
     matches,
+    spelled_out,
 )
 
 _COLUMN: Final = 46
@@ -63,7 +64,7 @@ class Log:
         later: Sequence[str] = (),
     ) -> bool:
         """Note an input, and whether it is the expected one; raise if it had to be and is not."""
-        expected, actual = describe(matcher), repr(sent)
+        expected, actual = describe(matcher), spelled_out(sent)
         try:
             accepted = matches(matcher, sent)
         except Exception as error:
@@ -127,7 +128,9 @@ class ScriptRun:
             self.deadline = None
         if self._strict and self._inputs:
             raise self.log.mismatch(
-                "the session sent more than was expected", "nothing more", repr(self._inputs[0])
+                "the session sent more than was expected",
+                "nothing more",
+                spelled_out(self._inputs[0]),
             )
 
     def _expect(self, step: Expect, now: float) -> bool:
