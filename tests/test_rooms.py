@@ -51,6 +51,7 @@ PURE = [
     "models/playback",
     "sessions/guardrails/growing_text.py",
     "sessions/guardrails/held_audio.py",
+    "sessions/guardrails/watched_responses.py",
     "sessions/history",
     "sessions/link/early_audio.py",
     "sessions/phase.py",

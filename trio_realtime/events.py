@@ -137,15 +137,18 @@ class RealtimeAudioEnd:
 
 @attrs.frozen(kw_only=True)
 class RealtimeAudioInterrupted:
-    """Stop playing now and forget what is queued: the user will not hear the rest.
+    """Stop playing this item and forget what is queued of it: the user will not hear the rest.
 
-    Delivered before anything else that waits, and no more audio of this item follows.
+    Delivered before anything else that waits, and no more audio of this item follows. Audio of
+    other items may be queued behind it and goes on, if they are not interrupted as well.
     """
 
     item_id: str
     content_index: int
     heard_ms: int
     """How much of this part was heard, in ms."""
+    response_id: str | None = None
+    """The response that the item belongs to, where it is known."""
     info: RealtimeEventInfo
     type: ClassVar[Literal["audio_interrupted"]] = "audio_interrupted"
 

@@ -33,7 +33,7 @@ async def listen(session: RealtimeSession[None]) -> None:
             case "audio":
                 spoken += event.audio.data
             case "audio_interrupted":
-                print("silence!")  # and throw away what is queued for the loudspeaker
+                print("silence!")  # and throw away what is queued of event.item_id
             case "response_done":
                 print(f"the model spoke for {len(spoken) / 2 / MODEL_RATE:.1f} s,", end=" ")
                 print(f"at {level_dbfs(bytes(spoken)):.0f} dB: {event.status}")

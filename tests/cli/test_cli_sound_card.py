@@ -127,6 +127,16 @@ def test_an_interruption_silences_the_speaker(device: FakeSoundDevice) -> None:
     assert fill(speaker, 4) == bytes(4)
 
 
+def test_an_interruption_of_one_item_leaves_the_next_to_be_heard(device: FakeSoundDevice) -> None:
+    """As when a guardrail trips on an answer while the next one waits already."""
+    speaker = Speaker()
+    card = SoundCard(device, speaker)
+    speaker.put("a1", 0, b"\x01\x02" * 3)
+    speaker.put("a2", 0, b"\x03\x04" * 2)
+    card.take(RealtimeAudioInterrupted(item_id="a1", content_index=0, heard_ms=1, info=INFO))
+    assert fill(speaker, 6) == b"\x03\x04" * 2 + bytes(2)
+
+
 async def test_what_the_microphone_hears_is_sent_in_order(
     device: FakeSoundDevice, autojump_clock: trio.testing.MockClock
 ) -> None:

@@ -41,10 +41,10 @@ class Speaker:
         with self._lock:
             self._waiting.append((item_id, content_index, pcm))
 
-    def clear(self) -> None:
-        """Forget what waits."""
+    def drop(self, item_id: str) -> None:
+        """Forget what waits of this item; the audio of other items is still played."""
         with self._lock:
-            self._waiting.clear()
+            self._waiting = deque(piece for piece in self._waiting if piece[0] != item_id)
 
     def fill(self, out: Any, _frames: int, _time: object, _status: object) -> None:
         """Fill a buffer of PortAudio with what is next, and silence after it."""
@@ -88,7 +88,7 @@ class SoundCard:
         if isinstance(event, RealtimeAudio):
             self._speaker.put(event.item_id, event.content_index, event.audio.data)
         elif isinstance(event, RealtimeAudioInterrupted):
-            self._speaker.clear()
+            self._speaker.drop(event.item_id)
 
     async def speak(self, session: RealtimeSession[Any], show: Show) -> None:
         """Play what is given to `take`, and send what the microphone hears, until cancelled."""

@@ -15,7 +15,9 @@ from .core.idle import IdleWatch
 from .core.session_core import SessionCore
 from .guardrails.input_checks import InputChecks
 from .guardrails.output_checks import OutputChecks
+from .guardrails.watched_responses import WatchedResponses
 from .history.ordered_items import HistoryView
+from .interruption import Interruptions
 from .receiver import Receiver
 from .tools.serving import ToolCalls
 
@@ -27,6 +29,7 @@ class Parts:
     core: SessionCore
     receiver: Receiver
     tools: ToolCalls
+    interruptions: Interruptions
     inputs: InputChecks
     responses: Responses
     idle: IdleWatch | None
@@ -41,7 +44,10 @@ def put_together(
     """
     hooks = HookCalls(core.context, core.config.hooks, core.start_task)
     tools = ToolCalls(core, hooks, fail)
-    inputs = InputChecks(core)
+    watched = WatchedResponses()
+    interruptions = Interruptions(core, tools, watched)
+    inputs = InputChecks(core, interruptions)
+    checks = OutputChecks(core, watched, interruptions)
     responses = Responses(core)
     idle = _idle_watch(core, tools, end)
     if idle is not None:
@@ -54,10 +60,16 @@ def put_together(
         await core.switch(await binder.renewed(bound), only_if=lambda now: now is bound)
 
     binder.mcp.watch(core.start_task, renew_tools)
-    receiver = Receiver(core, tools, OutputChecks(core), inputs, hooks, responses, idle)
+    receiver = Receiver(core, tools, interruptions, checks, inputs, hooks, responses, idle)
     core.events.put(RealtimeHistoryUpdated(history=HistoryView(), info=core.info))
     return Parts(
-        core=core, receiver=receiver, tools=tools, inputs=inputs, responses=responses, idle=idle
+        core=core,
+        receiver=receiver,
+        tools=tools,
+        interruptions=interruptions,
+        inputs=inputs,
+        responses=responses,
+        idle=idle,
     )
 
 

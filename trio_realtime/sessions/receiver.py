@@ -14,12 +14,12 @@ from .. import events as app
 from ..models import events as model
 from .asking.responses import Responses
 from .core.bound_agent import BoundAgent
-from .core.event_buffer import Waiting
 from .core.hook_calls import HookCalls
 from .core.idle import IdleWatch
 from .core.session_core import SessionCore
 from .guardrails.input_checks import InputChecks
 from .guardrails.output_checks import OutputChecks
+from .interruption import Interruptions
 from .tools.serving import ToolCalls
 
 
@@ -29,6 +29,7 @@ class Receiver:
 
     _core: SessionCore
     _tools: ToolCalls
+    _interruptions: Interruptions
     _checks: OutputChecks
     _inputs: InputChecks
     _hooks: HookCalls
@@ -36,7 +37,6 @@ class Receiver:
     _idle: IdleWatch | None
     _speaking: BoundAgent | None = None
     """The agent that gives the active response; a handoff does not change it."""
-    _active_response_id: str | None = None
     _spoken: list[str] = attrs.field(factory=list[str])
 
     async def run(self) -> None:
@@ -75,18 +75,7 @@ class Receiver:
         )
 
     def _audio_interrupted(self, event: model.RealtimeModelAudioInterruptedEvent) -> None:
-        core = self._core
-        core.history.heard(event.item_id, event.content_index, event.heard_ms)
-        self._checks.interrupted(event.item_id)
-        core.events.interrupt(
-            app.RealtimeAudioInterrupted(
-                item_id=event.item_id,
-                content_index=event.content_index,
-                heard_ms=event.heard_ms,
-                info=core.info,
-            ),
-            _is_audio_of(event.item_id),
-        )
+        self._interruptions.audio_cut(event)
 
     def _transcript_delta(self, event: model.RealtimeModelTranscriptDeltaEvent) -> None:
         self._core.history.transcript_delta(event)
@@ -126,7 +115,6 @@ class Receiver:
         core.response_started(event.response_id)
         self._speaking = core.bound
         self._spoken.clear()
-        self._active_response_id = event.response_id
         self._checks.response_started(event.response_id, core.bound.agent)
         self._hooks.agent_started(core.bound.agent)
         core.events.put(app.RealtimeAgentStartEvent(agent=core.bound.agent, info=core.info))
@@ -140,9 +128,9 @@ class Receiver:
         if not event.out_of_band:
             self._checks.response_ended(event.response_id)
             self._tools.response_ended(event.response_id)
-            if event.response_id in {None, self._active_response_id}:
+            if event.response_id in {None, core.active_response_id}:
                 agent = (self._speaking or core.bound).agent
-                self._speaking = self._active_response_id = None
+                self._speaking = None
                 core.response_ended()
                 self._hooks.agent_ended(agent, self._said())
                 core.events.put(app.RealtimeAgentEndEvent(agent=agent, info=core.info))
@@ -171,7 +159,7 @@ class Receiver:
 
     # -- the user --------------------------------------------------------------------
     def _speech_started(self, event: model.RealtimeModelSpeechStartedEvent) -> None:
-        self._tools.interrupted()
+        self._interruptions.user_spoke()
         if self._idle is not None:
             self._idle.speech_started()
         self._core.events.put(
@@ -216,6 +204,7 @@ class Receiver:
     def _user_transcript_failed(
         self, event: model.RealtimeModelInputAudioTranscriptionFailedEvent
     ) -> None:
+        self._inputs.not_transcribed(event.item_id, event.error)
         self._core.events.put(
             app.RealtimeUserTranscriptFailed(
                 item_id=event.item_id,
@@ -280,16 +269,3 @@ class Receiver:
         model.RealtimeModelErrorEvent: _error,
         model.RealtimeModelRateLimitsEvent: _rate_limits,
     }
-
-
-def _is_audio_of(item_id: str) -> Callable[[Waiting], bool]:
-    """Whether a waiting event is audio of this item, raw events of it included."""
-
-    def is_stale(event: Waiting) -> bool:
-        if isinstance(
-            event, app.RealtimeAudio | app.RealtimeAudioEnd | model.RealtimeModelAudioEvent
-        ):
-            return event.item_id == item_id
-        return False
-
-    return is_stale

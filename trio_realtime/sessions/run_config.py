@@ -69,7 +69,8 @@ class RealtimeGuardrailsSettings(Settings):
     guardrail_mode: Literal["interrupt", "hold"] = "interrupt"
     """Play output while it is checked and interrupt it on a trip, or hold it until checked."""
     guardrail_failure: Literal["report", "trip"] = "report"
-    """Whether an output guardrail that raises is only reported, or counts as tripped."""
+    """Whether a guardrail that raises is only reported, or counts as tripped. So, for input
+    guardrails, does speech that could not be transcribed and hence not be checked."""
     input_guardrail_mode: Literal["parallel", "strict"] = "parallel"
     """Check what the user says while the model answers, or before it may."""
 

@@ -161,10 +161,8 @@ class RealtimeSession(SessionLifecycle[TContext]):
         await self._send(model.RealtimeModelClearAudio())
 
     async def interrupt(self) -> None:
-        """Stop the model: cut what is heard at what was heard, and cancel the response."""
         parts = self._usable or await self._refuse()
-        await parts.core.link.send(model.RealtimeModelSendInterrupt())
-        parts.tools.interrupted()
+        await parts.interruptions.interrupt()
 
     # -- the model's side -------------------------------------------------------------------
     async def create_response(

@@ -39,6 +39,8 @@ class SessionCore:
     close_deadline: CloseDeadline
     """For what the session still has to send when it closes."""
     history: History = attrs.field(factory=History)
+    active_response_id: str | None = attrs.field(default=None, init=False)
+    """The id of the response that the model is giving, if there is one and it has an id."""
     _active: bool = attrs.field(default=False, init=False)
     _last_response_id: str | None = attrs.field(default=None, init=False)
     _switching: trio.Lock | None = attrs.field(default=None, init=False)
@@ -46,11 +48,12 @@ class SessionCore:
     def response_started(self, response_id: str | None) -> None:
         """The model begins to answer."""
         self._active = True
-        self._last_response_id = response_id
+        self.active_response_id = self._last_response_id = response_id
 
     def response_ended(self) -> None:
         """The model has answered; the user may still be hearing it."""
         self._active = False
+        self.active_response_id = None
 
     def is_speaking(self) -> bool:
         """Whether the model answers, or the user is still hearing what it said last."""

@@ -1,10 +1,13 @@
 """Checks of what the user says: the input guardrails.
 
 Two modes, named for what they guarantee. ``parallel``: the model may begin to answer while the
-check runs, and is cut off when it trips. ``strict``: no response is asked for before the check has
-passed; the session turns the server's automatic responses off and asks for each itself, so what
+check runs, and is interrupted when it trips. ``strict``: no response is asked for before the check
+has passed; the session turns the server's automatic responses off and asks for each itself, so what
 trips is never answered. What tripped is taken out of the conversation in both, so that no later
 response answers it either.
+
+Speech that could not be transcribed cannot be checked. It is treated as if every guardrail had
+raised: it passes, unless the settings say that a guardrail which fails counts as tripped.
 """
 
 from typing import Any
@@ -12,26 +15,27 @@ from typing import Any
 import attrs
 import trio
 
-from ..._util.nurseries import open_bare_nursery
 from ...agents.guardrails import GuardrailFunctionOutput, InputGuardrail, InputGuardrailResult
 from ...errors import RealtimeConnectionError, RealtimeSessionClosed
-from ...events import RealtimeGuardrailFailed, RealtimeInputGuardrailTripped
-from ...models.inputs import (
-    RealtimeModelCreateResponse,
-    RealtimeModelSendInterrupt,
-    RealtimeModelSendRawMessage,
-)
+from ...events import RealtimeInputGuardrailTripped
+from ...models.events import RealtimeServerError
+from ...models.inputs import RealtimeModelCreateResponse, RealtimeModelSendRawMessage
 from ..core.on_demand import OnDemand
 from ..core.session_core import SessionCore
+from ..interruption import Interruptions
 from ..run_config import RealtimeGuardrailsSettings
+from .asking_guardrails import ask_guardrails, without_doubles
 
 
 @attrs.frozen
 class _Words:
-    """What the user said in one item, or typed (then the item's id is not known)."""
+    """What the user said in one item, or typed."""
 
     text: str
     item_id: str | None = None
+    """``None`` for what was typed: its item is not known."""
+    failure: RealtimeServerError | None = None
+    """Why there is no text, if the speech could not be transcribed."""
 
 
 @attrs.define(eq=False, repr=False)
@@ -39,6 +43,7 @@ class InputChecks:
     """All input guardrails of one session."""
 
     _core: SessionCore
+    _interruptions: Interruptions
     _said: OnDemand[_Words] = attrs.field(init=False)
 
     def __attrs_post_init__(self) -> None:
@@ -50,32 +55,41 @@ class InputChecks:
 
     @property
     def _guardrails(self) -> tuple[InputGuardrail[Any], ...]:
-        every = (*self._core.bound.agent.input_guardrails, *self._core.config.input_guardrails)
-        return tuple({id(guardrail): guardrail for guardrail in every}.values())
+        agent = self._core.bound.agent
+        return without_doubles((*agent.input_guardrails, *self._core.config.input_guardrails))
 
     @property
     def strict(self) -> bool:
         """Whether responses have to wait for a check."""
         return self._settings.input_guardrail_mode == "strict" and bool(self._guardrails)
 
+    # -- for the receive task: no waiting --------------------------------------------
     def spoken(self, item_id: str, text: str) -> None:
-        """The user said this. For the receive task: does not wait."""
+        """The user said this."""
         if self._guardrails:
             self._said.put(_Words(text, item_id))
 
+    def not_transcribed(self, item_id: str, failure: RealtimeServerError) -> None:
+        """The user said something, and nobody knows what."""
+        if self._guardrails:
+            self._said.put(_Words("", item_id, failure))
+
+    # -- for the application ---------------------------------------------------------
     async def typed(self, text: str) -> bool:
-        """The user typed this: false when it must not be sent, because it tripped (strict)."""
+        """The user typed this. False if it must not be sent, because it tripped (strict mode)."""
         if not self._guardrails:
             return True
+        words = _Words(text)
         if self.strict:
-            return not await self._tripped(text)
-        self._said.put(_Words(text))
+            return not await self._tripped(words)
+        self._said.put(words)
         return True
 
+    # -- the task --------------------------------------------------------------------
     async def _serve(self, said: trio.MemoryReceiveChannel[_Words]) -> None:
         """Check what was said, in order, until cancelled."""
         async for words in said:
-            tripped = await self._tripped(words.text)
+            tripped = await self._tripped(words)
             try:
                 if tripped:
                     await self._undo(words)
@@ -85,53 +99,49 @@ class InputChecks:
                 return  # the session ends, and says why elsewhere
 
     async def _undo(self, words: _Words) -> None:
-        send = self._core.link.send
         if not self.strict:
-            await send(RealtimeModelSendInterrupt())
+            await self._interruptions.interrupt()
         if words.item_id is not None:
-            await send(
+            await self._core.link.send(
                 RealtimeModelSendRawMessage(
                     message={"type": "conversation.item.delete", "item_id": words.item_id}
                 )
             )
 
-    async def _tripped(self, text: str) -> bool:
+    async def _tripped(self, words: _Words) -> bool:
         """Ask all guardrails at once, and tell the application if any trips."""
-        guardrails = self._guardrails
-        answers: dict[int, InputGuardrailResult[Any]] = {}
-
-        async def ask(place: int, guardrail: InputGuardrail[Any]) -> None:
-            answers[place] = await self._ask(guardrail, text)
-
-        async with open_bare_nursery() as start_soon:
-            for place, guardrail in enumerate(guardrails):
-                start_soon(ask, place, guardrail)
-        results = tuple(
-            answers[place] for place in sorted(answers) if answers[place].output.tripwire_triggered
-        )
-        if results:
+        if words.failure is None:
+            results = await self._ask(words.text)
+        else:
+            results = tuple(self._failed(each, "", words.failure) for each in self._guardrails)
+        tripped = tuple(result for result in results if result.output.tripwire_triggered)
+        if tripped:
             self._core.events.put(
                 RealtimeInputGuardrailTripped(
-                    guardrail_results=results, message=text, info=self._core.info
+                    guardrail_results=tripped, message=words.text, info=self._core.info
                 )
             )
-        return bool(results)
+        return bool(tripped)
 
-    async def _ask(self, guardrail: InputGuardrail[Any], text: str) -> InputGuardrailResult[Any]:
-        core = self._core
-        agent = core.bound.agent
-        try:
+    async def _ask(self, text: str) -> tuple[InputGuardrailResult[Any], ...]:
+        core, agent = self._core, self._core.bound.agent
+
+        async def run(guardrail: InputGuardrail[Any]) -> InputGuardrailResult[Any]:
             return await guardrail.run(core.context, agent, text)
-        except Exception as exc:  # noqa: BLE001 - the boundary for the application's guardrails
-            core.events.put(
-                RealtimeGuardrailFailed(
-                    guardrail_name=guardrail.get_name(), error=exc, info=core.info
-                )
-            )
-            trips = self._settings.guardrail_failure == "trip"
-            return InputGuardrailResult(
-                guardrail=guardrail,
-                output=GuardrailFunctionOutput(output_info=exc, tripwire_triggered=trips),
-                user_input=text,
-                agent=agent,
-            )
+
+        def failed(guardrail: InputGuardrail[Any], exc: Exception) -> InputGuardrailResult[Any]:
+            return self._failed(guardrail, text, exc)
+
+        return await ask_guardrails(core, self._guardrails, run, failed)
+
+    def _failed(
+        self, guardrail: InputGuardrail[Any], text: str, failure: object
+    ) -> InputGuardrailResult[Any]:
+        """The result of a guardrail that could not check."""
+        trips = self._settings.guardrail_failure == "trip"
+        return InputGuardrailResult(
+            guardrail=guardrail,
+            output=GuardrailFunctionOutput(output_info=failure, tripwire_triggered=trips),
+            user_input=text,
+            agent=self._core.bound.agent,
+        )

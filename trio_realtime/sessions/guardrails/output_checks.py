@@ -2,11 +2,11 @@
 
 The receive task adds text without waiting; a response whose text is due is checked by a child task
 of its own, one check at a time and always on the newest text, so slow guardrails fall behind
-without piling up. A response trips once: the application hears of it, what is heard stops, the
-response is cancelled, and the model is told why. A later response is never touched.
+without piling up. A response trips once: the application hears of it, the response is interrupted,
+and the model is told why. A later response is never touched.
 """
 
-from typing import Any, TypeAlias
+from typing import Any
 
 import attrs
 import trio
@@ -15,46 +15,14 @@ from ..._util.nurseries import open_bare_nursery
 from ...agents.agent import RealtimeAgent
 from ...agents.guardrails import GuardrailFunctionOutput, OutputGuardrail, OutputGuardrailResult
 from ...errors import RealtimeConnectionError, RealtimeSessionClosed
-from ...events import (
-    RealtimeAudio,
-    RealtimeAudioEnd,
-    RealtimeGuardrailFailed,
-    RealtimeGuardrailTripped,
-)
+from ...events import RealtimeGuardrailTripped
 from ...items import InputText
-from ...models.inputs import RealtimeModelSendInterrupt, RealtimeModelSendUserInput
+from ...models.inputs import RealtimeModelSendUserInput
 from ..core.on_demand import OnDemand
 from ..core.session_core import SessionCore
-from .growing_text import GrowingText
-from .held_audio import HeldAudio
-
-HeldEvent: TypeAlias = RealtimeAudio | RealtimeAudioEnd
-
-
-@attrs.define(eq=False, repr=False)
-class _Watch:
-    """One response being watched."""
-
-    response_id: str
-    agent: RealtimeAgent[Any]
-    guardrails: tuple[OutputGuardrail[Any], ...]
-    texts: dict[str, GrowingText] = attrs.field(factory=dict[str, GrowingText])
-    due: bool = False
-    """Waits in the channel, or its task will look again."""
-    ended: bool = False
-    tripped: bool = False
-    said: int = 0
-    """Characters of all its texts."""
-    held: HeldAudio[HeldEvent] = attrs.field(factory=HeldAudio[HeldEvent])
-
-    @property
-    def is_due(self) -> bool:
-        """Whether there is something to check now."""
-        if self.tripped:
-            return False
-        if self.ended:
-            return bool(self.held) or any(text.unchecked for text in self.texts.values())
-        return any(text.due for text in self.texts.values())
+from ..interruption import Interruptions
+from .asking_guardrails import ask_guardrails, without_doubles
+from .watched_responses import HeldEvent, WatchedResponse, WatchedResponses
 
 
 @attrs.define(eq=False, repr=False)
@@ -62,10 +30,12 @@ class OutputChecks:
     """All output guardrails of one session."""
 
     _core: SessionCore
+    _watched: WatchedResponses
+    _interruptions: Interruptions
     _holds: bool = attrs.field(init=False)
-    _watches: dict[str, _Watch] = attrs.field(factory=dict[str, _Watch], init=False)
     _latest: str | None = attrs.field(default=None, init=False)
-    _due: OnDemand[_Watch] = attrs.field(init=False)
+    """The response that began last."""
+    _due: OnDemand[WatchedResponse] = attrs.field(init=False)
 
     def __attrs_post_init__(self) -> None:
         self._holds = self._core.config.guardrails_settings.guardrail_mode == "hold"
@@ -75,116 +45,84 @@ class OutputChecks:
     def response_started(self, response_id: str | None, agent: RealtimeAgent[Any]) -> None:
         """A response began, given by this agent."""
         self._latest = response_id
-        guardrails = _without_doubles(
+        guardrails = without_doubles(
             (*agent.output_guardrails, *self._core.config.output_guardrails)
         )
         if guardrails and response_id is not None:
-            self._watches[response_id] = _Watch(response_id, agent, guardrails)
+            self._watched.watch(response_id, agent, guardrails)
 
     def delta(self, response_id: str, item_id: str, delta: str) -> None:
         """The model said or wrote a piece of text."""
-        watch = self._watches.get(response_id)
-        if watch is None:
-            return
-        text = watch.texts.get(item_id)
-        if text is None:
-            length = self._core.config.guardrails_settings.debounce_text_length
-            text = watch.texts[item_id] = GrowingText(length)
-        watch.said += len(delta)
-        if text.add(delta):
-            self._make_due(watch)
+        response = self._watched.get(response_id)
+        if response is not None:
+            interval = self._core.config.guardrails_settings.debounce_text_length
+            if response.add(item_id, delta, interval):
+                self._make_due(response)
 
     def audio(self, response_id: str, event: HeldEvent) -> None:
         """Audio for the application: put into its stream, or held back until it is checked."""
-        watch = self._watches.get(response_id) if self._holds else None
-        if watch is None:
+        response = self._watched.get(response_id) if self._holds else None
+        if response is None:
             self._core.events.put(event)
-        elif not watch.tripped:
-            watch.held.hold(event, watch.said)
-
-    def interrupted(self, item_id: str) -> None:
-        """Forget what is held of an item: nobody will hear it."""
-        for watch in self._watches.values():
-            watch.held.drop(lambda event: event.item_id == item_id)
+        elif not response.tripped:
+            response.held.hold(event, response.said)
 
     def response_ended(self, response_id: str | None) -> None:
         """A response is over: check what is left of it."""
-        watch = self._watches.get(response_id or "")
-        if watch is not None:
-            watch.ended = True
-            self._make_due(watch)
+        response = self._watched.get(response_id)
+        if response is not None:
+            response.ended = True
+            self._make_due(response)
 
-    def _make_due(self, watch: _Watch) -> None:
-        if not watch.due and not watch.tripped:
-            watch.due = True
-            self._due.put(watch)
+    def _make_due(self, response: WatchedResponse) -> None:
+        if not response.due and not response.tripped:
+            response.due = True
+            self._due.put(response)
 
     # -- the task --------------------------------------------------------------------
-    async def _serve(self, due: trio.MemoryReceiveChannel[_Watch]) -> None:
+    async def _serve(self, due: trio.MemoryReceiveChannel[WatchedResponse]) -> None:
         """Check responses as they become due, until cancelled."""
         async with open_bare_nursery() as start_soon:
-            async for watch in due:
-                start_soon(self._check_response, watch)
+            async for response in due:
+                start_soon(self._check_response, response)
 
-    async def _check_response(self, watch: _Watch) -> None:
-        """Check until nothing is due. While this runs, no second task is started for the watch."""
-        while watch.is_due:
-            said = watch.said
-            for text in [text.take() for text in watch.texts.values() if text.unchecked]:
-                await self._check(watch, text)
-                if watch.tripped:
+    async def _check_response(self, response: WatchedResponse) -> None:
+        """Check until nothing is due. While this runs, no second task is started for it."""
+        while response.is_due:
+            said = response.said
+            for text in response.take():
+                await self._check(response, text)
+                if response.tripped:
                     break
             else:
-                self._release(watch, said)
-        watch.due = False
-        if watch.ended or watch.tripped:
-            self._watches.pop(watch.response_id, None)
+                for event in response.release(said):
+                    self._core.events.put(event)
+        response.due = False
+        if response.ended or response.tripped:
+            self._watched.forget(response)
 
-    def _release(self, watch: _Watch, passed: int) -> None:
-        """Let audio go that a passed check covers."""
-        over = watch.ended and passed == watch.said
-        for event in watch.held.release_all() if over else watch.held.release(passed):
-            self._core.events.put(event)
+    async def _check(self, response: WatchedResponse, text: str) -> None:
+        core, agent = self._core, response.agent
 
-    async def _check(self, watch: _Watch, text: str) -> None:
-        results: list[OutputGuardrailResult[Any]] = []
+        async def run(guardrail: OutputGuardrail[Any]) -> OutputGuardrailResult[Any]:
+            return await guardrail.run(core.context, agent, text)
 
-        async def ask(guardrail: OutputGuardrail[Any]) -> None:
-            results.append(await self._ask(guardrail, watch.agent, text))
+        def failed(guardrail: OutputGuardrail[Any], exc: Exception) -> OutputGuardrailResult[Any]:
+            trips = core.config.guardrails_settings.guardrail_failure == "trip"
+            output = GuardrailFunctionOutput(output_info=exc, tripwire_triggered=trips)
+            return OutputGuardrailResult(
+                guardrail=guardrail, output=output, agent_output=text, agent=agent
+            )
 
-        async with open_bare_nursery() as start_soon:
-            for guardrail in watch.guardrails:
-                start_soon(ask, guardrail)
-        order = {id(guardrail): place for place, guardrail in enumerate(watch.guardrails)}
-        results.sort(key=lambda result: order[id(result.guardrail)])
+        results = await ask_guardrails(core, response.guardrails, run, failed)
         tripped = tuple(result for result in results if result.output.tripwire_triggered)
         if tripped:
-            watch.tripped = True
-            watch.held.release_all()
-            await self._trip(watch, text, tripped)
-
-    async def _ask(
-        self, guardrail: OutputGuardrail[Any], agent: RealtimeAgent[Any], text: str
-    ) -> OutputGuardrailResult[Any]:
-        core = self._core
-        try:
-            return await guardrail.run(core.context, agent, text)
-        except Exception as exc:  # noqa: BLE001 - the boundary for the application's guardrails
-            core.events.put(
-                RealtimeGuardrailFailed(
-                    guardrail_name=guardrail.get_name(), error=exc, info=core.info
-                )
-            )
-            trips = core.config.guardrails_settings.guardrail_failure == "trip"
-            return OutputGuardrailResult(
-                guardrail=guardrail,
-                output=GuardrailFunctionOutput(output_info=exc, tripwire_triggered=trips),
-                agent_output=text,
-                agent=agent,
-            )
+            response.tripped = True
+            response.held.release_all()
+            await self._trip(response, text, tripped)
 
     async def _trip(
-        self, watch: _Watch, text: str, results: tuple[OutputGuardrailResult[Any], ...]
+        self, response: WatchedResponse, text: str, results: tuple[OutputGuardrailResult[Any], ...]
     ) -> None:
         core = self._core
         core.events.put(
@@ -192,8 +130,8 @@ class OutputChecks:
         )
         names = ", ".join(result.guardrail.get_name() for result in results)
         try:
-            await core.link.send(RealtimeModelSendInterrupt(response_id=watch.response_id))
-            if watch.response_id == self._latest:
+            await self._interruptions.interrupt(response.response_id)
+            if response.response_id == self._latest:
                 await core.link.send(
                     RealtimeModelSendUserInput(
                         content=(InputText(text=f"guardrail triggered: {names}"),)
@@ -201,9 +139,3 @@ class OutputChecks:
                 )
         except (RealtimeConnectionError, RealtimeSessionClosed):
             return  # nobody is left to be told
-
-
-def _without_doubles(
-    guardrails: tuple[OutputGuardrail[Any], ...],
-) -> tuple[OutputGuardrail[Any], ...]:
-    return tuple({id(guardrail): guardrail for guardrail in guardrails}.values())

@@ -88,9 +88,13 @@ class ToolCalls:
         if self._ledger.response_ended(response_id):
             self._work.put(_FollowUp())
 
-    def interrupted(self) -> None:
+    def interrupt_all(self) -> None:
         """Cancel the running tools that were declared with ``on_interrupt="cancel"``."""
         self._ledger.interrupt_all()
+
+    def interrupt_response(self, response_id: str) -> None:
+        """As `interrupt_all`, for the calls that one response has made and those it still makes."""
+        self._ledger.interrupt_response(response_id)
 
     # -- for the application ---------------------------------------------------------
     def approve(self, call_id: str, *, always: bool) -> None:

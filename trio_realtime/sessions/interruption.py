@@ -1,0 +1,76 @@
+"""What an interruption does here, whatever the cause of it.
+
+The user begins to speak, the application calls `interrupt`, an output guardrail trips, or an input
+guardrail does: each comes to the one `Interruptions` of its session. It alone cancels tools and
+asks the connection to stop the model. The connection then says which audio was cut and where
+(`RealtimeModelAudioInterruptedEvent`), and that comes here too: the history notes what was heard,
+and what nobody is to hear any more is thrown away.
+"""
+
+import attrs
+
+from ..events import RealtimeAudio, RealtimeAudioEnd, RealtimeAudioInterrupted
+from ..models.events import RealtimeModelAudioEvent, RealtimeModelAudioInterruptedEvent
+from ..models.inputs import RealtimeModelSendInterrupt
+from .core.event_buffer import Waiting
+from .core.session_core import SessionCore
+from .guardrails.watched_responses import WatchedResponses
+from .tools.serving import ToolCalls
+
+
+@attrs.frozen(eq=False, repr=False)
+class Interruptions:
+    """The interruptions of one session."""
+
+    _core: SessionCore
+    _tools: ToolCalls
+    _watched: WatchedResponses
+
+    def user_spoke(self) -> None:
+        """The user began to speak. For the receive task: does not wait.
+
+        The server and the connection stop the model by themselves; the tools are stopped here.
+        """
+        self._stop_tools(None)
+
+    async def interrupt(self, response_id: str | None = None) -> None:
+        """Stop the model, and the tools that were declared with ``on_interrupt="cancel"``.
+
+        With ``response_id`` only that response: its audio and its tool calls, and no later ones.
+        Tools are stopped even when sending has to wait. Cancelled, the model is not stopped.
+
+        Raises as `RealtimeConnection.send`.
+        """
+        self._stop_tools(response_id)
+        await self._core.link.send(RealtimeModelSendInterrupt(response_id=response_id))
+
+    def _stop_tools(self, response_id: str | None) -> None:
+        if response_id is None:
+            self._tools.interrupt_all()
+            response_id = self._core.active_response_id
+        if response_id is not None:
+            self._tools.interrupt_response(response_id)
+
+    def audio_cut(self, event: RealtimeModelAudioInterruptedEvent) -> None:
+        """The connection says where the audio of an item was cut. Does not wait.
+
+        Audio of other items goes on, whether it waits to be checked or to be read.
+        """
+        core, item_id = self._core, event.item_id
+        core.history.heard(item_id, event.content_index, event.heard_ms)
+        self._watched.drop_held(item_id)
+
+        def is_stale(waiting: Waiting) -> bool:
+            kinds = RealtimeAudio | RealtimeAudioEnd | RealtimeModelAudioEvent
+            return isinstance(waiting, kinds) and waiting.item_id == item_id
+
+        core.events.interrupt(
+            RealtimeAudioInterrupted(
+                item_id=item_id,
+                content_index=event.content_index,
+                heard_ms=event.heard_ms,
+                response_id=event.response_id,
+                info=core.info,
+            ),
+            is_stale,
+        )
