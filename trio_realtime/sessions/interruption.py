@@ -61,8 +61,9 @@ class Interruptions:
         self._watched.drop_held(item_id)
 
         def is_stale(waiting: Waiting) -> bool:
-            kinds = RealtimeAudio | RealtimeAudioEnd | RealtimeModelAudioEvent
-            return isinstance(waiting, kinds) and waiting.item_id == item_id
+            if isinstance(waiting, RealtimeAudio | RealtimeAudioEnd | RealtimeModelAudioEvent):
+                return waiting.item_id == item_id
+            return False
 
         core.events.interrupt(
             RealtimeAudioInterrupted(
