@@ -161,6 +161,13 @@ class RealtimeSession(SessionLifecycle[TContext]):
         await self._send(model.RealtimeModelClearAudio())
 
     async def interrupt(self) -> None:
+        """Stop the model, as when the user begins to speak.
+
+        Cancels every active response (one out of band too), cuts the item that plays to what was
+        heard of it, and cancels the running tools declared with ``on_interrupt="cancel"``.
+        Cancelled while sending has to wait, the tools are stopped and the model is not. Raises
+        `RealtimeSessionClosed` when the session is over.
+        """
         parts = self._usable or await self._refuse()
         await parts.interruptions.interrupt()
 
