@@ -280,9 +280,9 @@ WRONG: list[tuple[dict[str, Any], str, str]] = [
         "unknown audio format; did you mean 'audio/pcm",
     ),
     (
-        {"audio": {"output": {"format": {"type": "audio/pcm", "rate": 16000}}}},
+        {"audio": {"output": {"format": {"type": "audio/pcm", "rate": 96000}}}},
         "audio.output.format.rate",
-        "24000",
+        "from 8000 to 48000 Hz",
     ),
     ({"audio": {"input": {"format": {}}}}, "audio.input.format.type", "is required"),
     ({"audio": {"input": 3}}, "audio.input", "expected RealtimeAudioInputConfig or a mapping"),

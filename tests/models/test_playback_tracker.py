@@ -8,6 +8,7 @@ import pytest
 
 from trio_realtime.audio.formats import PCM16, PCMA, PCMU, AudioFormat, audio_format
 from trio_realtime.errors import SettingsError, UserError
+from trio_realtime.models.playback.ledger import PlaybackLedger
 from trio_realtime.models.playback.tracker import RealtimePlaybackTracker
 
 NOTHING = {"current_item_id": None, "current_item_content_index": None, "elapsed_ms": None}
@@ -123,9 +124,9 @@ def test_every_spelling_of_a_format(spec: object, expected: AudioFormat) -> None
         (object(), "type", "unknown audio format NoneType"),
         ({"type": 3}, "type", "unknown audio format int"),
         (
-            {"type": "audio/pcm", "rate": 16000},
+            {"type": "audio/pcm", "rate": 96000},
             "rate",
-            "audio/pcm has a rate of 24000 Hz alone",
+            "audio/pcm has a rate from 8000 to 48000 Hz",
         ),
     ],
 )
@@ -151,6 +152,28 @@ def test_bytes_and_milliseconds(
     assert len(format_.silence(100)) == per_100_ms
     assert format_.to_wire() == wire
     assert audio_format(wire) is format_
+
+
+@pytest.mark.parametrize("rate", [8_000, 11_025, 16_000, 22_050, 44_100, 48_000])
+def test_pcm_has_the_rate_that_it_says(rate: int) -> None:
+    """Servers have many; positions are right at all of them, and what is asked for says which."""
+    wire: dict[str, Any] = {"type": "audio/pcm", "rate": rate}
+    format_ = audio_format(wire)
+    assert format_.to_wire() == wire
+    assert format_.duration_ms(2 * rate) == 1000.0
+    assert format_.nbytes(1000) == len(format_.silence(1000)) == 2 * rate
+    assert str(format_) == f"audio/pcm at {rate} Hz"
+    ledger = PlaybackLedger(format=format_)
+    ledger.received("i", 0, 2 * rate, 100.0)
+    assert ledger.heard_ms("i", 0, 100.5) == pytest.approx(500.0)
+
+
+@pytest.mark.parametrize("rate", [0, -8000, 24_000.5, "24000", True, [24_000]])
+def test_a_rate_that_is_none_is_refused(rate: object) -> None:
+    """And so is any other rate for G.711."""
+    for name in ("audio/pcm", "audio/pcmu"):
+        with pytest.raises(SettingsError, match="has a rate"):
+            audio_format({"type": name, "rate": rate})
 
 
 def test_bytes_are_whole_samples() -> None:

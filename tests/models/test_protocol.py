@@ -406,6 +406,80 @@ def test_what_was_heard_is_counted_in_the_format_of_the_session(source: str) -> 
     assert client.protocol.remaining_ms("r1", client.now) == 0.0
 
 
+PCM_16 = {"type": "audio/pcm", "rate": 16_000}
+"""What a server may say instead of 24 kHz."""
+
+
+def errors_of(events: list[Any]) -> list[str]:
+    return [str(each.error) for each in events if isinstance(each, model.RealtimeModelErrorEvent)]
+
+
+def test_a_format_that_the_server_changed_is_an_error_event_and_counts() -> None:
+    """Positions are computed from what the server sends; the application hears of it once."""
+    client = make()
+    says = {"audio": {"output": {"format": PCM_16}}}
+    (text,) = errors_of(client.hears("session.updated", session=says))
+    assert text == (
+        "the server's output audio is audio/pcm at 16000 Hz, and not audio/pcm at 24000 Hz as "
+        "asked for"
+    )
+    assert errors_of(client.hears("session.updated", session=says)) == []
+    client.begins()
+    client.speaks(bytes(32_000))
+    client.now += 0.9
+    assert client.protocol.remaining_ms("r1", client.now) == pytest.approx(100.0)
+    assert client.is_interrupted()[1].heard_ms == 900
+
+
+@pytest.mark.parametrize(
+    "says",
+    [
+        {"audio": {"input": {"format": PCM_16}}},
+        {"input_audio_format": "pcm16", "input_audio_sampling_rate": 16_000},
+        {"input_audio_format": "pcm16_16000hz"},
+    ],
+    ids=["GA", "flat with a rate", "rate in the name"],
+)
+def test_another_format_of_the_users_audio_is_an_error_event(says: dict[str, Any]) -> None:
+    """Each spelling of it is read."""
+    (text,) = errors_of(make().hears("session.updated", session=says))
+    assert text.startswith("the server's input audio is audio/pcm at 16000 Hz")
+
+
+def test_what_the_server_had_before_it_saw_the_settings_is_no_error() -> None:
+    """The first word of a server is its defaults."""
+    client = make()
+    says = {"audio": {"output": {"format": {"type": "audio/pcmu"}}}}
+    assert errors_of(client.hears("session.created", session=says)) == []
+
+
+def test_a_format_that_nobody_knows_is_an_error_event() -> None:
+    """Nobody can play it, or count it."""
+    says = {"audio": {"output": {"format": {"type": "audio/of the future"}}}}
+    (text,) = errors_of(make().hears("session.updated", session=says))
+    assert text == "the server's output audio has a format or a rate that is not known here"
+
+
+@pytest.mark.parametrize(
+    "says",
+    [
+        {"audio": {"output": {"format": {"type": "audio/pcm"}}}},
+        {"output_audio_format": "pcm16"},
+        {"output_audio_format": "not specified"},
+        {"audio": {"output": {"format": None}}},
+    ],
+)
+def test_a_format_without_a_rate_keeps_the_rate(says: dict[str, Any]) -> None:
+    """The rate that was asked for holds until the server names another."""
+    asked: Any = {"output": {"format": PCM_16}}
+    client = make(RealtimeSessionModelSettings(audio=asked))
+    assert errors_of(client.hears("session.updated", session=says)) == []
+    client.begins()
+    client.speaks(bytes(32_000))
+    client.now += 0.5
+    assert client.is_interrupted()[1].heard_ms == 500
+
+
 def test_with_a_tracker_its_word_counts() -> None:
     tracker = RealtimePlaybackTracker()
     client = make(playback=PlaybackLedger(tracker=tracker))

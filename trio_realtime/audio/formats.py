@@ -3,9 +3,10 @@
 Used by the playback ledger, the playback tracker and whoever has to know how long some bytes
 sound. It holds facts only: converting audio is the business of `trio_realtime.audio`.
 
-The OpenAI Realtime API knows three formats, each mono: PCM16 little-endian at 24 kHz (48 bytes per
-ms) and the two laws of G.711, µ and A, at 8 kHz (8 bytes per ms). Source: ``RealtimeAudioFormats``
-in ``openai.types.realtime``.
+There are three formats, each mono: PCM16 little-endian, and the two laws of G.711, µ and A, at
+8 kHz (8 bytes per ms). The OpenAI Realtime API has PCM16 at 24 kHz (48 bytes per ms) and no other
+rate, says ``RealtimeAudioFormats`` in ``openai.types.realtime``; servers that speak its protocol
+have rates from 8 to 48 kHz.
 """
 
 from collections.abc import Mapping
@@ -30,9 +31,12 @@ class AudioFormat:
     """The sample that means silence; all zero bits are loud in G.711."""
 
     @property
-    def bytes_per_ms(self) -> int:
-        """How many bytes one millisecond takes."""
-        return self.rate * self.sample_width // 1000
+    def bytes_per_ms(self) -> float:
+        """How many bytes one millisecond takes, which at some rates is no whole number."""
+        return self.rate * self.sample_width / 1000
+
+    def __str__(self) -> str:
+        return f"{self.name} at {self.rate} Hz"
 
     def duration_ms(self, nbytes: int) -> float:
         """How many milliseconds ``nbytes`` bytes sound."""
@@ -57,12 +61,17 @@ PCM16: Final = AudioFormat(name="audio/pcm", rate=24_000, sample_width=2, silent
 PCMU: Final = AudioFormat(name="audio/pcmu", rate=8_000, sample_width=1, silent_sample=b"\xff")
 PCMA: Final = AudioFormat(name="audio/pcma", rate=8_000, sample_width=1, silent_sample=b"\xd5")
 
-# The names of the GA protocol, of the beta protocol before it, and the bare suffixes which the
-# OpenAI Agents SDK takes as well.
+PCM_RATES: Final = range(8_000, 48_001)
+"""The rates that PCM16 may have, in Hz."""
+
+# The names of the GA protocol, of the beta protocol before it (also with the rates that Azure Voice
+# Live puts into them), and the bare suffixes which the OpenAI Agents SDK takes as well.
 _BY_NAME: Final = {
     "audio/pcm": PCM16,
     "pcm16": PCM16,
     "pcm": PCM16,
+    "pcm16_8000hz": attrs.evolve(PCM16, rate=8_000),
+    "pcm16_16000hz": attrs.evolve(PCM16, rate=16_000),
     "audio/pcmu": PCMU,
     "g711_ulaw": PCMU,
     "pcmu": PCMU,
@@ -81,9 +90,10 @@ def audio_format(spec: object) -> AudioFormat:
     """The format that ``spec`` names.
 
     ``spec`` is an `AudioFormat`, a name in any spelling (``"pcm16"``, ``"g711_ulaw"``,
-    ``"audio/pcma"``…), a mapping or object in wire form (``{"type": "audio/pcm", "rate": 24000}``),
-    or None for the protocol's default, PCM16. Raises `~trio_realtime.errors.SettingsError` for
-    anything else, and for a rate that the format does not have.
+    ``"audio/pcma"``…), a mapping or object in wire form (``{"type": "audio/pcm", "rate": 16000}``),
+    or None for the protocol's default, PCM16 at 24 kHz. Raises
+    `~trio_realtime.errors.SettingsError` for anything else, and for a rate that the format cannot
+    have. Whether a model has that rate, only its server knows.
     """
     if isinstance(spec, AudioFormat):
         return spec
@@ -103,6 +113,12 @@ def audio_format(spec: object) -> AudioFormat:
             f"unknown audio format {got}: known are 'audio/pcm', 'audio/pcmu' and 'audio/pcma'",
             path="type",
         )
-    if rate is not None and not (isinstance(rate, int | float) and rate == found.rate):
+    if rate is None or rate == found.rate:
+        return found
+    if found.name != PCM16.name:
         raise SettingsError(f"{found.name} has a rate of {found.rate} Hz alone", path="rate")
-    return found
+    if not isinstance(rate, int | float) or rate not in PCM_RATES:
+        raise SettingsError(
+            f"{found.name} has a rate from {PCM_RATES[0]} to {PCM_RATES[-1]} Hz", path="rate"
+        )
+    return attrs.evolve(found, rate=int(rate))

@@ -5,6 +5,7 @@ here is the task between the two. Feeding never waits: what the disk does not
 take in time is left out, with silence in its place, and counted.
 """
 
+import math
 import os
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -26,6 +27,8 @@ from .wav_file import RecordingFile
 BUFFER_MS: Final = 30_000
 """How far the disk may be behind: about 3 MB of memory at 24 kHz."""
 
+_HIGHEST_RATE: Final = 96_000
+
 WRITE_EVERY: Final = 0.5
 """Seconds between two writes: few threads, and little to lose."""
 
@@ -39,7 +42,8 @@ class SessionRecorder:
             recorder.user(pcm)      # beside session.send_audio(pcm)
             recorder.event(event)   # each event of the session
 
-    The file is PCM16 at 24 kHz (8 kHz where both formats are G.711) with the user on the left and
+    The file is PCM16 at 24 kHz (8 kHz where both formats are G.711; 48 kHz where one is at 16 kHz
+    and the other at 24) with the user on the left and
     the model on the right, where the model's audio stands when it was heard: behind what was heard
     before it, and cut where it was interrupted. It is a whole WAV file at every moment.
 
@@ -75,10 +79,17 @@ class SessionRecorder:
         default=None, init=False, repr=False
     )
 
+    def __attrs_post_init__(self) -> None:
+        if self.rate > _HIGHEST_RATE:
+            raise UserError(
+                f"no rate fits both {self.user_format} and {self.model_format}: one should be a "
+                "multiple of the other"
+            )
+
     @property
     def rate(self) -> int:
-        """Frames a second of the file, in Hz."""
-        return max(self.user_format.rate, self.model_format.rate)
+        """Frames a second of the file, in Hz: the least that both formats' rates divide."""
+        return math.lcm(self.user_format.rate, self.model_format.rate)
 
     @property
     def formats(self) -> tuple[AudioFormat, AudioFormat]:

@@ -20,11 +20,12 @@ _FRAME_BYTES: Final = 4
 _MOST: Final = 2**32 - 1
 """What the header's sizes can say. A longer recording is in the file all the same."""
 
-_DECODERS: Final[dict[AudioFormat, Callable[[bytes], bytes]]] = {
-    PCM16: bytes,
-    PCMU: ulaw_decode,
-    PCMA: alaw_decode,
+_DECODERS: Final[dict[str, Callable[[bytes], bytes]]] = {
+    PCM16.name: bytes,
+    PCMU.name: ulaw_decode,
+    PCMA.name: alaw_decode,
 }
+"""By the name of the format; PCM16 has many rates."""
 
 
 @attrs.define(eq=False)
@@ -38,7 +39,7 @@ class _Channel:
     """The sample before ``_end``."""
 
     def convert(self, clip: Clip) -> bytes:
-        pcm = _DECODERS[self.format](clip.audio)
+        pcm = _DECODERS[self.format.name](clip.audio)
         times = self.rate // self.format.rate
         if times == 1:
             return pcm

@@ -103,7 +103,7 @@ class _Part:
 
     item: "_Item"
     content_index: int
-    bytes_per_ms: int
+    bytes_per_ms: float
     received_bytes: int = 0
     delivered_bytes: int = 0
     reported_ms: float = 0.0
@@ -150,7 +150,7 @@ class PlaybackLedger:
 
     format: AudioFormat = attrs.field(default=None, converter=audio_format)
     tracker: RealtimePlaybackTracker | None = None
-    _bytes_per_ms: int = attrs.field(init=False)
+    _bytes_per_ms: float = attrs.field(init=False)
     # In order of playing.
     _live: dict[str, _Item] = attrs.field(init=False, factory=dict[str, _Item])
     _past: dict[str, _Item] = attrs.field(init=False, factory=dict[str, _Item])

@@ -156,10 +156,12 @@ class RealtimeProtocol(ModelProtocol):
         return self._turns.requested or self._out_of_band.requested
 
     def _session(
-        self, event: wire.SessionCreated | wire.SessionUpdated, _now: float, _out: Events
+        self, event: wire.SessionCreated | wire.SessionUpdated, _now: float, out: Events
     ) -> None:
-        self._facts.echoed(event.session)
-        if isinstance(event, wire.SessionUpdated):
+        applied = isinstance(event, wire.SessionUpdated)
+        for text in self._facts.echoed(event.session, final=applied):
+            out.append(model.RealtimeModelErrorEvent(error=RealtimeProtocolError(text)))
+        if applied:
             self._acknowledgement.taken()
 
     # Responses

@@ -4,21 +4,70 @@ They are those that were asked for, until the server says which ones it applies.
 what the server says and `sending` what is asked for; both read the result. Pure.
 """
 
-import contextlib
 from collections.abc import Mapping
-from typing import Any, cast
+from typing import Any, Final, cast
 
 import attrs
 from msgspec import UNSET as ABSENT
 
 from ...._util.type_checks import UNSET
-from ....audio.formats import audio_format
+from ....audio.formats import PCM16, PCMA, PCMU, AudioFormat, audio_format
 from ....errors import SettingsError
 from ...playback.ledger import PlaybackLedger
 from ...session_settings import RealtimeSessionModelSettings
-from ..wire.objects import WireSession
+from ..wire.objects import (
+    WireAudioFormat,
+    WireAudioInput,
+    WireAudioOutput,
+    WireSession,
+    WireSessionAudio,
+    WireTurnDetection,
+)
 
 _NOTHING: Mapping[str, Any] = {}
+_NO_AUDIO: Final = WireSessionAudio()
+_NO_INPUT: Final = WireAudioInput()
+_NO_OUTPUT: Final = WireAudioOutput()
+
+
+@attrs.define(eq=False)
+class _Direction:
+    """The audio format of one direction."""
+
+    name: str
+    format: AudioFormat = PCM16
+    """What the server says, or else what was asked for."""
+    _asked: AudioFormat | None = None
+    _told: str | None = None
+    """The last difference that was told of, which is not told again."""
+
+    def ask(self, format: AudioFormat) -> None:
+        """This format is asked for."""
+        self.format = self._asked = format
+        self._told = None
+
+    def echoed(self, *specs: WireAudioFormat | None) -> str | None:
+        """Take over the format that the server names. Returns how it differs from what was asked
+        for, if it does and that is news."""
+        spec = next((spec for spec in specs if spec is not None and spec.type is not None), None)
+        if spec is None:
+            return None
+        asked = self._asked
+        if spec.rate is None and asked is not None:
+            spec = WireAudioFormat(type=spec.type, rate=_same_kind_rate(spec, asked))
+        try:
+            self.format = audio_format(spec)
+        except SettingsError:
+            text = f"the server's {self.name} audio has a format or a rate that is not known here"
+        else:
+            if asked in {None, self.format}:
+                self._told = None
+                return None
+            text = f"the server's {self.name} audio is {self.format}, and not {asked} as asked for"
+        if text == self._told:
+            return None
+        self._told = text
+        return text
 
 
 @attrs.define(eq=False)
@@ -30,10 +79,15 @@ class SessionFacts:
     """Whether the server itself cancels a response when the user speaks."""
     model: str | None = None
     """The model's name, once the session was opened; ``None`` with an accepted call."""
-    input_width: int = 2
-    """Bytes of a sample of the user's audio."""
+    _input: _Direction = attrs.field(factory=lambda: _Direction("input"), init=False)
+    _output: _Direction = attrs.field(factory=lambda: _Direction("output"), init=False)
     voice: object = None
     """The model's voice, a name or an object; ``None`` when it is not known, as with a call."""
+
+    @property
+    def input_width(self) -> int:
+        """Bytes of a sample of the user's audio."""
+        return self._input.format.sample_width
 
     def asked(self, settings: RealtimeSessionModelSettings) -> None:
         """These settings are sent; they have the defaults in them, and no flat aliases."""
@@ -43,10 +97,11 @@ class SessionFacts:
                 detection is not None and detection.interrupt_response is not False
             )
         if settings.audio.input.format is not UNSET:
-            self.input_width = audio_format(settings.audio.input.format).sample_width
+            self._input.ask(audio_format(settings.audio.input.format))
         output = settings.audio.output
         if output.format is not UNSET:
-            self._playback.set_format(output.format)
+            self._output.ask(audio_format(output.format))
+            self._playback.set_format(self._output.format)
         if output.voice is not UNSET:
             self.voice = output.voice
 
@@ -54,17 +109,27 @@ class SessionFacts:
         """A session object of the caller's is sent. All but the voice is left to the echo."""
         self.voice = voice_of(session) or self.voice
 
-    def echoed(self, session: WireSession) -> None:
-        """What the server says it does counts for more than what it was asked to."""
-        audio = session.audio
-        if audio is None:
-            return
-        if audio.input is not None and audio.input.turn_detection is not ABSENT:
-            detection = audio.input.turn_detection
-            self.server_interrupts = bool(detection and detection.interrupt_response is not False)
-        if audio.output is not None and audio.output.format is not None:
-            with contextlib.suppress(SettingsError):  # one the API got after this was written
-                self._playback.set_format(audio.output.format)
+    def echoed(self, session: WireSession, *, final: bool) -> list[str]:
+        """Take over what the server says it does, which counts for more than what was asked for.
+
+        ``final`` says that the server has seen what was asked for. Then the returned texts say
+        where it does something else that the application has to know: with audio of another
+        format, neither side understands the other.
+        """
+        audio = session.audio or _NO_AUDIO
+        heard, spoken = audio.input or _NO_INPUT, audio.output or _NO_OUTPUT
+        for detection in (session.turn_detection, heard.turn_detection):
+            if detection is not ABSENT:
+                self.server_interrupts = _interrupts(detection)
+        problems = [
+            self._input.echoed(
+                heard.format,
+                _flat(session.input_audio_format, session.input_audio_sampling_rate),
+            ),
+            self._output.echoed(spoken.format, _flat(session.output_audio_format)),
+        ]
+        self._playback.set_format(self._output.format)
+        return [text for text in problems if text is not None] if final else []
 
     def check_model(self, name: str) -> None:
         """Raise `SettingsError` if this is not the model that the session has."""
@@ -94,3 +159,34 @@ def voice_of(session: Mapping[str, Any]) -> object:
 def _object(parent: Mapping[str, Any], key: str) -> Mapping[str, Any]:
     value: object = parent.get(key)
     return cast("Mapping[str, Any]", value) if isinstance(value, Mapping) else _NOTHING
+
+
+def _interrupts(detection: WireTurnDetection | None) -> bool:
+    """Whether a server with this turn detection cancels responses when the user speaks."""
+    if detection is None or detection.type in {None, "none"}:
+        return False
+    return detection.interrupt_response is not False
+
+
+def _flat(name: str | None, rate: int | None = None) -> WireAudioFormat | None:
+    """A format as the beta of the API names it. Some servers say that none is specified.
+
+    ``"pcm16"`` alone does not tell a rate: services have it at 16 and at 24 kHz.
+    """
+    try:
+        found = None if name is None else audio_format(name)
+    except SettingsError:
+        return None
+    if found is None:
+        return None
+    named = None if found in {PCM16, PCMU, PCMA} else found.rate
+    return WireAudioFormat(type=found.name, rate=rate or named)
+
+
+def _same_kind_rate(spec: WireAudioFormat, asked: AudioFormat) -> int | None:
+    """The rate of a format that a server names without it: the one asked for, if it is that
+    format."""
+    try:
+        return asked.rate if audio_format(spec).name == asked.name else None
+    except SettingsError:
+        return None

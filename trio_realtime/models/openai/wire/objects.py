@@ -247,3 +247,5 @@ class WireSession(WireValue, frozen=True):
     """Where the beta, and servers that follow it, say it; so are the two formats."""
     input_audio_format: str | None = None
     output_audio_format: str | None = None
+    input_audio_sampling_rate: int | None = None
+    """In Hz; Azure Voice Live's."""
