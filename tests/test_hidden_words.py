@@ -27,7 +27,7 @@ SHOWN = {
     ),
     *("id", "item_id", "message_type", "name", "param", "phase", "previous_item_id", "reason"),
     *("request_id", "response_id", "role", "server_label", "status", "tool_name", "type"),
-    *("voice", "limit_type", "answers", "approval_request_id"),
+    *("voice", "limit_type", "answers", "approval_request_id", "tool_choice"),
 }
 """Fields of text whose value is no word of a user, a model or a tool."""
 

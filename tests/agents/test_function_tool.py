@@ -22,6 +22,7 @@ from trio_realtime.agents.tools import (
 )
 from trio_realtime.context import RunContext, ToolContext
 from trio_realtime.errors import ToolTimeoutError, UserError
+from trio_realtime.models.openai.wire.tool_objects import tool_to_wire
 
 OBJECT = {"type": "object", "properties": {}}
 
@@ -67,7 +68,7 @@ async def hello(ctx: RunContext[str], name: Any = "you") -> str:
 
 
 async def test_the_bare_decorator() -> None:
-    assert add.to_wire() == {
+    assert tool_to_wire(add) == {
         "type": "function",
         "name": "add",
         "description": "Add numbers.",
@@ -85,7 +86,7 @@ async def test_the_bare_decorator() -> None:
 
 
 async def test_the_decorator_with_options() -> None:
-    assert hello.to_wire() == {
+    assert tool_to_wire(hello) == {
         "type": "function",
         "name": "greet",
         "description": "Greet.",

@@ -7,12 +7,13 @@ import pytest
 
 from trio_realtime.agents.hosted_mcp import HostedMCPTool
 from trio_realtime.errors import UserError
+from trio_realtime.models.openai.wire.tool_objects import tool_to_wire
 
 URL = "https://mcp.example/hunter2"
 
 
 def test_only_what_was_given_is_sent() -> None:
-    assert HostedMCPTool(server_label="docs", server_url=URL).to_wire() == {
+    assert tool_to_wire(HostedMCPTool(server_label="docs", server_url=URL)) == {
         "type": "mcp",
         "server_label": "docs",
         "server_url": URL,
@@ -29,7 +30,7 @@ def test_everything_is_sent() -> None:
         allowed_tools=("search", "read"),
         require_approval={"never": {"tool_names": ["search"]}},
     )
-    assert tool.to_wire() == {
+    assert tool_to_wire(tool) == {
         "type": "mcp",
         "server_label": "mail",
         "connector_id": "connector_gmail",
@@ -48,8 +49,8 @@ def test_a_filter_instead_of_names() -> None:
         allowed_tools={"read_only": True},
         require_approval="never",
     )
-    assert tool.to_wire()["allowed_tools"] == {"read_only": True}
-    assert tool.to_wire()["require_approval"] == "never"
+    assert tool_to_wire(tool)["allowed_tools"] == {"read_only": True}
+    assert tool_to_wire(tool)["require_approval"] == "never"
 
 
 def test_the_wire_form_is_what_the_api_knows() -> None:

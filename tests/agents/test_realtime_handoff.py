@@ -10,6 +10,7 @@ from trio_realtime.agents.handoffs import realtime_handoff
 from trio_realtime.agents.tool_arguments import ToolArgumentsError
 from trio_realtime.context import RunContext
 from trio_realtime.errors import UserError
+from trio_realtime.models.openai.wire.tool_objects import tool_to_wire
 
 BILLING = RealtimeAgent[str]("Billing Agent", handoff_description="Handles invoices.")
 CONTEXT = RunContext("state")
@@ -33,7 +34,7 @@ class Loose(TypedDict):
 
 def test_an_agent_alone_gives_name_and_description() -> None:
     handoff = realtime_handoff(BILLING)
-    assert handoff.to_wire() == {
+    assert tool_to_wire(handoff) == {
         "type": "function",
         "name": "transfer_to_billing_agent",
         "description": "Handoff to the Billing Agent agent to handle the request. "

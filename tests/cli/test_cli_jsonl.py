@@ -24,7 +24,7 @@ from trio_realtime import (
 from trio_realtime.cli.jsonl import JsonLines, describe_event
 from trio_realtime.cli.recordings import Answer
 from trio_realtime.models.events import (
-    RealtimeModelConnectionStatusEvent,
+    RealtimeModelItemDeletedEvent,
     RealtimeModelRateLimit,
     RealtimeModelRawServerEvent,
     RealtimeServerError,
@@ -123,7 +123,7 @@ def test_a_raw_event_is_the_servers_own() -> None:
         "type": "raw_model_event",
         "data": {"type": "x"},
     }
-    other = RealtimeModelConnectionStatusEvent(status="connected")
+    other = RealtimeModelItemDeletedEvent(item_id="x")
     assert describe_event(RealtimeRawModelEvent(data=other, info=INFO)) is None
 
 
@@ -132,7 +132,7 @@ def test_only_events_are_printed(capsys: pytest.CaptureFixture[str]) -> None:
     show = JsonLines(out)
     show.notice("Talking to a simulator.")
     show.event(RealtimeError(error="où?", info=INFO))
-    other = RealtimeModelConnectionStatusEvent(status="connected")
+    other = RealtimeModelItemDeletedEvent(item_id="x")
     show.event(RealtimeRawModelEvent(data=other, info=INFO))
     show.problem("x")
     show.sent(b"")

@@ -17,6 +17,7 @@ from trio_realtime.models.inputs import (
     RealtimeModelCreateResponse,
     RealtimeModelSendAudio,
     RealtimeModelSendInterrupt,
+    ResponseOptions,
 )
 from trio_realtime.models.interface import RealtimeConnection
 from trio_realtime.models.openai.model import OpenAIRealtimeWebSocketModel
@@ -171,10 +172,10 @@ async def test_a_request_that_nothing_answers_wakes_the_reader(
                 told.append((event.type, trio.current_time() - began))
 
         began = trio.current_time()
-        await connection.send(RealtimeModelCreateResponse(params={}))
+        await connection.send(RealtimeModelCreateResponse(options=ResponseOptions()))
         nursery.start_soon(partial(read, connection, delivered=delivered, told=note))
         await trio.sleep(8)
-        await connection.send(RealtimeModelCreateResponse(params={}))
+        await connection.send(RealtimeModelCreateResponse(options=ResponseOptions()))
         await trio.sleep(8)
         nursery.cancel_scope.cancel()
     assert told == [("error", 7.0), ("error", 15.0)]

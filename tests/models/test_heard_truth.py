@@ -71,7 +71,7 @@ class World:
         self.now += ms / 1000
 
     def ask(self, _n: int) -> None:
-        self.tell(inputs.RealtimeModelCreateResponse(params={}))
+        self.tell(inputs.RealtimeModelCreateResponse(options=inputs.ResponseOptions()))
 
     def speak(self, _n: int) -> None:
         """The user speaks."""
@@ -333,7 +333,7 @@ class Client:
 def test_late_audio_beside_the_conversation() -> None:
     """Nobody hears it, and the server has no item of it to forget."""
     client = Client()
-    asked = inputs.RealtimeModelCreateResponse(params={}, out_of_band=True)
+    asked = inputs.RealtimeModelCreateResponse(options=inputs.ResponseOptions(), out_of_band=True)
     (create,) = client.says(asked)
     client.begins("r1", metadata=create["response"]["metadata"])
     assert client.delta("r1", "i1") == ["RealtimeModelAudioEvent"]
@@ -341,7 +341,7 @@ def test_late_audio_beside_the_conversation() -> None:
     assert (cancel["type"], cancel["response_id"]) == ("response.cancel", "r1")
     assert client.delta("r1", "i1") == client.delta("r1", "i2") == []
     client.ends("r1")
-    (create,) = client.says(inputs.RealtimeModelCreateResponse(params={}))
+    (create,) = client.says(inputs.RealtimeModelCreateResponse(options=inputs.ResponseOptions()))
     assert create["type"] == "response.create"
 
 
@@ -353,7 +353,7 @@ def test_items_that_came_too_late_are_forgotten_once() -> None:
     client.says(inputs.RealtimeModelSendInterrupt())
     for item_id in ("i1", "i2", "i2", "i3"):
         assert client.delta("r1", item_id) == []
-    assert client.says(inputs.RealtimeModelCreateResponse(params={})) == []
+    assert client.says(inputs.RealtimeModelCreateResponse(options=inputs.ResponseOptions())) == []
     client.ends("r1")
     told = [(event["type"], event.get("item_id")) for event in client.sent()]
     assert told == [

@@ -582,8 +582,8 @@ def test_the_same_refusal_of_somebody_elses_event_is_heard_of() -> None:
 def beside(**fields: Any) -> tuple[Client, dict[str, str]]:
     """A client with an active out-of-band response, and the metadata of its request."""
     client = make()
-    params = {"instructions": "Sum up.", "metadata": {"topic": "sum"}}
-    client.says(inputs.RealtimeModelCreateResponse(params=params, out_of_band=True))
+    options = inputs.ResponseOptions(instructions="Sum up.", metadata={"topic": "sum"})
+    client.says(inputs.RealtimeModelCreateResponse(options=options, out_of_band=True))
     (create,) = client.sent()
     metadata = create["response"]["metadata"]
     client.begins("oob", conversation_id=None, metadata=metadata, **fields)

@@ -1,7 +1,6 @@
 """The protocol core from the session's side: what each input sends, and what is refused."""
 
 import base64
-from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
 
@@ -11,7 +10,18 @@ from support_protocol import SECOND, Client, asked, make, session_with
 from trio_realtime import RealtimeAgent, function_tool, realtime_handoff
 from trio_realtime.config import RealtimeSessionModelSettings
 from trio_realtime.errors import SettingsError, UserError
-from trio_realtime.items import InputImage, InputText
+from trio_realtime.items import (
+    AssistantAudio,
+    AssistantMessageItem,
+    AssistantText,
+    InputAudio,
+    InputImage,
+    InputText,
+    RealtimeItem,
+    RealtimeToolCallItem,
+    SystemMessageItem,
+    UserMessageItem,
+)
 from trio_realtime.models import events as model
 from trio_realtime.models import inputs
 from trio_realtime.models.openai.protocol.out_of_band import MAX_METADATA
@@ -125,7 +135,7 @@ def test_audio_asks_for_no_response(given: Any, kinds: list[str]) -> None:
 def test_a_response_asked_for_by_hand_has_its_own_parameters_and_id() -> None:
     client = make()
     given = inputs.RealtimeModelCreateResponse(
-        params=MappingProxyType({"instructions": "Say hi."}), event_id="mine"
+        options=inputs.ResponseOptions(instructions="Say hi."), event_id="mine"
     )
     client.says(given)
     assert client.sent() == [
@@ -149,9 +159,10 @@ def test_an_automatic_one_shares_with_others() -> None:
 def test_what_the_caller_changes_later_is_not_sent() -> None:
     client = make()
     client.begins()
-    params: dict[str, Any] = {"metadata": {"topic": "one"}}
-    client.says(inputs.RealtimeModelCreateResponse(params=params))
-    params["metadata"]["topic"] = float("nan")
+    metadata: dict[str, Any] = {"topic": "one"}
+    options = inputs.ResponseOptions(metadata=metadata)
+    client.says(inputs.RealtimeModelCreateResponse(options=options))
+    metadata["topic"] = float("nan")
     client.ends()
     (create,) = client.sent()
     assert create["response"] == {"metadata": {"topic": "one"}}
@@ -161,21 +172,22 @@ def test_what_the_caller_changes_later_is_not_sent() -> None:
 def test_wrong_parameters_are_refused_at_the_door(out_of_band: bool) -> None:
     client = make()
     client.begins()
-    given = inputs.RealtimeModelCreateResponse(params={"x": {1, 2}}, out_of_band=out_of_band)
-    with pytest.raises(UserError, match=r"response\.x is of type set"):
+    options = inputs.ResponseOptions(input=[{"x": {1, 2}}])
+    given = inputs.RealtimeModelCreateResponse(options=options, out_of_band=out_of_band)
+    with pytest.raises(UserError, match=r"response\.input\[0\]\.x is of type set"):
         client.says(given)
     client.ends()
     assert client.sent() == []
 
 
-@pytest.mark.parametrize("params", [None, {}, {"conversation": "auto"}])
+@pytest.mark.parametrize("options", [None, inputs.ResponseOptions()])
 def test_a_response_beside_the_conversation_is_asked_for_at_once(
-    params: Mapping[str, Any] | None,
+    options: inputs.ResponseOptions | None,
 ) -> None:
     client = make()
     client.begins()
     client.says(
-        inputs.RealtimeModelCreateResponse(params=params, out_of_band=True, event_id="mine")
+        inputs.RealtimeModelCreateResponse(options=options, out_of_band=True, event_id="mine")
     )
     (create,) = client.sent()
     assert create["event_id"] == "mine"
@@ -183,13 +195,11 @@ def test_a_response_beside_the_conversation_is_asked_for_at_once(
     assert list(create["response"]["metadata"].values()) == ["mine"]
 
 
-@pytest.mark.parametrize("metadata", [{str(n): "" for n in range(MAX_METADATA)}, "not a mapping"])
-def test_one_whose_metadata_has_no_room_is_known_by_its_lack_of_a_conversation(
-    metadata: Any,
-) -> None:
+def test_one_whose_metadata_has_no_room_is_known_by_its_lack_of_a_conversation() -> None:
     client = make()
-    params = {"metadata": metadata}
-    client.says(inputs.RealtimeModelCreateResponse(params=params, out_of_band=True))
+    metadata = {str(number): "" for number in range(MAX_METADATA)}
+    options = inputs.ResponseOptions(metadata=metadata)
+    client.says(inputs.RealtimeModelCreateResponse(options=options, out_of_band=True))
     (create,) = client.sent()
     assert create["response"]["metadata"] == metadata
     assert client.begins("r1")[0].out_of_band is False
@@ -503,7 +513,13 @@ def test_what_is_no_input_is_refused() -> None:
             tool_call=model.RealtimeModelToolCallEvent(name="x", call_id="1", arguments=""),
             output="\ud800",
         ),
-        inputs.RealtimeModelCreateResponse(params={"x": "\ud800"}),
+        inputs.RealtimeModelCreateResponse(options=inputs.ResponseOptions(input=[{"x": "\ud800"}])),
+        inputs.DeleteItem(item_id="\ud800"),
+        inputs.InsertItem(
+            item=RealtimeToolCallItem(
+                item_id="x", call_id="c", name="n", arguments="", output="\ud800"
+            )
+        ),
         raw("response.create", event_id="\ud800"),
         raw("session.update", session={"x": "\ud800"}),
         raw("conversation.item.delete", item_id="\ud800"),
@@ -560,3 +576,215 @@ def test_a_telephone_s_samples_are_one_byte() -> None:
     """G.711 cannot be cut in the middle of a sample."""
     client = make(RealtimeSessionModelSettings(input_audio_format="g711_ulaw"))
     assert appended(client, b"\1\2\3", b"\4") == [b"\1\2\3", b"\4"]
+
+
+# Items of the conversation
+
+CALL = RealtimeToolCallItem(
+    item_id="c1", call_id="call_1", name="look", arguments='{"at":1}', output="seen"
+)
+WIRE_CALL = {"type": "function_call", "call_id": "call_1", "name": "look", "arguments": '{"at":1}'}
+WIRE_OUTPUT = {"type": "function_call_output", "call_id": "call_1", "output": "seen"}
+
+
+def message(item_id: str, role: str, *content: dict[str, Any]) -> dict[str, Any]:
+    return {"id": item_id, "type": "message", "role": role, "content": [*content]}
+
+
+ITEMS: list[tuple[RealtimeItem, list[dict[str, Any]]]] = [
+    (
+        SystemMessageItem(item_id="s", content=(InputText(text="Be kind."),)),
+        [message("s", "system", {"type": "input_text", "text": "Be kind."})],
+    ),
+    (
+        UserMessageItem(
+            item_id="u",
+            content=(
+                InputText(text="See."),
+                InputImage(image_url="data:image/png;base64,aaaa", detail="low"),
+                InputAudio(transcript="Do you?"),
+            ),
+        ),
+        [
+            message(
+                "u",
+                "user",
+                {"type": "input_text", "text": "See."},
+                {
+                    "type": "input_image",
+                    "image_url": "data:image/png;base64,aaaa",
+                    "detail": "low",
+                },
+                {"type": "input_text", "text": "Do you?"},
+            )
+        ],
+    ),
+    (
+        AssistantMessageItem(
+            item_id="a", content=(AssistantText(text="I do."), AssistantAudio(transcript="Yes."))
+        ),
+        [
+            message(
+                "a",
+                "assistant",
+                {"type": "output_text", "text": "I do."},
+                {"type": "output_text", "text": "Yes."},
+            )
+        ],
+    ),
+    (CALL, [{"id": "c1", **WIRE_CALL}, WIRE_OUTPUT]),
+]
+
+UNSAYABLE: list[tuple[RealtimeItem, str]] = [
+    (UserMessageItem(item_id="u", content=(InputAudio(),)), "item 'u' was spoken"),
+    (UserMessageItem(item_id="u", content=(InputImage(),)), "item 'u' has an image without"),
+    (UserMessageItem(item_id="u"), "item 'u' has no words"),
+    (SystemMessageItem(item_id="s"), "item 's' has no words"),
+    (AssistantMessageItem(item_id="a", content=(AssistantAudio(),)), "item 'a' has no words"),
+    (RealtimeToolCallItem(item_id="c", name="look", arguments="", output=""), "no call_id"),
+]
+
+
+@pytest.mark.parametrize(("item", "wire"), ITEMS, ids=lambda value: type(value).__name__)
+def test_an_item_is_inserted_as_the_api_has_it(
+    item: RealtimeItem, wire: list[dict[str, Any]]
+) -> None:
+    """Of speech the transcript is sent; a tool call brings its output."""
+    assert sent_for(inputs.InsertItem(item=item)) == [
+        frame("conversation.item.create", item=each) for each in wire
+    ]
+
+
+def test_an_item_is_inserted_where_it_is_wanted() -> None:
+    """The output of a call follows the call."""
+    first, second = sent_for(inputs.InsertItem(item=CALL, previous_item_id="root"))
+    assert (first["previous_item_id"], second["previous_item_id"]) == ("root", "c1")
+
+
+def test_an_id_that_is_too_long_for_the_api_is_left_out() -> None:
+    """The server refuses ids of more than 32 characters, and makes one up where none is given."""
+    for item_id in ("", "x" * 33):
+        item = SystemMessageItem(item_id=item_id, content=(InputText(text="Hi."),))
+        (sent,) = sent_for(inputs.InsertItem(item=item))
+        assert "id" not in sent["item"]
+
+
+@pytest.mark.parametrize(("item", "why"), UNSAYABLE, ids=lambda value: type(value).__name__)
+def test_an_item_that_cannot_be_sent_is_refused_and_named(item: RealtimeItem, why: str) -> None:
+    """Nothing is sent then."""
+    client = make()
+    with pytest.raises(UserError, match=why):
+        client.says(inputs.InsertItem(item=item))
+    assert client.sent() == []
+
+
+def test_a_history_is_restored_in_order_without_what_cannot_be_said_again() -> None:
+    """A call without an output would be waited for, and speech without a transcript is gone."""
+    open_call = RealtimeToolCallItem(item_id="c2", call_id="call_2", name="look", arguments="{}")
+    kept = [item for item, _wire in ITEMS]
+    lost = [item for item, _why in UNSAYABLE]
+    expected = [wire for _item, all_of_it in ITEMS for wire in all_of_it]
+    sent = sent_for(inputs.RestoreHistory(items=(*lost, *kept, open_call)))
+    assert sent == [frame("conversation.item.create", item=wire) for wire in expected]
+
+
+def test_an_item_is_deleted_and_truncated() -> None:
+    """What plays of it counts no longer."""
+    client = make()
+    client.begins()
+    client.speaks()
+    assert sent_for(inputs.TruncateItem(item_id="a1", audio_end_ms=300), client) == [
+        frame("conversation.item.truncate", item_id="a1", content_index=0, audio_end_ms=300)
+    ]
+    assert client.protocol.remaining_ms("r1", client.now) == 0.0
+    client.speaks(item_id="a2")
+    assert sent_for(inputs.DeleteItem(item_id="a2"), client) == [
+        frame("conversation.item.delete", item_id="a2")
+    ]
+    assert client.protocol.remaining_ms("r1", client.now) == 0.0
+
+
+@pytest.mark.parametrize("reason", [None, "Not today."])
+def test_an_approval_of_a_hosted_mcp_tool_is_answered(reason: str | None) -> None:
+    """Its id is made of the request's, within the 32 characters that the API allows."""
+    answer = inputs.AnswerMcpApproval(request_id="r" * 32, approve=reason is None, reason=reason)
+    (sent,) = sent_for(answer)
+    assert len(sent["item"].pop("id")) <= 32
+    expected = {"approval_request_id": "r" * 32, "approve": reason is None}
+    expected |= {} if reason is None else {"reason": reason}
+    assert sent["item"] == {"type": "mcp_approval_response", **expected}
+
+
+# The options of one response
+
+
+def test_the_options_of_a_response_are_sent_as_the_api_has_them() -> None:
+    """What is not given is left out; items and mappings may stand side by side."""
+
+    @function_tool
+    async def look() -> str:
+        """Look."""
+        return ""
+
+    shown = UserMessageItem(item_id="", content=(InputText(text="See."),))
+    options = inputs.ResponseOptions(
+        tools=[look],
+        tool_choice="look",
+        input=[shown, {"type": "item_reference", "id": "u1"}, CALL],
+        output_modalities=["text"],
+        max_output_tokens="inf",
+    )
+    (sent,) = sent_for(inputs.RealtimeModelCreateResponse(options=options))
+    user = message("", "user", {"type": "input_text", "text": "See."})
+    del user["id"]
+    assert sent["response"].pop("tools")[0]["name"] == "look"
+    assert sent["response"] == {
+        "tool_choice": {"type": "function", "name": "look"},
+        "input": [
+            user,
+            {"type": "item_reference", "id": "u1"},
+            {"id": "c1", **WIRE_CALL},
+            WIRE_OUTPUT,
+        ],
+        "output_modalities": ["text"],
+        "max_output_tokens": "inf",
+    }
+
+
+@pytest.mark.parametrize("choice", ["auto", "none", "required", {"type": "mcp", "name": "x"}])
+def test_a_tool_choice_that_is_the_apis_is_sent_as_it_is(choice: Any) -> None:
+    """Any other text is a function's name."""
+    options = inputs.ResponseOptions(tool_choice=choice)
+    (sent,) = sent_for(inputs.RealtimeModelCreateResponse(options=options))
+    assert sent["response"] == {"tool_choice": choice}
+
+
+@pytest.mark.parametrize(
+    ("given", "path"),
+    [
+        ({"tools": 5}, "tools"),
+        ({"input": "text"}, "input"),
+        ({"input": [5]}, "input[0]"),
+        ({"metadata": {"a": 5}}, "metadata.a"),
+        ({"tool_choice": 5}, "tool_choice"),
+        ({"instructions": b""}, "instructions"),
+        ({"output_modalities": ["video"]}, "output_modalities[0]"),
+        ({"max_output_tokens": 0}, "max_output_tokens"),
+    ],
+)
+def test_wrong_options_of_a_response_are_refused_and_named(
+    given: dict[str, Any], path: str
+) -> None:
+    """At the door, when they are made."""
+    with pytest.raises(SettingsError) as caught:
+        inputs.ResponseOptions(**given)
+    assert caught.value.path == path
+
+
+def test_a_tool_of_a_response_that_is_none_is_refused_and_named() -> None:
+    """Nothing is sent then."""
+    client = make()
+    options = inputs.ResponseOptions(tools=[len])
+    with pytest.raises(UserError, match=r"tools\[0\] must be a function tool"):
+        client.says(inputs.RealtimeModelCreateResponse(options=options))
+    assert client.sent() == []

@@ -24,6 +24,7 @@ from trio_realtime import (
     function_tool,
 )
 from trio_realtime.agents.tool_arguments import ToolArgumentsError
+from trio_realtime.models.openai.wire.tool_objects import tool_to_wire
 from trio_realtime.sessions.asking.responses import RealtimeResponse
 from trio_realtime.testing.simulator import (
     CallFunction,
@@ -265,7 +266,7 @@ async def test_settings_for_one_response(autojump_clock: Clock) -> None:
         metadata = params.pop("metadata")
         assert metadata["topic"] == "weather"
         assert params == {
-            "tools": [look.to_wire()],
+            "tools": [tool_to_wire(look)],
             "tool_choice": "auto",
             "output_modalities": ["text"],
             "max_output_tokens": 99,

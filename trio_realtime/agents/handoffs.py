@@ -56,15 +56,6 @@ class Handoff(Generic[TContext]):
         """The output the model gets for the call: which agent it is now, as JSON."""
         return tool_output({"assistant": self.agent.name})
 
-    def to_wire(self) -> dict[str, Any]:
-        """The handoff as a function in ``session.update``."""
-        return {
-            "type": "function",
-            "name": self.tool_name,
-            "description": self.tool_description,
-            "parameters": self.input_json_schema,
-        }
-
     async def enabled(self, ctx: RunContext[TContext], agent: RealtimeAgent[TContext]) -> bool:
         """Whether the model of ``agent``, the one speaking, is offered the handoff now."""
         return await resolve(self.is_enabled, ctx, agent)

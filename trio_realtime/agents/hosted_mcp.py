@@ -70,10 +70,3 @@ class HostedMCPTool:
         approval = cast("object", self.require_approval)
         if not isinstance(approval, Mapping | None) and approval not in ("always", "never"):
             raise UserError(f"{what}: require_approval must be 'always', 'never' or a filter")
-
-    def to_wire(self) -> dict[str, Any]:
-        """The tool as ``session.update`` has it; what was not given is left out."""
-        given = attrs.asdict(self, recurse=False, filter=lambda _, value: value is not None)
-        if isinstance(self.allowed_tools, Sequence):
-            given["allowed_tools"] = [*self.allowed_tools]
-        return {"type": "mcp", **given}

@@ -174,15 +174,6 @@ class FunctionTool(Generic[TContext]):
         invoke = self.on_invoke_tool
         return invoke.function if isinstance(invoke, DeclaredFunction) else None
 
-    def to_wire(self) -> dict[str, Any]:
-        """The tool as ``session.update`` has it."""
-        return {
-            "type": "function",
-            "name": self.name,
-            "description": self.description,
-            "parameters": self.params_json_schema,
-        }
-
     def bind(self, arguments: str) -> BoundCall[TContext]:
         """Read the arguments of a call, JSON text, without waiting.
 

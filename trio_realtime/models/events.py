@@ -340,14 +340,6 @@ class RealtimeModelMcpApprovalRequestEvent:
     type: ClassVar[Literal["mcp_approval_request"]] = "mcp_approval_request"
 
 
-@attrs.frozen(kw_only=True)
-class RealtimeModelConnectionStatusEvent:
-    """The connection's state, as the SDK reports it."""
-
-    status: Literal["connecting", "connected", "disconnected"]
-    type: ClassVar[Literal["connection_status"]] = "connection_status"
-
-
 RealtimeModelEvent: TypeAlias = (
     RealtimeModelRawServerEvent
     | RealtimeModelErrorEvent
@@ -374,6 +366,5 @@ RealtimeModelEvent: TypeAlias = (
     | RealtimeModelRateLimitsEvent
     | RealtimeModelDtmfEvent
     | RealtimeModelMcpApprovalRequestEvent
-    | RealtimeModelConnectionStatusEvent
 )
 """Anything a connection yields."""

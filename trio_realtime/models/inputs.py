@@ -1,14 +1,22 @@
-"""Model inputs: what a session asks a `RealtimeConnection` to send."""
+"""Model inputs: what a session asks a `RealtimeConnection` to send.
+
+None of them is in the form of one provider's protocol, except `RealtimeModelSendRawMessage`, which
+is there for what the others do not cover.
+"""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal, TypeAlias
+from typing import Annotated, Any, Literal, TypeAlias, get_args
 
 import attrs
 
 from .._util.hidden_words import hidden
-from ..items import InputImage, InputText
+from .._util.settings_base import Settings, at_their_fields
+from .._util.type_checks import Between, problem
+from ..items import InputImage, InputText, RealtimeItem
 from .events import RealtimeModelToolCallEvent
-from .session_settings import RealtimeSessionModelSettings
+from .session_settings import RealtimeModality, RealtimeSessionModelSettings, to_modalities
+
+_ITEM_TYPES = get_args(RealtimeItem)
 
 
 @attrs.frozen(kw_only=True)
@@ -40,18 +48,58 @@ class RealtimeModelClearAudio:
     """Throw the buffered input audio away."""
 
 
+def _to_modalities(value: Sequence[RealtimeModality] | None) -> Sequence[RealtimeModality] | None:
+    if value is not None:
+        to_modalities(value)
+    return value
+
+
+def _to_input(value: Sequence[Any] | None) -> Sequence[Any] | None:
+    if isinstance(value, str) or not isinstance(value, Sequence):
+        return value
+    for index, item in enumerate(value):
+        if not isinstance(item, _ITEM_TYPES) and not isinstance(item, Mapping):
+            kind = type(item).__name__
+            raise problem(f"[{index}]", f"expected an item, or a mapping in wire form, got {kind}")
+    return tuple(value)
+
+
+@attrs.frozen(kw_only=True, repr=False, field_transformer=at_their_fields)
+class ResponseOptions(Settings):
+    """Settings for one response alone; what is not given is as for the session.
+
+    Raises:
+        SettingsError: one has a wrong type or an impossible value.
+    """
+
+    instructions: str | None = attrs.field(default=None, repr=hidden)
+    tools: Sequence[Any] | None = None
+    """Tools in place of the agent's: objects of `function_tool` and `HostedMCPTool`."""
+    tool_choice: str | Mapping[str, Any] | None = None
+    """``auto``, ``none``, ``required``, a function's name, or a mapping in wire form."""
+    input: Sequence[Any] | None = attrs.field(default=None, converter=_to_input, repr=hidden)
+    """What the model is shown in place of the conversation: items, whose ``item_id`` may be empty,
+    or mappings in wire form. An empty sequence shows it nothing."""
+    metadata: Mapping[str, str] | None = attrs.field(default=None, repr=hidden)
+    """Pairs that the server repeats with the response."""
+    output_modalities: Sequence[RealtimeModality] | None = attrs.field(
+        default=None, converter=_to_modalities
+    )
+    max_output_tokens: Annotated[int, Between(1, 4096)] | Literal["inf"] | None = None
+
+
 @attrs.frozen(kw_only=True)
 class RealtimeModelCreateResponse:
     """Ask for a response; of its own, unless it is automatic."""
 
-    params: Mapping[str, Any] | None = attrs.field(default=None, repr=hidden)
-    """The ``response`` object of ``response.create``, in wire form."""
+    options: ResponseOptions | None = None
     automatic: bool = False
     """It answers what was said, and may share its response with other automatic requests."""
     event_id: str | None = None
-    """An id by which errors about it can be told; made up where none is given."""
+    """An id that an error about this request repeats; made up where none is given."""
     out_of_band: bool = False
-    """Beside the conversation: does not wait for, or count as, the active response."""
+    """Out of band: neither waits for the active response nor counts as it, and adds nothing to the
+    conversation."""
 
 
 @attrs.frozen(kw_only=True)
@@ -79,6 +127,54 @@ class RealtimeModelSendSessionUpdate:
 
 
 @attrs.frozen(kw_only=True)
+class InsertItem:
+    """Add an item to the conversation. It asks for no response."""
+
+    item: RealtimeItem
+    """A tool call brings its output along, where it has one. Of speech the transcript is sent,
+    since audio is not kept."""
+    previous_item_id: str | None = None
+    """The item to come after, or ``"root"`` for the first place; ``None``: at the end."""
+
+
+@attrs.frozen(kw_only=True)
+class RestoreHistory:
+    """Add the items of an earlier conversation, in their order, at the end of this one.
+
+    Left out is what a model cannot be given again: speech without a transcript, and a tool call
+    without an output, for which it would wait.
+    """
+
+    items: tuple[RealtimeItem, ...] = attrs.field(repr=hidden)
+
+
+@attrs.frozen(kw_only=True)
+class DeleteItem:
+    """Take an item out of the conversation."""
+
+    item_id: str
+
+
+@attrs.frozen(kw_only=True)
+class TruncateItem:
+    """End an item of the model's speech at what was heard of it."""
+
+    item_id: str
+    content_index: int = 0
+    audio_end_ms: int
+
+
+@attrs.frozen(kw_only=True)
+class AnswerMcpApproval:
+    """Say whether a tool of a hosted MCP server may run."""
+
+    request_id: str
+    approve: bool
+    reason: str | None = attrs.field(default=None, repr=hidden)
+    """Told to the model when it may not."""
+
+
+@attrs.frozen(kw_only=True)
 class RealtimeModelSendRawMessage:
     """A client event in wire form, for what the other inputs do not cover.
 
@@ -97,9 +193,11 @@ RealtimeModelInput: TypeAlias = (
     | RealtimeModelSendToolOutput
     | RealtimeModelSendInterrupt
     | RealtimeModelSendSessionUpdate
+    | InsertItem
+    | RestoreHistory
+    | DeleteItem
+    | TruncateItem
+    | AnswerMcpApproval
     | RealtimeModelSendRawMessage
 )
 """Anything a connection can be asked to send."""
-
-UserInput: TypeAlias = str | Mapping[str, Any] | Sequence[InputText | InputImage]
-"""What `send_message` accepts."""

@@ -7,7 +7,7 @@ import attrs
 
 from ..errors import RealtimeConnectionError, RealtimeSessionClosed
 from ..events import RealtimeHistoryUpdated
-from ..models.inputs import RealtimeModelCreateResponse
+from ..models.inputs import RealtimeModelCreateResponse, ResponseOptions
 from .asking.responses import Responses
 from .binder import Binder
 from .core.hook_calls import HookCalls
@@ -80,7 +80,8 @@ def _idle_watch(core: SessionCore, tools: ToolCalls, end: Callable[[], None]) ->
     async def nudge(instructions: str) -> None:
         # That the connection is over is for the receive task to say, and perhaps no failure.
         with suppress(RealtimeConnectionError, RealtimeSessionClosed):
-            await core.link.send(RealtimeModelCreateResponse(params={"instructions": instructions}))
+            options = ResponseOptions(instructions=instructions)
+            await core.link.send(RealtimeModelCreateResponse(options=options))
 
     def is_busy() -> bool:
         return tools.busy or core.is_speaking()

@@ -14,7 +14,7 @@ from ..agents.agent import RealtimeAgent
 from ..context import TContext, Usage
 from ..errors import RealtimeSessionClosed, UserError
 from ..events import RealtimeSessionEvent
-from ..items import InputText, RealtimeHistory
+from ..items import InputText, RealtimeHistory, RealtimeItem
 from ..models import inputs as model
 from .asking.push_to_talk import UserTurn, check_push_to_talk, spoken_turn
 from .asking.questions import answer_tool, answered_text, answered_value, check_answered, question
@@ -114,9 +114,11 @@ class RealtimeSession(SessionLifecycle[TContext]):
     async def send_message(self, message: UserInput) -> None:
         """Send a message of the user, and ask for a response to it.
 
-        Text, or text and images: see `UserInput`. While a response is active the message waits
-        for its turn; several share one response. With strict input guardrails it is sent when they
-        have passed, and not at all when one trips; an event tells.
+        It is text, a sequence of `InputText` and `InputImage` parts (or of mappings in wire form),
+        or a mapping ``{"type": "message", "role": "user", "content": …}`` with these parts. While
+        a response is active the message waits for its turn; several share one response. With
+        strict input guardrails it is sent when they have passed, and not at all when one trips;
+        an event tells.
 
         Raises:
             UserError: the message is empty, or holds what a message cannot.
@@ -179,7 +181,7 @@ class RealtimeSession(SessionLifecycle[TContext]):
         tools: Sequence[Any] | None = None,
         tool_choice: str | Mapping[str, Any] | None = None,
         conversation: Literal["auto", "none"] = "auto",
-        input: Sequence[Mapping[str, Any]] | None = None,
+        input: Sequence[RealtimeItem | Mapping[str, Any]] | None = None,
         metadata: Mapping[str, str] | None = None,
         output_modalities: Sequence[Literal["text", "audio"]] | None = None,
         max_output_tokens: int | Literal["inf"] | None = None,
@@ -195,18 +197,16 @@ class RealtimeSession(SessionLifecycle[TContext]):
         """
         if metadata is not None and len(metadata) > MAX_METADATA:
             raise UserError(f"metadata may have {MAX_METADATA} pairs, not {len(metadata)}")
-        return await self._ask(
-            {
-                "instructions": instructions,
-                "tools": None if tools is None else [tool.to_wire() for tool in tools],
-                "tool_choice": tool_choice,
-                "conversation": None if conversation == "auto" else conversation,
-                "input": None if input is None else [dict(item) for item in input],
-                "metadata": metadata,
-                "output_modalities": output_modalities,
-                "max_output_tokens": max_output_tokens,
-            }
+        options = model.ResponseOptions(
+            instructions=instructions,
+            tools=tools,
+            tool_choice=tool_choice,
+            input=input,
+            metadata=metadata,
+            output_modalities=output_modalities,
+            max_output_tokens=max_output_tokens,
         )
+        return await self._ask(options, out_of_band=conversation == "none")
 
     async def respond(self, instructions: str | None = None) -> RealtimeResponse:
         """Ask for a response to what was said; see `create_response` for more settings."""
@@ -238,7 +238,9 @@ class RealtimeSession(SessionLifecycle[TContext]):
             RealtimeSessionClosed: the session ended, or the request was refused.
         """
         tool = None if output_type is str else answer_tool(output_type)
-        response = await self._ask(question(prompt, tool, with_history=with_history))
+        response = await self._ask(
+            question(prompt, tool, with_history=with_history), out_of_band=True
+        )
         check_answered(await response.wait_done())
         if tool is None:
             return answered_text(response)
@@ -341,15 +343,9 @@ class RealtimeSession(SessionLifecycle[TContext]):
 
         The server runs it (or tells the model why not) and goes on by itself.
         """
-        item: dict[str, Any] = {
-            "id": f"{request_id[:24]}_answer",
-            "type": "mcp_approval_response",
-            "approval_request_id": request_id,
-            "approve": approve,
-        }
-        if reason is not None:
-            item["reason"] = reason
-        await self.send_raw({"type": "conversation.item.create", "item": item})
+        await self._send(
+            model.AnswerMcpApproval(request_id=request_id, approve=approve, reason=reason)
+        )
 
     # -- inside -------------------------------------------------------------------------------
     def _note_user(self) -> None:
@@ -362,16 +358,18 @@ class RealtimeSession(SessionLifecycle[TContext]):
         parts = self._usable or await self._refuse()
         await parts.core.link.send(input)
 
-    async def _ask(self, settings: Mapping[str, Any]) -> RealtimeResponse:
+    async def _ask(self, options: model.ResponseOptions, *, out_of_band: bool) -> RealtimeResponse:
         """Ask for a response that can be waited for."""
         parts = self._usable or await self._refuse()
         key, response = parts.responses.ask()
-        params = {name: value for name, value in settings.items() if value is not None}
-        params["metadata"] = {**(params.get("metadata") or {}), RESPONSE_KEY: key}
         try:
             await parts.core.link.send(
                 model.RealtimeModelCreateResponse(
-                    params=params, event_id=key, out_of_band=params.get("conversation") == "none"
+                    options=attrs.evolve(
+                        options, metadata={**(options.metadata or {}), RESPONSE_KEY: key}
+                    ),
+                    event_id=key,
+                    out_of_band=out_of_band,
                 )
             )
         except BaseException:

@@ -4,13 +4,20 @@ The answer's type becomes the parameter of a function that the model is made to 
 is told its schema and what it gives is checked as a tool's arguments are.
 """
 
-from collections.abc import Mapping
 from typing import Any, TypeVar, cast
 
 from ...agents.tools import FunctionTool, function_tool
 from ...errors import ModelBehaviorError
 from ...events import RealtimeResponseDone
-from ...items import AssistantAudio, AssistantMessageItem, AssistantText, RealtimeToolCallItem
+from ...items import (
+    AssistantAudio,
+    AssistantMessageItem,
+    AssistantText,
+    InputText,
+    RealtimeToolCallItem,
+    UserMessageItem,
+)
+from ...models.inputs import ResponseOptions
 from .responses import RealtimeResponse
 
 T = TypeVar("T")
@@ -25,22 +32,16 @@ def answer_tool(output_type: Any) -> FunctionTool[Any]:
     return function_tool(description_override="Give the answer.")(answer)
 
 
-def question(
-    prompt: str, tool: FunctionTool[Any] | None, *, with_history: bool
-) -> Mapping[str, Any]:
-    """The ``response`` object that asks it."""
-    params: dict[str, Any] = {"conversation": "none", "output_modalities": ["text"]}
-    if with_history:
-        params["instructions"] = prompt
-    else:
-        text = {"type": "input_text", "text": prompt}
-        params["input"] = [{"type": "message", "role": "user", "content": [text]}]
-    if tool is None:
-        params["tool_choice"] = "none"
-    else:
-        params["tools"] = [tool.to_wire()]
-        params["tool_choice"] = {"type": "function", "name": tool.name}
-    return params
+def question(prompt: str, tool: FunctionTool[Any] | None, *, with_history: bool) -> ResponseOptions:
+    """The options of the response that answers it."""
+    shown = UserMessageItem(item_id="", content=(InputText(text=prompt),))
+    return ResponseOptions(
+        instructions=prompt if with_history else None,
+        input=None if with_history else [shown],
+        tools=None if tool is None else [tool],
+        tool_choice="none" if tool is None else tool.name,
+        output_modalities=["text"],
+    )
 
 
 def check_answered(done: RealtimeResponseDone) -> None:

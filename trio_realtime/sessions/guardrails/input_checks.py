@@ -19,7 +19,7 @@ from ...agents.guardrails import GuardrailFunctionOutput, InputGuardrail, InputG
 from ...errors import RealtimeConnectionError, RealtimeSessionClosed
 from ...events import RealtimeInputGuardrailTripped
 from ...models.events import RealtimeServerError
-from ...models.inputs import RealtimeModelCreateResponse, RealtimeModelSendRawMessage
+from ...models.inputs import DeleteItem, RealtimeModelCreateResponse
 from ..core.on_demand import OnDemand
 from ..core.session_core import SessionCore
 from ..interruption import Interruptions
@@ -102,11 +102,7 @@ class InputChecks:
         if not self.strict:
             await self._interruptions.interrupt()
         if words.item_id is not None:
-            await self._core.link.send(
-                RealtimeModelSendRawMessage(
-                    message={"type": "conversation.item.delete", "item_id": words.item_id}
-                )
-            )
+            await self._core.link.send(DeleteItem(item_id=words.item_id))
 
     async def _tripped(self, words: _Words) -> bool:
         """Ask all guardrails at once, and tell the application if any trips."""

@@ -13,16 +13,18 @@ import attrs
 from ...._util.type_checks import UNSET
 from ....audio.samples import WholeSamples
 from ....errors import SettingsError, UserError
-from ....items import InputImage, InputText
 from ... import inputs
 from ...session_settings import RealtimeSessionModelSettings, nested_form
 from ..wire import client_events as frames
+from ..wire.from_items import can_be_said_again, content_part, items_to_wire
+from ..wire.response_object import response_object
 from ..wire.session_update import (
     DEFAULT_MODEL,
     effective_settings,
     session_in_force,
     session_payload,
 )
+from ..wire.tool_objects import tools_to_wire
 from .out_of_band import REQUEST_KEY, OutOfBand
 from .outbox import Events, Outgoing
 from .session_state import SessionFacts, voice_of
@@ -68,7 +70,7 @@ class InputSender:
     def _user_input(
         self, given: inputs.RealtimeModelSendUserInput, now: float, out: Events
     ) -> None:
-        content = [_content_part(part) for part in given.content]
+        content = [content_part(part) for part in given.content]
         message = {"type": "message", "role": given.role, "content": content}
         self._item(message, given.start_response, now, out)
 
@@ -86,6 +88,48 @@ class InputSender:
         self._outgoing.put(frames.create_item(item))
         if start_response:
             self._outgoing.act(self._outgoing.turns.request(now=now), out)
+
+    def _insert(self, given: inputs.InsertItem, _now: float, _out: Events) -> None:
+        previous = given.previous_item_id
+        whole: list[bytes] = []
+        for item in items_to_wire(given.item):
+            whole.append(frames.create_item(item, previous))
+            previous = None if previous is None else item.get("id")
+        for frame in whole:
+            self._outgoing.put(frame)
+
+    def _restore(self, given: inputs.RestoreHistory, _now: float, _out: Events) -> None:
+        whole = [
+            frames.create_item(wire_item)
+            for item in given.items
+            if can_be_said_again(item)
+            for wire_item in items_to_wire(item)
+        ]
+        for frame in whole:
+            self._outgoing.put(frame)
+
+    def _delete(self, given: inputs.DeleteItem, now: float, _out: Events) -> None:
+        self._outgoing.put(frames.delete_item(given.item_id))
+        self._outgoing.audio.playback.discard(given.item_id, now)
+
+    def _truncate(self, given: inputs.TruncateItem, now: float, _out: Events) -> None:
+        self._outgoing.put(
+            frames.truncate_item(given.item_id, given.content_index, given.audio_end_ms)
+        )
+        self._outgoing.audio.playback.discard(given.item_id, now)
+
+    def _answer_mcp_approval(
+        self, given: inputs.AnswerMcpApproval, _now: float, _out: Events
+    ) -> None:
+        answer: dict[str, Any] = {
+            "id": f"{given.request_id[:24]}_answer",
+            "type": "mcp_approval_response",
+            "approval_request_id": given.request_id,
+            "approve": given.approve,
+        }
+        if given.reason is not None:
+            answer["reason"] = given.reason
+        self._outgoing.put(frames.create_item(answer))
 
     # Audio
 
@@ -118,15 +162,17 @@ class InputSender:
     def _create_response(
         self, given: inputs.RealtimeModelCreateResponse, now: float, out: Events
     ) -> None:
+        params = None if given.options is None else response_object(given.options)
         if given.out_of_band:
-            frames.create_response(given.params)
+            frames.create_response(params)
             event_id = given.event_id or self._outgoing.new_event_id()
-            params = self._out_of_band.request(given.params, event_id)
-            self._outgoing.put(frames.create_response(params, event_id))
+            self._outgoing.put(
+                frames.create_response(self._out_of_band.request(params, event_id), event_id)
+            )
         elif given.automatic:
             self._outgoing.act(self._outgoing.turns.request(now=now), out)
         else:
-            self._request(given.params, given.event_id, now, out)
+            self._request(params, given.event_id, now, out)
 
     def _request(
         self, params: Mapping[str, Any] | None, event_id: str | None, now: float, out: Events
@@ -249,6 +295,11 @@ class InputSender:
         inputs.RealtimeModelSendToolOutput: _tool_output,
         inputs.RealtimeModelSendInterrupt: _interrupt,
         inputs.RealtimeModelSendSessionUpdate: _update_session,
+        inputs.InsertItem: _insert,
+        inputs.RestoreHistory: _restore,
+        inputs.DeleteItem: _delete,
+        inputs.TruncateItem: _truncate,
+        inputs.AnswerMcpApproval: _answer_mcp_approval,
         inputs.RealtimeModelSendRawMessage: _raw,
     }
 
@@ -262,7 +313,7 @@ def session_object(
 
 def _tools(settings: RealtimeSessionModelSettings) -> list[dict[str, Any]]:
     given = [part for part in (settings.tools, settings.handoffs) if part is not UNSET]
-    return [tool.to_wire() for part in given for tool in part]
+    return [tool for part in given for tool in tools_to_wire(part)]
 
 
 def _without_voice(settings: RealtimeSessionModelSettings) -> RealtimeSessionModelSettings:
@@ -283,12 +334,3 @@ def _mapping(message: object) -> Mapping[str, Any]:
     if not isinstance(message, Mapping):
         raise UserError(f"a raw event must be a mapping, not {type(message).__name__}")
     return cast("Mapping[str, Any]", message)
-
-
-def _content_part(part: InputText | InputImage) -> dict[str, Any]:
-    if isinstance(part, InputText):
-        return {"type": "input_text", "text": part.text}
-    image: dict[str, Any] = {"type": "input_image", "image_url": part.image_url}
-    if part.detail is not None:
-        image["detail"] = part.detail
-    return image

@@ -19,6 +19,8 @@ from trio_realtime.models.audio_settings import (
 )
 from trio_realtime.models.session_settings import RealtimeSessionModelSettings, merge_settings
 
+from .tool_objects import tool_choice_to_wire
+
 DEFAULT_MODEL: Final = "gpt-realtime-2.1"
 
 _CALL_DEFAULTS: Final = RealtimeSessionModelSettings(
@@ -118,7 +120,7 @@ def session_in_force(
     session["audio"] = _audio(settings)
     session["tools"] = _tools(given.get("tools", ()) if tools is None else tools)
     if "tool_choice" in given:
-        session["tool_choice"] = _tool_choice(given["tool_choice"])
+        session["tool_choice"] = tool_choice_to_wire(given["tool_choice"])
     if tracing and settings.tracing is not None:
         session["tracing"] = _wire(settings.tracing)
     return session
@@ -134,14 +136,6 @@ def _audio(settings: RealtimeSessionModelSettings) -> dict[str, Any]:
     """The two directions; one that nothing is said of is left out."""
     audio = {"input": _wire(settings.audio.input), "output": _wire(settings.audio.output)}
     return {direction: said for direction, said in audio.items() if said}
-
-
-def _tool_choice(choice: str | Mapping[str, Any]) -> str | dict[str, Any]:
-    if not isinstance(choice, str):
-        return dict(choice)
-    if choice in ("auto", "none", "required"):
-        return choice
-    return {"type": "function", "name": choice}
 
 
 def _wire(value: Any) -> Any:
