@@ -1,27 +1,39 @@
 """Making agents ready to talk in one session: the first one, and those that take over later."""
 
+from collections.abc import Callable
 from typing import Any
 
 import attrs
 
 from .._util.type_checks import UNSET
 from ..agents.agent import RealtimeAgent
+from ..agents.tools import FunctionTool
 from ..context import RunContext
 from ..models.model_config import RealtimeModelConfig
 from ..models.session_settings import RealtimeSessionModelSettings, merge_settings
 from .core.bound_agent import BoundAgent, bind_agent
+from .core.session_core import SessionCore
 from .mcp.session_servers import MCPTools
 from .run_config import RealtimeRunConfig
 
 
-@attrs.frozen(eq=False, repr=False)
+@attrs.define(eq=False, repr=False)
 class Binder:
     """Binds agents with what one session was configured with."""
 
     _context: RunContext[Any]
     _config: RealtimeRunConfig
     _model_config: RealtimeModelConfig
-    mcp: MCPTools
+    _make_mcp: Callable[[], MCPTools]
+    _mcp: MCPTools | None = attrs.field(default=None, init=False)
+    """Made for the first agent that has MCP servers; most sessions have none."""
+    _core: SessionCore | None = attrs.field(default=None, init=False)
+
+    def watch(self, core: SessionCore) -> None:
+        """From now on tell the model when the tools of the current agent's MCP servers change."""
+        self._core = core
+        if self._mcp is not None:
+            self._mcp.watch(core.start_task, self._renew)
 
     async def bind_first(self, agent: RealtimeAgent[Any]) -> BoundAgent:
         """Bind the agent that the session begins with. Raises as `bind_agent`."""
@@ -42,9 +54,25 @@ class Binder:
             bound = attrs.evolve(bound, settings=attrs.evolve(bound.settings, instructions=""))
         return bound
 
-    async def renewed(self, bound: BoundAgent) -> BoundAgent:
-        """The binding with the tools that its MCP servers offer now; see `MCPTools.renewed`."""
-        return await self.mcp.renewed(bound, self._context)
+    async def _renew(self) -> None:
+        """Tell the model what tools the agent has now."""
+        assert self._core is not None
+        assert self._mcp is not None
+        core, bound = self._core, self._core.bound
+        renewed = await self._mcp.renewed(bound, self._context)
+        # An agent that takes over meanwhile does so with the tools of now.
+        await core.switch(renewed, only_if=lambda now: now is bound)
+
+    async def _mcp_tools(self, agent: RealtimeAgent[Any]) -> list[FunctionTool[Any]]:
+        """What the MCP servers of an agent offer; they are opened for it."""
+        if self._mcp is None:
+            if not agent.mcp_servers and not agent.mcp_config:
+                return []
+            self._mcp = self._make_mcp()
+            if self._core is not None:
+                self._mcp.watch(self._core.start_task, self._renew)
+        await self._mcp.start(agent.mcp_servers)
+        return await self._mcp.tools(agent, self._context)
 
     async def _bind(
         self,
@@ -53,12 +81,12 @@ class Binder:
         base: RealtimeSessionModelSettings | None = None,
         initial: RealtimeSessionModelSettings | None = None,
     ) -> BoundAgent:
-        await self.mcp.start(agent.mcp_servers)
+        more_tools = await self._mcp_tools(agent)
         return await bind_agent(
             agent,
             self._context,
             run=self._config,
             base=base,
             initial=initial,
-            more_tools=await self.mcp.tools(agent, self._context),
+            more_tools=more_tools,
         )

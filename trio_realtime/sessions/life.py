@@ -10,6 +10,7 @@ from when they are first needed.
 
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
+from functools import partial
 from types import TracebackType
 from typing import Any, Final, Generic, NoReturn, Self
 
@@ -73,6 +74,8 @@ class SessionLifecycle(Generic[TContext]):
     _ending: trio.CancelScope | None = attrs.field(default=None, init=False)
     """What to cancel for the session to end: the opening, then all tasks that talk to the model;
     ``None`` when there is nothing to cancel (yet, or any more)."""
+    _tasks: trio.Nursery | None = attrs.field(default=None, init=False)
+    """Of the tasks that talk to the model, while there are any."""
     _closed: trio.Event = attrs.field(factory=trio.Event, init=False)
     _nursery: open_quiet_nursery | None = attrs.field(default=None, init=False)
     """Of the session's task, when `run` is not called in one of the application's."""
@@ -170,7 +173,7 @@ class SessionLifecycle(Generic[TContext]):
         try:
             async with open_quiet_nursery() as servers:  # outlives the tool calls, which need them
                 self._ending = servers.cancel_scope
-                await self._talk(MCPTools(servers, self._tell_error), task_status)
+                await self._talk(servers, task_status)
         finally:
             self._gone()
         if self._parts is None and task_status is not trio.TASK_STATUS_IGNORED:
@@ -189,22 +192,23 @@ class SessionLifecycle(Generic[TContext]):
             self._observers.session_closed(self._report.failure)
         self._closed.set()
 
-    async def _talk(self, mcp: MCPTools, task_status: trio.TaskStatus[Self]) -> None:
-        binder = Binder(self._context, self._config, self._model_config, mcp)
+    async def _talk(self, servers: trio.Nursery, task_status: trio.TaskStatus[Self]) -> None:
+        make_mcp = partial(MCPTools, servers, self._tell_error)
+        binder = Binder(self._context, self._config, self._model_config, make_mcp)
         bound = await binder.bind_first(self._agent)
         config = attrs.evolve(self._model_config, initial_model_settings=bound.settings)
         async with self._model.connect(config) as connection:
             self._link.replace(connection)
             try:
                 async with open_quiet_nursery() as nursery:
-                    self._ending = nursery.cancel_scope
-                    self._parts = put_together(
-                        self._core(nursery, binder, bound), binder, self._fail, self._end
-                    )
+                    self._ending, self._tasks = nursery.cancel_scope, nursery
+                    core = self._make_core(binder, bound)
+                    self._parts = put_together(core, binder, self._fail, self._end)
                     nursery.start_soon(self._begin, task_status)
                     await self._receive(self._parts)
             finally:
-                self._ending = None  # so that nobody cancels the connection's goodbye
+                # Nobody is to cancel the connection's goodbye, nor to start a task beside it.
+                self._ending = self._tasks = None
 
     async def _begin(self, task_status: trio.TaskStatus[Self]) -> None:
         """Send what was kept while the session connected, in order; then the session is open.
@@ -225,13 +229,8 @@ class SessionLifecycle(Generic[TContext]):
         """As `SessionCore.tell_error`, also while there is no core yet."""
         self._events.put(RealtimeError(error=error, info=self._info))
 
-    def _core(self, nursery: trio.Nursery, binder: Binder, bound: BoundAgent) -> SessionCore:
-        """What the session's tasks share; they run in this nursery."""
-
-        def start_task(task: Callable[[], Awaitable[None]]) -> None:
-            if self._ending is not None:  # else an MCP server has news when all is over
-                nursery.start_soon(self._guarded, task)
-
+    def _make_core(self, binder: Binder, bound: BoundAgent) -> SessionCore:
+        """What the tasks of the session share."""
         return SessionCore(
             config=self._config,
             context=self._context,
@@ -241,8 +240,13 @@ class SessionLifecycle(Generic[TContext]):
             close_deadline=CloseDeadline(),
             bound=bound,
             bind=binder.bind_later,
-            start_task=start_task,
+            start_task=self._start_task,
         )
+
+    def _start_task(self, task: Callable[[], Awaitable[None]]) -> None:
+        """Start a task that ends with the session; not any more once the others have ended."""
+        if self._tasks is not None:  # else an MCP server has news when all is over
+            self._tasks.start_soon(self._guarded, task)
 
     async def _receive(self, parts: Parts) -> None:
         """Receive to the end. When the server has closed cleanly, tools may finish in a bound."""

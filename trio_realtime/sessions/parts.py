@@ -52,14 +52,7 @@ def put_together(
     idle = _idle_watch(core, tools, end)
     if idle is not None:
         core.start_task(idle.run)
-
-    async def renew_tools() -> None:
-        """Tools of an MCP server changed: tell the model what the agent has now."""
-        bound = core.bound
-        # An agent that takes over meanwhile does so with the tools of now.
-        await core.switch(await binder.renewed(bound), only_if=lambda now: now is bound)
-
-    binder.mcp.watch(core.start_task, renew_tools)
+    binder.watch(core)
     receiver = Receiver(core, tools, interruptions, checks, inputs, hooks, responses, idle)
     core.events.put(RealtimeHistoryUpdated(history=HistoryView(), info=core.info))
     return Parts(

@@ -9,6 +9,7 @@ from typing import Final, Literal
 import attrs
 import trio
 
+from ..._util.wait_queue import Sleepers
 from ...context import Usage
 from ...errors import RealtimeSessionClosed
 from ...events import RealtimeResponseDone
@@ -66,7 +67,7 @@ class RealtimeResponse:
             least = SHORTEST_WAIT if ms == before else 0.0
             before = ms
             with trio.move_on_after(min(max(ms / 1000, least), LONGEST_WAIT)):
-                await session.over.wait()
+                await session.wait_over()
                 raise RealtimeSessionClosed("it was not heard to its end") from session.failure
         return done
 
@@ -100,8 +101,9 @@ class Responses:
     """The responses of one session that somebody may wait for."""
 
     core: SessionCore
-    over: trio.Event = attrs.field(factory=trio.Event)
-    """Set when the session is."""
+    _over: bool = False
+    _waiting: Sleepers | None = None
+    """Tasks that wait for the end of the session."""
     failure: BaseException | None = None
     """Of the session."""
     _asked: dict[str, RealtimeResponse] = attrs.field(factory=dict[str, RealtimeResponse])
@@ -148,4 +150,12 @@ class Responses:
         self._asked.clear()
         self._active.clear()
         self.failure = failure
-        self.over.set()
+        self._over = True
+        if self._waiting is not None:
+            self._waiting.wake_all()
+
+    async def wait_over(self) -> None:
+        """Wait until the session is over."""
+        if not self._over:
+            self._waiting = self._waiting or Sleepers()
+            await self._waiting.sleep()

@@ -18,7 +18,10 @@ class CloseDeadline:
 
     at: float = attrs.field(default=math.inf, init=False)
     """On Trio's clock; infinite until the session closes."""
-    _scopes: set[trio.CancelScope] = attrs.field(factory=set[trio.CancelScope], init=False)
+    _scopes: dict[trio.CancelScope, None] = attrs.field(
+        factory=dict[trio.CancelScope, None], init=False
+    )
+    """A set; an empty dictionary takes a quarter of the memory of an empty set."""
 
     @property
     def closing(self) -> bool:
@@ -40,8 +43,8 @@ class CloseDeadline:
         The block ends early at the deadline, and then the scope says ``cancelled_caught``.
         """
         with trio.CancelScope(deadline=self.at, shield=True) as scope:
-            self._scopes.add(scope)
+            self._scopes[scope] = None
             try:
                 yield scope
             finally:
-                self._scopes.discard(scope)
+                del self._scopes[scope]
