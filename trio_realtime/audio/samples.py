@@ -91,11 +91,12 @@ class WholeSamples:
 
     def feed(self, audio: bytes, width: int = 2) -> bytes:
         """The whole samples there are now, of ``width`` bytes each, which may be nothing."""
-        if self._rest:
-            audio = self._rest + audio
-        cut = len(audio) % width
-        self._rest = audio[len(audio) - cut :]
-        return audio[: len(audio) - cut] if cut else audio
+        if not self._rest and not len(audio) % width:
+            return audio
+        audio = self._rest + audio
+        whole = len(audio) - len(audio) % width
+        self._rest = audio[whole:]
+        return audio[:whole]
 
     def clear(self) -> None:
         """Another sound begins: forget what is left of the last one."""

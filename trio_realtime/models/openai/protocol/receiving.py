@@ -27,7 +27,7 @@ from ..wire import to_items as translate
 from ..wire.beta_events import with_beta_names
 from ..wire.decode import MalformedFrame, SplitText, decode, raw_data
 from ..wire.objects import WireError, WireResponse
-from ..wire.to_model_events import TRANSLATIONS, output_item_added, output_item_done
+from ..wire.to_model_events import PIECES, TRANSLATIONS, output_item_added, output_item_done
 from .acknowledgement import Acknowledgement
 from .error_subjects import is_about_something_else
 from .function_calls import FunctionCalls
@@ -234,8 +234,15 @@ class RealtimeProtocol(ModelProtocol):
     ) -> None:
         event = self._heard(event, now)
         # What an out-of-band response says is no item of the conversation: its end brings it.
-        if event.response_id not in self._out_of_band.active:
-            out.extend(TRANSLATIONS[type(event)](event))
+        if event.delta and event.response_id not in self._out_of_band.active:
+            out.append(
+                PIECES[type(event)](
+                    item_id=event.item_id,
+                    delta=event.delta,
+                    response_id=event.response_id,
+                    content_index=event.content_index,
+                )
+            )
 
     def _output_item_added(
         self, event: wire.ResponseOutputItemAdded, now: float, out: Events

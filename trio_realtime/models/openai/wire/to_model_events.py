@@ -87,34 +87,6 @@ def _approval_wanted(item: WireItem) -> Events:
     )
 
 
-def transcript_delta(event: wire.ResponseOutputAudioTranscriptDelta) -> Events:
-    """A piece of what the model says."""
-    if not event.delta:
-        return ()
-    return (
-        model.RealtimeModelTranscriptDeltaEvent(
-            item_id=event.item_id,
-            delta=event.delta,
-            response_id=event.response_id,
-            content_index=event.content_index,
-        ),
-    )
-
-
-def text_delta(event: wire.ResponseOutputTextDelta) -> Events:
-    """A piece of what the model writes."""
-    if not event.delta:
-        return ()
-    return (
-        model.RealtimeModelOutputTextDeltaEvent(
-            item_id=event.item_id,
-            delta=event.delta,
-            response_id=event.response_id,
-            content_index=event.content_index,
-        ),
-    )
-
-
 def _mentioned(event: wire.ResponseOutputItemAdded | wire.ResponseOutputItemDone) -> Events:
     item = translate.item(event.item)
     if item is None:
@@ -217,8 +189,6 @@ _TRANSLATIONS: Final[dict[type[Any], Callable[[Any], Events]]] = {
     wire.ConversationItemCreated: item_added,
     wire.ConversationItemDone: item_done,
     wire.ConversationItemRetrieved: item_retrieved,
-    wire.ResponseOutputAudioTranscriptDelta: transcript_delta,
-    wire.ResponseOutputTextDelta: text_delta,
     wire.InputAudioBufferCommitted: committed,
     wire.InputAudioBufferSpeechStopped: speech_stopped,
     wire.InputAudioBufferTimeoutTriggered: idle_timeout,
@@ -232,3 +202,15 @@ _TRANSLATIONS: Final[dict[type[Any], Callable[[Any], Events]]] = {
 TRANSLATIONS: Final[MappingProxyType[type[Any], Callable[[Any], Events]]] = MappingProxyType(
     with_beta_names(_TRANSLATIONS)
 )
+
+PIECES: Final[MappingProxyType[type[Any], Callable[..., model.RealtimeModelEvent]]] = (
+    MappingProxyType(
+        with_beta_names(
+            {
+                wire.ResponseOutputAudioTranscriptDelta: model.RealtimeModelTranscriptDeltaEvent,
+                wire.ResponseOutputTextDelta: model.RealtimeModelOutputTextDeltaEvent,
+            }
+        )
+    )
+)
+"""What a piece of text becomes: of what the model says, and of what it writes."""
