@@ -167,7 +167,7 @@ class History:
         if item.previous_item_id is not None:
             return item
         # Servers say where an item stands when they add it, and often only then.
-        return attrs.evolve(item, previous_item_id=self._items.parent(item.item_id))
+        return _with(item, previous_item_id=self._items.parent(item.item_id))
 
     def _merged_call(
         self, item: RealtimeToolCallItem, known: RealtimeItem | None
@@ -278,17 +278,25 @@ class History:
     }
 
 
+def _with(value: T, **changes: object) -> T:
+    """`attrs.evolve`, which costs far more, only where something is to be different."""
+    for name, new in changes.items():
+        if getattr(value, name) != new:
+            return cast("T", attrs.evolve(cast("Any", value), **changes))
+    return value
+
+
 def _merged_message(known: RealtimeItem, item: RealtimeItem) -> RealtimeItem:
     """``item`` with what only ``known``, an item of the same type, knew."""
     if isinstance(item, AssistantMessageItem) and isinstance(known, AssistantMessageItem):
-        return attrs.evolve(
+        return _with(
             item,
             status=_merged_status(known.status, item.status),
             content=_merged_parts(known.content, item.content),
             phase=item.phase or known.phase,
         )
     if isinstance(item, UserMessageItem) and isinstance(known, UserMessageItem):
-        return attrs.evolve(
+        return _with(
             item,
             status=_merged_status(known.status, item.status),
             content=_merged_parts(known.content, item.content),
@@ -365,11 +373,11 @@ def _substance(part: Any) -> str | None:
 def _merged_part(known: Any, new: Any) -> Any:
     if isinstance(new, AssistantAudio):
         heard_ms = known.heard_ms if new.heard_ms is None else new.heard_ms
-        return attrs.evolve(new, transcript=new.transcript or known.transcript, heard_ms=heard_ms)
+        return _with(new, transcript=new.transcript or known.transcript, heard_ms=heard_ms)
     if isinstance(new, InputAudio):
-        return attrs.evolve(new, transcript=new.transcript or known.transcript)
+        return _with(new, transcript=new.transcript or known.transcript)
     if isinstance(new, InputImage):
-        return attrs.evolve(
+        return _with(
             new, image_url=new.image_url or known.image_url, detail=new.detail or known.detail
         )
-    return attrs.evolve(new, text=new.text or known.text)
+    return _with(new, text=new.text or known.text)
