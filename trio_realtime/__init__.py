@@ -132,6 +132,7 @@ from .items import RealtimeMessageItem as RealtimeMessageItem
 from .items import RealtimeToolCallItem as RealtimeToolCallItem
 from .items import SystemMessageItem as SystemMessageItem
 from .items import UserMessageItem as UserMessageItem
+from .models.capabilities import ModelCapabilities as ModelCapabilities
 from .models.interface import RealtimeConnection as RealtimeConnection
 from .models.interface import RealtimeModel as RealtimeModel
 from .models.playback.tracker import RealtimePlaybackState as RealtimePlaybackState

@@ -15,6 +15,7 @@ from trio_realtime import (
     AssistantAudio,
     AssistantMessageItem,
     InputText,
+    ModelCapabilities,
     ModelProtocol,
     RealtimeConnection,
     RealtimeModel,
@@ -25,17 +26,18 @@ from trio_realtime import (
 )
 from trio_realtime.models import events as model
 from trio_realtime.models import inputs
-from trio_realtime.models.playback.ledger import PlaybackLedger, Truncation
+from trio_realtime.models.playback.cuts import Truncation
+from trio_realtime.models.playback.ledger import PlaybackLedger
 from trio_realtime.models.sans_io import Events, Opening
 
 
 class ParrotProtocol(ModelProtocol):
     """The client's side of one connection: no socket, no clock, nothing to wait for."""
 
-    def __init__(self) -> None:
+    def __init__(self, playback: PlaybackLedger) -> None:
         self._frames: list[str] = []
         self._opening: Opening = "waiting"
-        self._playback = PlaybackLedger()
+        self._playback = playback
         self._answer = ""  # the answer being given; its id is also that of its item
         self._said = ""
 
@@ -170,10 +172,22 @@ class ParrotModel(RealtimeModel):
     def __init__(self, **transport: Any) -> None:
         self._transport = transport
 
+    @property
+    def capabilities(self) -> ModelCapabilities:
+        return ModelCapabilities(
+            model="the parrot",
+            out_of_band=False,
+            echoed_metadata=False,
+            push_to_talk=False,
+            images=False,
+            conversation_items=False,
+            hosted_mcp=False,
+        )
+
     @asynccontextmanager
     async def connect(self, config: RealtimeModelConfig) -> AsyncGenerator[RealtimeConnection]:
         async with connect_protocol(
-            ParrotProtocol(),
+            ParrotProtocol(config.own_playback()),
             config.initial_model_settings or RealtimeSessionModelSettings(),
             url=config.url or "wss://parrot.example/talk",
             headers={"X-Parrot-Key": str(config.api_key)},

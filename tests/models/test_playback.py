@@ -10,12 +10,8 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from trio_realtime.audio.formats import PCM16, PCMA, PCMU
 from trio_realtime.errors import SettingsError
-from trio_realtime.models.playback.ledger import (
-    PlaybackLedger,
-    PlaybackPosition,
-    Truncation,
-    Unheard,
-)
+from trio_realtime.models.playback.cuts import PlaybackPosition, Truncation, Unheard
+from trio_realtime.models.playback.ledger import PlaybackLedger
 from trio_realtime.models.playback.tracker import RealtimePlaybackTracker
 
 SECOND = 48_000  # bytes of PCM16

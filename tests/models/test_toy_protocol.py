@@ -141,8 +141,8 @@ async def test_a_whole_session_with_tools_and_an_interruption(
         await stopped.wait()
 
 
-async def test_what_a_protocol_does_not_have_is_refused(autojump_clock: Clock) -> None:
-    """With the protocol's own words, and without harm to the session."""
+async def test_what_a_model_does_not_have_is_refused(autojump_clock: Clock) -> None:
+    """By what it says it can do, or in the protocol's own words; without harm to the session."""
 
     async def serve(service: Service) -> None:
         await service.hears("begin")
@@ -151,8 +151,10 @@ async def test_what_a_protocol_does_not_have_is_refused(autojump_clock: Clock) -
         await service.answers("a1", "Hello")
 
     async with session_with(serve, RealtimeAgent[None]("Polly")) as session:
-        with pytest.raises(UserError, match="the parrot has no RealtimeModelCommitAudio"):
+        with pytest.raises(UserError, match="the parrot always listens"):
             await session.commit_audio()
+        with pytest.raises(UserError, match="the parrot has no RealtimeModelSendRawMessage"):
+            await session.send_raw({"type": "seed"})
         await session.send_message("Hello")
         await until(session, "agent_end")
 

@@ -1,6 +1,7 @@
 """The fake model: what its scripts and its interactive end do. That it is a model like any other is
 in `test_contract`."""
 
+import math
 import re
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -10,13 +11,14 @@ import pytest
 import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
 
-from trio_realtime import RealtimeAgent, RealtimeRunner, function_tool
-from trio_realtime.config import RealtimeModelConfig
+from trio_realtime import ModelCapabilities, RealtimeAgent, RealtimeRunner, function_tool
+from trio_realtime.config import RealtimeModelConfig, RealtimeSessionModelSettings
 from trio_realtime.errors import (
     RealtimeConnectionClosed,
     RealtimeConnectionError,
     RealtimeHandshakeError,
     RealtimeSessionClosed,
+    SettingsError,
     UserError,
 )
 from trio_realtime.items import AssistantAudio, AssistantMessageItem, AssistantText, InputText
@@ -28,6 +30,7 @@ from trio_realtime.models.inputs import (
     RealtimeModelSendAudio,
     RealtimeModelSendInterrupt,
     RealtimeModelSendRawMessage,
+    RealtimeModelSendSessionUpdate,
     RealtimeModelSendUserInput,
 )
 from trio_realtime.models.interface import RealtimeConnection
@@ -636,17 +639,38 @@ async def test_a_model_that_cannot_be_reached(fake_model: FakeRealtimeModel) -> 
         assert fake_model.connection.number == 1
 
 
-async def test_what_the_openai_model_refuses_is_refused(fake_model: FakeRealtimeModel) -> None:
+async def test_what_no_model_can_send_is_refused(fake_model: FakeRealtimeModel) -> None:
     """A test with the fake finds wrong inputs; the refused ones count as not sent."""
     async with fake_model.connect(CONFIG) as connection:
         for wrong in (
-            RealtimeModelSendRawMessage(message={"type": "response.create", "response": 5}),
+            RealtimeModelSendRawMessage(message={"no": "type"}),
+            RealtimeModelSendRawMessage(message={"type": "x", "y": [{"z": math.nan}]}),
+            RealtimeModelSendRawMessage(message=[]),  # type: ignore[arg-type]
             5,
         ):
             with pytest.raises(UserError):
                 await connection.send(wrong)  # type: ignore[arg-type]
         await connection.send(RealtimeModelSendInterrupt())
     assert connection.sent == [RealtimeModelSendInterrupt()]
+
+
+async def test_what_its_capabilities_exclude_is_refused() -> None:
+    """Inputs and settings, at the beginning and later."""
+    model = FakeRealtimeModel(
+        capabilities=ModelCapabilities(
+            model="the test's", cancel=False, truncate=False, voices=frozenset("a")
+        )
+    )
+    voice = RealtimeSessionModelSettings(voice="b")
+    with pytest.raises(SettingsError, match="the test's has no voice 'b'"):
+        async with model.connect(RealtimeModelConfig(initial_model_settings=voice)):
+            pass
+    async with model.connect(CONFIG) as connection:
+        with pytest.raises(UserError, match="the test's cannot be interrupted"):
+            await connection.send(RealtimeModelSendInterrupt())
+        with pytest.raises(SettingsError, match="the test's has no voice 'b'"):
+            await connection.send(RealtimeModelSendSessionUpdate(session_settings=voice))
+        assert connection.sent == []
 
 
 # -- sessions --------------------------------------------------------------------------------------

@@ -5,13 +5,13 @@ is there for what the others do not cover.
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Any, Literal, TypeAlias, get_args
+from typing import Annotated, Any, Literal, TypeAlias, cast, get_args
 
 import attrs
 
 from .._util.hidden_words import hidden
 from .._util.settings_base import Settings, at_their_fields
-from .._util.type_checks import Between, problem
+from .._util.type_checks import Between, Json, check, problem
 from ..items import InputImage, InputText, RealtimeItem
 from .events import RealtimeModelToolCallEvent
 from .session_settings import RealtimeModality, RealtimeSessionModelSettings, to_modalities
@@ -57,10 +57,14 @@ def _to_modalities(value: Sequence[RealtimeModality] | None) -> Sequence[Realtim
 def _to_input(value: Sequence[Any] | None) -> Sequence[Any] | None:
     if isinstance(value, str) or not isinstance(value, Sequence):
         return value
-    for index, item in enumerate(value):
-        if not isinstance(item, _ITEM_TYPES) and not isinstance(item, Mapping):
-            kind = type(item).__name__
-            raise problem(f"[{index}]", f"expected an item, or a mapping in wire form, got {kind}")
+    for index, item in enumerate(cast("Sequence[object]", value)):
+        if isinstance(item, Mapping):
+            check(Annotated[Any, Json], cast("object", item), f"[{index}]")
+        elif not isinstance(item, _ITEM_TYPES):
+            raise problem(
+                f"[{index}]",
+                f"expected an item, or a mapping in wire form, got {type(item).__name__}",
+            )
     return tuple(value)
 
 

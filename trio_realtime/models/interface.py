@@ -8,10 +8,15 @@ runner) serves any number of sessions at once. Authors of other models subclass 
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager
+from typing import Final
 
+from .capabilities import ModelCapabilities
 from .events import RealtimeModelEvent
 from .inputs import RealtimeModelInput
 from .model_config import RealtimeModelConfig
+
+ANYTHING: Final = ModelCapabilities()
+"""Of a model that does not say what it lacks."""
 
 
 class RealtimeConnection(ABC):
@@ -76,6 +81,14 @@ class RealtimeConnection(ABC):
 
 class RealtimeModel(ABC):
     """A model that sessions can connect to."""
+
+    @property
+    def capabilities(self) -> ModelCapabilities:
+        """What this model can do. Sessions refuse the rest before anything is sent.
+
+        By default nothing is refused: a model that does not say what it lacks refuses by itself.
+        """
+        return ANYTHING
 
     @abstractmethod
     def connect(

@@ -12,6 +12,7 @@ import attrs
 from .._util.secrets import shown_headers, shown_url
 from .._util.settings_base import Settings, at_their_fields, structure
 from .._util.type_checks import UNSET, Seconds, problem
+from .playback.ledger import PlaybackLedger
 from .playback.tracker import RealtimePlaybackTracker
 from .session_settings import RealtimeSessionModelSettings
 
@@ -53,6 +54,9 @@ class RealtimeModelConfig(Settings):
     """Over the run config's ``model_settings``."""
     playback_tracker: RealtimePlaybackTracker | None = None
     """Knows what the user has heard. None: audio is taken to play at once, in real time."""
+    playback: PlaybackLedger | None = attrs.field(default=None, repr=False)
+    """The account of what the user hears. A session lends its own to its connections, so leave it
+    out; None: a connection keeps one for itself, with the ``playback_tracker``."""
     call_id: str | None = None
     """Attach to this call instead of beginning a conversation."""
     transport: object | None = attrs.field(default=None, converter=_to_transport)
@@ -68,3 +72,7 @@ class RealtimeModelConfig(Settings):
         if self.call_id and settings is not None and settings.model_name is not UNSET:
             text = "not together with call_id: the call has its model already"
             raise problem("initial_model_settings.model_name", text)
+
+    def own_playback(self) -> PlaybackLedger:
+        """The account that was lent, or a new one."""
+        return self.playback or PlaybackLedger(tracker=self.playback_tracker)

@@ -44,6 +44,11 @@ class Interruptions:
         self._stop_tools(response_id)
         await self._core.link.send(RealtimeModelSendInterrupt(response_id=response_id))
 
+    async def tripped(self, response_id: str | None = None) -> None:
+        """A guardrail tripped: as `interrupt`, as far as the model can be interrupted."""
+        self._stop_tools(response_id)
+        await self._core.link.send_if_possible(RealtimeModelSendInterrupt(response_id=response_id))
+
     def _stop_tools(self, response_id: str | None) -> None:
         if response_id is None:
             self._tools.interrupt_all()

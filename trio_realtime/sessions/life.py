@@ -83,7 +83,7 @@ class SessionLifecycle(Generic[TContext]):
     def __attrs_post_init__(self) -> None:
         self._info = RealtimeEventInfo(context=self._context)
         self._observers = make_observers(self._config.observers)
-        self._link = ModelLink(self._observers)
+        self._link = ModelLink(self._model.capabilities, self._observers)
         self._events = self._make_events()
 
     def _make_events(self) -> EventBuffer:
@@ -196,7 +196,12 @@ class SessionLifecycle(Generic[TContext]):
         make_mcp = partial(MCPTools, servers, self._tell_error)
         binder = Binder(self._context, self._config, self._model_config, make_mcp)
         bound = await binder.bind_first(self._agent)
-        config = attrs.evolve(self._model_config, initial_model_settings=bound.settings)
+        self._model.capabilities.check_settings(bound.settings)
+        config = attrs.evolve(
+            self._model_config,
+            initial_model_settings=bound.settings,
+            playback=self._model_config.own_playback(),
+        )
         async with self._model.connect(config) as connection:
             self._link.replace(connection)
             try:

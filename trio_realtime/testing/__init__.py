@@ -1,10 +1,10 @@
 """Test tools: for applications that use the library, and for authors of other models.
 
-`fake_model` (with `script`, `script_run` and `builders`) is a model in memory; `simulator` is a
-server that speaks the protocol of the OpenAI Realtime API; `contract` holds the tests every model
-passes; `checkpoints` and `leaks` are for tests of cancellation. `pytest_plugin` makes fixtures of
-them; pytest loads it by itself. Names are imported when they are first used, so that projects that
-do not use them pay nothing.
+`fake_model` and `fake_connection` (with `script`, `script_run` and `builders`) are a model in
+memory; `simulator` is a server that speaks the protocol of the OpenAI Realtime API; `contract`
+holds the tests every model passes; `checkpoints` and `leaks` are for tests of cancellation.
+`pytest_plugin` makes fixtures of them; pytest loads it by itself. Names are imported when they are
+first used, so that projects that do not use them pay nothing.
 """
 
 from importlib import import_module
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from .contract import Peer as Peer
     from .contract import RealtimeModelContract as RealtimeModelContract
     from .contract import Remote as Remote
-    from .fake_model import FakeConnection as FakeConnection
+    from .fake_connection import FakeConnection as FakeConnection
     from .fake_model import FakeRealtimeModel as FakeRealtimeModel
     from .leaks import SurvivorsError as SurvivorsError
     from .leaks import assert_nothing_survives as assert_nothing_survives
@@ -59,7 +59,8 @@ _HOMES = {
     ),
     "checkpoints": "LostExceptionError cancel_at_each_checkpoint",
     "contract": "Peer RealtimeModelContract Remote",
-    "fake_model": "FakeConnection FakeRealtimeModel",
+    "fake_connection": "FakeConnection",
+    "fake_model": "FakeRealtimeModel",
     "leaks": "SurvivorsError assert_nothing_survives",
     "script": "Close Delay Emit Expect Raise",
     "script_run": "ScriptMismatch",

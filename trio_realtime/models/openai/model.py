@@ -13,9 +13,9 @@ from ..._util.secrets import check_key
 from ..._util.type_checks import UNSET
 from ..._version import __version__
 from ...errors import UserError
+from ..capabilities import ModelCapabilities
 from ..interface import RealtimeConnection, RealtimeModel
 from ..model_config import RealtimeModelConfig
-from ..playback.ledger import PlaybackLedger
 from ..session_settings import RealtimeSessionModelSettings
 from ..transports import StreamFactory, TransportKind, TransportSettings
 from ..websocket_connection import connect_protocol
@@ -25,6 +25,12 @@ from .wire.session_update import DEFAULT_MODEL
 
 DEFAULT_URL: Final = "wss://api.openai.com/v1/realtime"
 API_KEY_VARIABLE: Final = "OPENAI_API_KEY"
+CAPABILITIES: Final = ModelCapabilities(
+    model="the OpenAI Realtime API",
+    turn_detection=frozenset({"server_vad", "semantic_vad"}),
+    session_limit=3600,
+)
+"""What the API can do; a session of it lasts an hour at most."""
 USER_AGENT: Final = f"trio-realtime/{__version__}"
 
 
@@ -44,6 +50,11 @@ class OpenAIRealtimeWebSocketModel(RealtimeModel):
     stream_factory: StreamFactory | None = None
     """Dials instead of TCP: ``await stream_factory(host, port)`` returns a byte stream. For tests
     over memory streams, tunnels and proxies of your own."""
+
+    @property
+    def capabilities(self) -> ModelCapabilities:
+        """Of the API as it is documented. What else a server at a URL of yours lacks, it says."""
+        return CAPABILITIES
 
     @asynccontextmanager
     async def connect(self, config: RealtimeModelConfig) -> AsyncGenerator[RealtimeConnection]:
@@ -72,7 +83,7 @@ class OpenAIRealtimeWebSocketModel(RealtimeModel):
     def _protocol(self, config: RealtimeModelConfig) -> RealtimeProtocol:
         return RealtimeProtocol(
             config.call_id,
-            PlaybackLedger(tracker=config.playback_tracker),
+            config.own_playback(),
             ResponseTurns(timeout=config.response_timeout),
             None if config.url is None else model_in_url(config.url),
         )

@@ -31,12 +31,14 @@ their audio, up to ``_PAST_ITEMS``, then forgotten.
 
 from collections.abc import Collection
 from itertools import takewhile
-from typing import Final, TypeAlias
+from typing import Final
 
 import attrs
 
-from trio_realtime.audio.formats import AudioFormat, audio_format
-from trio_realtime.models.playback.tracker import RealtimePlaybackTracker
+from ...audio.formats import AudioFormat, audio_format
+from .cuts import Cut, PlaybackPosition, Truncation, Unheard
+from .play_out import AudioItem, AudioPart, PlayOut
+from .tracker import RealtimePlaybackTracker
 
 # A session lasts an hour at most and rarely speaks more items than this; late audio comes within
 # seconds of a cut, not hundreds of items later.
@@ -48,94 +50,6 @@ _SMALLEST_CUT_MS: Final = 1.0
 # Clocks are floats: 100.251 - 100.0 may be a hair less than 0.251, and must still be 251 ms. Less
 # than the length of a byte, so it cannot carry a position over the end of what was received.
 _CLOCK_ERROR_MS: Final = 1e-3
-
-
-@attrs.frozen(kw_only=True)
-class Truncation:
-    """Tell the server to cut this item where the user stopped hearing it.
-
-    The protocol's ``conversation.item.truncate``. It takes one content index per item: the last one
-    of which anything was heard. Those after it were not begun.
-    """
-
-    item_id: str
-    content_index: int
-    audio_end_ms: int
-    """Whole milliseconds, at least 1 and never more than was received."""
-    received_ms: float
-    """How much of this content had come."""
-    heard_ms: float
-    """How much of it was heard, before rounding down."""
-
-
-@attrs.frozen(kw_only=True)
-class Unheard:
-    """Not a millisecond of this item was heard: the server has to forget the item.
-
-    By ``conversation.item.delete``: an ``audio_end_ms`` of 0 is refused.
-    """
-
-    item_id: str
-    content_index: int
-    """Of the audio which came first."""
-    received_ms: float
-    """How much audio had come of the item, all contents together."""
-
-
-Cut: TypeAlias = Truncation | Unheard
-
-
-@attrs.frozen(kw_only=True)
-class PlaybackPosition:
-    """How far the audio of one content has come, in bytes of the output format and in ms."""
-
-    received_bytes: int
-    delivered_bytes: int
-    heard_bytes: int
-    received_ms: float
-    delivered_ms: float
-    heard_ms: float
-
-
-@attrs.define(eq=False)
-class _Part:
-    """The audio of one content of an item."""
-
-    item: "_Item"
-    content_index: int
-    bytes_per_ms: float
-    received_bytes: int = 0
-    delivered_bytes: int = 0
-    reported_ms: float = 0.0
-    """The most that a tracker ever said, which may be more than was received."""
-    final_ms: float | None = None
-    """What was heard, once the item has been cut."""
-
-    @property
-    def received_ms(self) -> float:
-        return self.received_bytes / self.bytes_per_ms
-
-    @property
-    def delivered_ms(self) -> float:
-        return self.delivered_bytes / self.bytes_per_ms
-
-
-@attrs.define(eq=False)
-class _Item:
-    item_id: str
-    parts: dict[int, _Part] = attrs.Factory(dict[int, _Part])
-    """By content index, in order of arrival, which is the order of playing."""
-    finished: bool = False
-    cut: bool = False
-
-
-@attrs.define(eq=False)
-class _Run:
-    """Audio of one part that plays without a gap from ``start`` to ``end`` (clock seconds)."""
-
-    part: _Part
-    start: float
-    end: float
 
 
 @attrs.define(eq=False)
@@ -152,12 +66,12 @@ class PlaybackLedger:
     tracker: RealtimePlaybackTracker | None = None
     _bytes_per_ms: float = attrs.field(init=False)
     # In order of playing.
-    _live: dict[str, _Item] = attrs.field(init=False, factory=dict[str, _Item])
-    _past: dict[str, _Item] = attrs.field(init=False, factory=dict[str, _Item])
-    # The play-out of the clock, without gaps: an underrun empties it.
-    _runs: list[_Run] = attrs.field(init=False, factory=list[_Run])
+    _live: dict[str, AudioItem] = attrs.field(init=False, factory=dict[str, AudioItem])
+    _past: dict[str, AudioItem] = attrs.field(init=False, factory=dict[str, AudioItem])
+    _play_out: PlayOut = attrs.field(init=False, factory=PlayOut)
+    """What plays when, by the clock."""
     # The part that the last delta belonged to, which the next one usually does too.
-    _receiving: _Part | None = attrs.field(init=False, default=None)
+    _receiving: AudioPart | None = attrs.field(init=False, default=None)
 
     def __attrs_post_init__(self) -> None:
         self.set_format(self.format)
@@ -234,8 +148,8 @@ class PlaybackLedger:
             if not (item.finished and self._is_heard(item, now))
         )
         for item in chosen:
-            self._past[item.item_id] = self._live.pop(item.item_id)
-        self._close_up(now)
+            self._leave(self._live.pop(item.item_id), now)
+        self._forget_oldest()
         if cuts and self.tracker is not None and playing not in self._live:
             self.tracker.on_interrupted()
         return cuts
@@ -247,10 +161,10 @@ class PlaybackLedger:
         the item moves up.
         """
         self._ask_tracker()
-        item = self._live.pop(item_id, None) or self._past.pop(item_id, None) or _Item(item_id)
-        self._past[item_id] = item
+        item = self._live.pop(item_id, None) or self._past.pop(item_id, None) or AudioItem(item_id)
         self._freeze(item, now)
-        self._close_up(now)
+        self._leave(item, now)
+        self._forget_oldest()
 
     # Questions
 
@@ -304,18 +218,18 @@ class PlaybackLedger:
 
     # Items
 
-    def _begin(self, item_id: str, content_index: int, now: float) -> _Part | None:
+    def _begin(self, item_id: str, content_index: int, now: float) -> AudioPart | None:
         """The part that a delta belongs to, made if new; None when it is stale."""
         item = self._live.get(item_id)
         if item is None:
             if self.is_cut(item_id):
                 return None
-            item = self._past.pop(item_id, None) or _Item(item_id)
+            item = self._past.pop(item_id, None) or AudioItem(item_id)
             self._retire(now)
             self._live[item_id] = item
         part = item.parts.get(content_index)
         if part is None:
-            part = _Part(item, content_index, self._bytes_per_ms)
+            part = AudioPart(item, content_index, self._bytes_per_ms)
             item.parts[content_index] = part
         self._receiving = part
         return part
@@ -337,7 +251,7 @@ class PlaybackLedger:
         while len(self._past) > _PAST_ITEMS:
             del self._past[next(iter(self._past))]
 
-    def _cut(self, item: _Item, now: float) -> Cut:
+    def _cut(self, item: AudioItem, now: float) -> Cut:
         self._freeze(item, now)
         for part in reversed(item.parts.values()):
             heard_ms = self._heard_ms(part, now)
@@ -365,68 +279,42 @@ class PlaybackLedger:
             received_ms=sum(part.received_ms for part in item.parts.values()),
         )
 
-    def _just_begun(self, item: _Item, now: float) -> _Part | None:
+    def _just_begun(self, item: AudioItem, now: float) -> AudioPart | None:
         """The part of the item that has begun to play, by the clock, if long enough to cut."""
-        if self.tracker is not None:
-            return None
-        for run in self._unfinished(now):
-            if run.part.item is item and run.start <= now:
-                return run.part if run.part.delivered_ms >= _SMALLEST_CUT_MS else None
-        return None
+        part = None if self.tracker is not None else self._play_out.begun(item, now)
+        return part if part is not None and part.delivered_ms >= _SMALLEST_CUT_MS else None
 
-    def _freeze(self, item: _Item, now: float) -> None:
+    def _freeze(self, item: AudioItem, now: float) -> None:
         for part in item.parts.values():
             part.final_ms = self._heard_ms(part, now)
         item.cut = True
 
     # Hearing
 
-    def _play(self, part: _Part, nbytes: int, now: float) -> None:
-        """Queue audio behind what is playing, or at ``now`` when nothing is."""
+    def _play(self, part: AudioPart, nbytes: int, now: float) -> None:
         part.delivered_bytes += nbytes
-        seconds = nbytes / (part.bytes_per_ms * 1000)
-        last = self._runs[-1] if self._runs else None
-        if last is None or last.end < now:
-            self._runs.clear()
-            self._runs.append(_Run(part, now, now + seconds))
-        elif last.part is part:
-            last.end += seconds
-        else:
-            self._runs.append(_Run(part, last.end, last.end + seconds))
+        self._play_out.append(part, nbytes, now)
 
-    def _close_up(self, now: float) -> None:
-        """Items have left before their end: those behind them move up."""
-        self._forget_oldest()
+    def _leave(self, item: AudioItem, now: float) -> None:
+        """This item is not live any more."""
+        self._past[item.item_id] = item
+        self._play_out.remove(item, now)
         self._receiving = None
-        waiting = [run for run in self._unfinished(now) if run.part.item.item_id in self._live]
-        self._runs.clear()
-        cursor = now
-        for run in waiting:
-            rest = run.end - max(run.start, now)
-            self._runs.append(_Run(run.part, cursor, cursor + rest))
-            cursor += rest
 
-    def _unfinished(self, now: float) -> list[_Run]:
-        while self._runs and self._runs[0].end <= now:
-            del self._runs[0]
-        return self._runs
-
-    def _heard_ms(self, part: _Part, now: float) -> float:
+    def _heard_ms(self, part: AudioPart, now: float) -> float:
         if part.final_ms is not None:
             return part.final_ms
         if self.tracker is not None:
             return min(part.reported_ms, part.received_ms)
-        unplayed = sum(
-            run.end - max(run.start, now) for run in self._unfinished(now) if run.part is part
-        )
+        unplayed = self._play_out.unplayed(part, now)
         return max(0.0, part.delivered_ms - unplayed * 1000)
 
-    def _unheard_ms(self, part: _Part, now: float) -> float:
+    def _unheard_ms(self, part: AudioPart, now: float) -> float:
         """What is left of a part, in ms; 0.0 for less than can be cut off."""
         rest = part.received_ms - self._heard_ms(part, now)
         return rest if rest >= _SMALLEST_CUT_MS else 0.0
 
-    def _is_heard(self, item: _Item, now: float) -> bool:
+    def _is_heard(self, item: AudioItem, now: float) -> bool:
         return not any(self._unheard_ms(part, now) for part in item.parts.values())
 
     def _ask_tracker(self) -> str | None:

@@ -70,12 +70,13 @@ class SessionCore:
         One at a time, so that the session and the model always agree on who is at work. With
         ``only_if``, only if that is true of the binding that is current then: returns False, and
         nothing has changed, if it is not. Cancelled, or if sending raises, nothing has changed
-        either.
+        either. Raises `SettingsError` for what the model cannot change in a session.
         """
         self._switching = self._switching or trio.Lock()
         async with self._switching:
             if only_if is not None and not only_if(self.bound):
                 return False
+            self.link.capabilities.check_change(self.bound.settings, bound.settings)
             await self.link.send(RealtimeModelSendSessionUpdate(session_settings=bound.settings))
             self.bound = bound
             return True

@@ -100,9 +100,9 @@ class InputChecks:
 
     async def _undo(self, words: _Words) -> None:
         if not self.strict:
-            await self._interruptions.interrupt()
+            await self._interruptions.tripped()
         if words.item_id is not None:
-            await self._core.link.send(DeleteItem(item_id=words.item_id))
+            await self._core.link.send_if_possible(DeleteItem(item_id=words.item_id))
 
     async def _tripped(self, words: _Words) -> bool:
         """Ask all guardrails at once, and tell the application if any trips."""

@@ -130,7 +130,7 @@ class OutputChecks:
         )
         names = ", ".join(result.guardrail.get_name() for result in results)
         try:
-            await self._interruptions.interrupt(response.response_id)
+            await self._interruptions.tripped(response.response_id)
             if response.response_id == self._latest:
                 await core.link.send(
                     RealtimeModelSendUserInput(

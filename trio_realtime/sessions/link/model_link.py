@@ -11,11 +11,12 @@ import attrs
 import trio
 
 from ..._util.wait_queue import Sleepers
-from ...errors import RealtimeConnectionError, RealtimeSessionClosed
+from ...errors import RealtimeConnectionError, RealtimeSessionClosed, UserError
 from ...events import RealtimeAudio
+from ...models.capabilities import ModelCapabilities
 from ...models.events import RealtimeModelEvent
 from ...models.inputs import RealtimeModelInput, RealtimeModelSendAudio
-from ...models.interface import RealtimeConnection
+from ...models.interface import ANYTHING, RealtimeConnection
 from ..core.observer import Observers
 from .early_audio import EarlyAudio
 
@@ -24,6 +25,8 @@ from .early_audio import EarlyAudio
 class ModelLink:
     """The link of one session. Any number of tasks may send at once; one task receives."""
 
+    capabilities: ModelCapabilities = ANYTHING
+    """What the model can do. The link refuses the rest."""
     _observers: Observers | None = None
     _connection: RealtimeConnection | None = attrs.field(default=None, init=False)
     _reading: trio.CancelScope | None = attrs.field(default=None, init=False)
@@ -62,7 +65,11 @@ class ModelLink:
 
     # -- sending -----------------------------------------------------------------------
     async def send(self, input: RealtimeModelInput) -> None:
-        """Send one input; see `RealtimeConnection.send`."""
+        """Send one input; see `RealtimeConnection.send`.
+
+        Raises `UserError`, and sends nothing, for what the model cannot do.
+        """
+        self.capabilities.check_input(input)
         connection = self.connection
         try:
             await connection.send(input)
@@ -76,13 +83,23 @@ class ModelLink:
         if self._observers is not None:
             self._observers.input_sent(input)
 
+    async def send_if_possible(self, input: RealtimeModelInput) -> None:
+        """Send one input, unless the model cannot do it: for what the session does by itself."""
+        try:
+            self.capabilities.check_input(input)
+        except UserError:
+            return
+        await self.send(input)
+
     # -- early audio -------------------------------------------------------------------
     async def send_early(self, audio: RealtimeModelSendAudio) -> bool:
         """Keep audio while the session connects. False: the link is ready, so send it.
 
         Where too much is kept already, it waits until the link is ready. A checkpoint; cancelled,
-        it has kept nothing.
+        it has kept nothing. Raises
+        `UserError` for what the model cannot do.
         """
+        self.capabilities.check_input(audio)
         await trio.lowlevel.checkpoint()
         if self._ready:
             return False

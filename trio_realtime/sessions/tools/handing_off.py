@@ -9,6 +9,7 @@ from typing import Any
 
 from ...agents.agent import RealtimeAgent
 from ...agents.tools import default_tool_error
+from ...errors import UserError
 from ...events import RealtimeHandoffEvent
 from ...models.events import RealtimeModelToolCallEvent
 from ..core.bound_agent import BoundAgent
@@ -21,10 +22,10 @@ async def run_handoff(
 ) -> str:
     """Hand over as the call says, and return its output.
 
-    What the model got wrong, or ``on_handoff`` raises, becomes the output instead: the agent that
-    asked stays, and the application hears of it by an ``error`` event. A call whose agent is not
-    at work any more (another handoff of the same response came first) changes nothing, and its
-    output says so. Raises what a hook raises, and what sending the settings raises.
+    What the model got wrong or cannot change, or ``on_handoff`` raises, becomes the output instead:
+    the agent that asked stays, and the application hears of it by an ``error`` event. A call whose
+    agent is not at work any more (another handoff of the same response came first) changes nothing,
+    and its output says so. Raises what a hook raises, and what sending the settings raises.
     """
 
     def is_at_work(bound: BoundAgent) -> bool:
@@ -39,7 +40,12 @@ async def run_handoff(
     except Exception as exc:  # noqa: BLE001 - the boundary for the application's handoff code
         core.tell_error(exc)
         return default_tool_error(core.context, exc)
-    if not await core.switch(bound, only_if=is_at_work):
+    try:
+        switched = await core.switch(bound, only_if=is_at_work)
+    except UserError as refused:  # the model cannot change so while a session runs
+        core.tell_error(refused)
+        return default_tool_error(core.context, refused)
+    if not switched:
         return _too_late(core.bound)
     core.events.put(RealtimeHandoffEvent(from_agent=source.agent, to_agent=target, info=core.info))
     await hooks.handed_off(source.agent, target)

@@ -13,7 +13,7 @@ import attrs
 
 from ....errors import RealtimeProtocolError
 from ... import events as model
-from ...playback.ledger import Cut, Truncation
+from ...playback.cuts import Cut, Truncation
 from ..wire import client_events as frames
 from ..wire.objects import WireError
 from .response_audio import SpokenAudio

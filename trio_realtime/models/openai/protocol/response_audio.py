@@ -9,7 +9,8 @@ from typing import Final
 
 import attrs
 
-from ...playback.ledger import Cut, PlaybackLedger
+from ...playback.cuts import Cut
+from ...playback.ledger import PlaybackLedger
 from ..wire.server_events import ResponseOutputAudioDelta, ResponseOutputAudioDone
 
 _REMEMBERED: Final = 512
