@@ -17,7 +17,12 @@ from trio_realtime.items import AssistantMessageItem
 from trio_realtime.models import events as model
 from trio_realtime.models import inputs
 from trio_realtime.models.openai.protocol import response_audio as spoken_audio
-from trio_realtime.models.openai.protocol.response_slot import CREATE_TIMEOUT, SILENCES
+from trio_realtime.models.openai.protocol.out_of_band import REQUEST_KEY
+from trio_realtime.models.openai.protocol.response_slot import (
+    CREATE_TIMEOUT,
+    SILENCES,
+    ResponseTurns,
+)
 from trio_realtime.models.playback.ledger import PlaybackLedger
 from trio_realtime.models.playback.tracker import RealtimePlaybackTracker
 
@@ -815,6 +820,95 @@ def test_an_error_without_an_event_id_may_refuse_an_out_of_band_response() -> No
     client.says(inputs.RealtimeModelCreateResponse(event_id="mine", out_of_band=True))
     assert client.refuses("invalid_value", None)[0].event_id == "mine"
     assert client.refuses("invalid_value", None)[0].event_id is None
+
+
+def asks_out_of_band(client: Client, event_id: str = "mine") -> None:
+    """Ask for an out-of-band response, and forget what is sent for it."""
+    client.says(inputs.RealtimeModelCreateResponse(event_id=event_id, out_of_band=True))
+    client.sent()
+
+
+def test_an_out_of_band_request_that_nothing_answers_is_reported_as_lost() -> None:
+    """Once, after the same time as any other; each request has its own."""
+    client = make()
+    asks_out_of_band(client, "first")
+    client.now += 10.0
+    asks_out_of_band(client, "second")
+    assert client.protocol.deadline == client.now + 20.0
+    assert client.time_passes() == []
+    client.now += 20.0
+    (lost,) = client.time_passes()
+    assert (lost.event_id, str(lost.error)) == (
+        "first",
+        "the server did not answer response.create within 30.0 s",
+    )
+    assert client.protocol.deadline == client.now + 10.0
+    client.refuses("invalid_value", "second")
+    assert client.protocol.deadline is None
+
+
+def test_a_raw_out_of_band_request_has_the_same_limit() -> None:
+    """Also one that carries no key."""
+    client = make()
+    message = {"type": "response.create", "event_id": "raw", "response": {"conversation": "none"}}
+    client.says(inputs.RealtimeModelSendRawMessage(message=message))
+    client.now += 30.0
+    (lost,) = client.time_passes()
+    assert lost.event_id == "raw"
+
+
+def test_an_out_of_band_response_that_falls_silent_has_failed() -> None:
+    """After twice the limit, which each of its events begins anew; nobody waits for it then."""
+    client = make()
+    asks_out_of_band(client)
+    told = client.begins("r2", metadata={REQUEST_KEY: "mine"}, output_modalities=["audio"])
+    assert told[0].out_of_band
+    client.now += 50.0
+    client.speaks(response_id="r2")
+    assert client.protocol.deadline == client.now + 60.0
+    client.now += 59.0
+    assert client.time_passes() == []
+    client.now += 1.0
+    (ended,) = client.time_passes()
+    assert isinstance(ended, model.RealtimeModelTurnEndedEvent)
+    assert (ended.response_id, ended.status, ended.out_of_band) == ("r2", "failed", True)
+    assert "nothing of this response for 60 s" in str(ended.error)
+    deadline: float | None = client.protocol.deadline
+    assert deadline is None
+    assert client.sent_briefly() == ["response.cancel r2"]
+    assert client.speaks(response_id="r2") == []
+
+
+def test_an_out_of_band_response_that_begins_late_is_known_all_the_same() -> None:
+    """By its key, although its request was reported as lost."""
+    client = make()
+    asks_out_of_band(client)
+    client.now += 30.0
+    assert len(client.time_passes()) == 1
+    assert client.begins("r2", metadata={REQUEST_KEY: "mine"})[0].out_of_band
+
+
+def test_the_earlier_deadline_counts() -> None:
+    """That of the conversation's response, or that of the one out of band."""
+    client = make()
+    asks_out_of_band(client)
+    out_of_band = client.now + 30.0
+    client.now += 1.0
+    client.says(inputs.RealtimeModelCreateResponse())
+    assert client.protocol.deadline == out_of_band
+    client.begins("r2", metadata={REQUEST_KEY: "mine"})
+    assert client.protocol.deadline == client.now + 30.0
+
+
+def test_without_a_time_limit_nothing_is_lost() -> None:
+    """``response_timeout=None`` is for out-of-band responses too."""
+    client = make(turns=ResponseTurns(timeout=None))
+    asks_out_of_band(client)
+    client.begins("r2", metadata={REQUEST_KEY: "mine"})
+    asks_out_of_band(client, "second")
+    assert client.protocol.deadline is None
+    client.now += 10_000.0
+    assert client.time_passes() == []
 
 
 # Anything at all

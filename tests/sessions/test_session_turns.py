@@ -924,3 +924,65 @@ async def test_speech_that_never_stops(autojump_clock: Clock) -> None:
         await st.server.send({"type": kind, "event_id": "e", "item_id": "u", "audio_start_ms": 0})
         await session.wait_closed()
         assert trio.current_time() - start == pytest.approx(140, abs=1)
+
+
+# -- failures of the service -----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("details", "words"),
+    [
+        (
+            {"type": "failed", "error": {"type": "server_error", "message": "Too many requests."}},
+            "Too many requests.",
+        ),
+        (None, "the server does not say why"),
+    ],
+)
+async def test_a_failed_response_is_an_error_event(
+    details: dict[str, Any] | None, words: str, autojump_clock: Clock
+) -> None:
+    """Of the default events, with the server's words; else it looks like an answer of no words."""
+    async with stage(responder=lambda _t: Wait(9)) as scene, await scene.session() as session:
+        await session.send_message("Hello")
+        await settle()
+        (response_id,) = scene.server.active_responses
+        response = {"id": response_id, "status": "failed", "status_details": details}
+        await scene.server.send({"type": "response.done", "response": response})
+        error: Any = (await until(session, "error"))[-1]
+        assert str(error.error.message) == f"the response {response_id!r} failed: {words}"
+        assert error.error.type == ("server_error" if details else "response_failed")
+
+
+async def test_a_failed_transcription_is_an_error_event(autojump_clock: Clock) -> None:
+    """Of the default events, with the server's words; else the history just has a gap."""
+    async with stage() as scene, await scene.session() as session:
+        failed = {"type": "conversation.item.input_audio_transcription.failed", "item_id": "u1"}
+        problem = {"type": "x", "code": "model_not_found", "message": "No access."}
+        await scene.server.send({**failed, "content_index": 0, "error": problem})
+        error: Any = (await until(session, "error"))[-1]
+        assert error.error.message == "the speech of item 'u1' was not transcribed: No access."
+        assert error.error.code == "model_not_found"
+
+
+async def test_a_response_that_was_cut_short_is_no_error(autojump_clock: Clock) -> None:
+    """Cancelled and incomplete responses say what they are in ``response_done``."""
+    async with stage(responder=lambda _t: Wait(9)) as scene:
+        async with await scene.session(config={"events": "all"}) as session:
+            for status in ("cancelled", "incomplete"):
+                await session.send_message("Hello")
+                await settle()
+                (response_id,) = scene.server.active_responses
+                response = {"id": response_id, "status": status}
+                await scene.server.send({"type": "response.done", "response": response})
+                seen = await until(session, "response_done")
+                assert "error" not in kinds(seen)
+
+
+async def test_a_question_that_the_server_never_takes_up(autojump_clock: Clock) -> None:
+    """The time limit for responses ends the wait, and says so."""
+    async with stage() as scene, await scene.session() as session:
+        scene.simulator.ignore_next(CREATE)
+        with trio.fail_after(31), pytest.raises(RealtimeSessionClosed) as caught:
+            await session.ask("How?")
+        assert "did not answer response.create within 30" in str(caught.value.__cause__)

@@ -20,6 +20,7 @@ from .core.session_core import SessionCore
 from .guardrails.input_checks import InputChecks
 from .guardrails.output_checks import OutputChecks
 from .interruption import Interruptions
+from .service_failures import failed_response, failed_transcription
 from .tools.serving import ToolCalls
 
 
@@ -144,6 +145,8 @@ class Receiver:
         )
         self._responses.ended(done, event.output)
         core.events.put(done)
+        if (failure := failed_response(event)) is not None:
+            core.events.put(app.RealtimeError(error=failure, info=core.info))
 
     def _said(self) -> str:
         """What the response that is ending said or wrote."""
@@ -213,6 +216,8 @@ class Receiver:
                 info=self._core.info,
             )
         )
+        failure = failed_transcription(event)
+        self._core.events.put(app.RealtimeError(error=failure, info=self._core.info))
 
     def _idle_timeout(self, _event: model.RealtimeModelInputAudioTimeoutTriggeredEvent) -> None:
         self._core.events.put(app.RealtimeInputAudioTimeoutTriggered(info=self._core.info))

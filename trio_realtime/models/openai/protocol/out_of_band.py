@@ -4,15 +4,21 @@ They are asked for with ``conversation="none"`` and leave no trace in the conver
 says of a response neither who asked for it nor that it is out of band. The library's own requests
 therefore carry a key in their metadata, which the server repeats; raw ones are sent as they are and
 recognised by their missing conversation. `receiving` and `sending` call this. Pure.
+
+The two time limits of `response_slot` hold here too: a request that nothing answers is lost, and a
+response of which nothing more is heard has failed.
 """
 
+import math
 from collections.abc import Mapping
+from itertools import takewhile
 from typing import Any, Final, cast
 
 import attrs
 
 from ..wire.objects import WireResponse
 from .response_audio import SpokenAudio
+from .response_slot import CREATE_TIMEOUT, SILENCES
 
 REQUEST_KEY: Final = "trio_realtime_request"
 """Metadata key by which an out-of-band response that the library asked for is recognised."""
@@ -25,34 +31,40 @@ MAX_METADATA: Final = 16
 class OutOfBand:
     """The out-of-band responses of one connection."""
 
-    active: set[str] = attrs.field(factory=set[str])
-    """The ids of those that have begun and are not over."""
-    _audible: set[str] = attrs.field(factory=set[str])
+    timeout: float | None = CREATE_TIMEOUT
+    """Seconds until a request that nothing answers counts as lost; ``None``: never."""
+    active: dict[str, float] = attrs.field(factory=dict[str, float], init=False)
+    """The ids of those that have begun and are not over, with the time at which each was last
+    heard of; the one that has been silent longest comes first."""
+    _audible: set[str] = attrs.field(factory=set[str], init=False)
     """Those of them that the server said will have audio."""
-    _keyed: dict[str, None] = attrs.field(factory=dict[str, None])
-    """Event ids of creates that carry a key and have not begun, in order."""
-    _unkeyed: dict[str, None] = attrs.field(factory=dict[str, None])
+    _keyed: dict[str, float] = attrs.field(factory=dict[str, float], init=False)
+    """Event ids of creates that carry a key and have not begun, with the time at which each was
+    sent, in order."""
+    _unkeyed: dict[str, float] = attrs.field(factory=dict[str, float], init=False)
     """The same of creates that carry none."""
 
     def __contains__(self, response_id: object) -> bool:
         """Whether this response is out of band, and has not ended."""
         return response_id in self.active
 
-    def request(self, params: Mapping[str, Any] | None, event_id: str) -> dict[str, Any]:
+    def request(
+        self, params: Mapping[str, Any] | None, event_id: str, *, now: float
+    ) -> dict[str, Any]:
         """The ``response`` object to ask for one with, from that of the caller."""
         asked: dict[str, Any] = {**(params or {}), "conversation": "none"}
         metadata: object = asked.get("metadata") or {}
         pairs = cast("Mapping[str, object]", metadata) if isinstance(metadata, Mapping) else None
         if pairs is not None and len(pairs) < MAX_METADATA:
             asked["metadata"] = {**pairs, REQUEST_KEY: event_id}
-            self._keyed[event_id] = None
+            self._keyed[event_id] = now
         else:
-            self.raw_request(event_id)
+            self.raw_request(event_id, now=now)
         return asked
 
-    def raw_request(self, event_id: str) -> None:
+    def raw_request(self, event_id: str, *, now: float) -> None:
         """A response is asked for with a frame that carries no key."""
-        self._unkeyed[event_id] = None
+        self._unkeyed[event_id] = now
 
     def refused(self, event_id: str | None) -> None:
         """An error about this client event: if it asked for a response, there will be none."""
@@ -72,7 +84,39 @@ class OutOfBand:
             if (each in self._audible or audio.has_spoken(each)) and not audio.is_silenced(each)
         ]
 
-    def began(self, response: WireResponse) -> bool:
+    # -- time ------------------------------------------------------------------------
+    @property
+    def deadline(self) -> float | None:
+        """When to call `expire`; ``None`` when nothing is waited for."""
+        if self.timeout is None or not (self._keyed or self._unkeyed or self.active):
+            return None
+        asked = [next(iter(each.values())) for each in (self._keyed, self._unkeyed) if each]
+        heard = [next(iter(self.active.values()))] if self.active else []
+        return min(
+            *(sent + self.timeout for sent in asked),
+            *(last + SILENCES * self.timeout for last in heard),
+            math.inf,
+        )
+
+    def expire(self, *, now: float) -> tuple[list[str], list[str]]:
+        """The event ids of the requests that are lost now, and the ids of the responses that have
+        been silent for too long. Each is forgotten, and told of once."""
+        if self.timeout is None:
+            return [], []
+        lost: list[str] = []
+        for requests in (self._keyed, self._unkeyed):
+            lost += _taken(requests, now - self.timeout)
+        silent = _taken(self.active, now - SILENCES * self.timeout)
+        self._audible.difference_update(silent)
+        return lost, silent
+
+    def heard(self, response_id: str, *, now: float) -> None:
+        """Something was heard of this response, if it is one of these."""
+        if self.active.pop(response_id, None) is not None:
+            self.active[response_id] = now
+
+    # -- from the server -------------------------------------------------------------
+    def began(self, response: WireResponse, *, now: float) -> bool:
         """Whether the response that begins is out of band."""
         if response.metadata is not None and REQUEST_KEY in response.metadata:
             self._keyed.pop(response.metadata[REQUEST_KEY], None)
@@ -80,18 +124,25 @@ class OutOfBand:
             del self._unkeyed[next(iter(self._unkeyed))]
         else:
             return False
-        self.active.add(response.id or "")
+        self.active[response.id or ""] = now
         if "audio" in (response.output_modalities or ()):
             self._audible.add(response.id or "")
         return True
 
     def ended(self, response_id: str | None) -> bool:
         """Whether the response that ends was out of band."""
-        if (response_id or "") not in self.active:
+        if self.active.pop(response_id or "", None) is None:
             return False
-        self.active.discard(response_id or "")
         self._audible.discard(response_id or "")
         return True
+
+
+def _taken(waiting: dict[str, float], until: float) -> list[str]:
+    """Take out those whose time is ``until`` or earlier; the earliest come first."""
+    taken = list(takewhile(lambda each: waiting[each] <= until, waiting))
+    for each in taken:
+        del waiting[each]
+    return taken
 
 
 def public_metadata(metadata: Mapping[str, str] | None) -> Mapping[str, str] | None:

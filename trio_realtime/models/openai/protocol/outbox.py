@@ -79,19 +79,22 @@ class Outgoing:
                     self.audio.silence(response_id)
                     self.put(frames.cancel_response(response_id, event_id))
                 case ReportLost(request=request, cancelled=cancelled):
-                    lost = RealtimeProtocolError(
-                        "a response was cancelled before it began"
-                        if cancelled
-                        else "the server did not answer response.create within "
-                        f"{self.turns.timeout} s"
-                    )
-                    out.append(model.RealtimeModelErrorEvent(error=lost, event_id=request.event_id))
+                    self.report_lost(request.event_id, out, cancelled=cancelled)
                 case ReportSilent(response_id=response_id):
-                    self._give_up(response_id, out)
+                    self.give_up(response_id, out)
                 case _:
                     assert_never(command)
 
-    def _give_up(self, response_id: str | None, out: Events) -> None:
+    def report_lost(self, event_id: str | None, out: Events, *, cancelled: bool = False) -> None:
+        """Tell that the response that was asked for with this event will never begin."""
+        lost = RealtimeProtocolError(
+            "a response was cancelled before it began"
+            if cancelled
+            else f"the server did not answer response.create within {self.turns.timeout} s"
+        )
+        out.append(model.RealtimeModelErrorEvent(error=lost, event_id=event_id))
+
+    def give_up(self, response_id: str | None, out: Events, *, out_of_band: bool = False) -> None:
         """Tell that this response has failed, since the server says nothing of it any more."""
         self.audio.response_ended(response_id)
         self.audio.silence(response_id)
@@ -102,7 +105,9 @@ class Outgoing:
             message=f"the server has said nothing of this response for {silence:g} s",
         )
         out.append(
-            model.RealtimeModelTurnEndedEvent(response_id=response_id, status="failed", error=error)
+            model.RealtimeModelTurnEndedEvent(
+                response_id=response_id, status="failed", error=error, out_of_band=out_of_band
+            )
         )
 
     def refused(self, error: WireError, event_id: str | None, now: float, out: Events) -> bool:

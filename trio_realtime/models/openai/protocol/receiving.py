@@ -58,7 +58,7 @@ class RealtimeProtocol(ModelProtocol):
     _audio: SpokenAudio = attrs.field(init=False)
     _outgoing: Outgoing = attrs.field(init=False)
     _facts: SessionFacts = attrs.field(init=False)
-    _out_of_band: OutOfBand = attrs.field(factory=OutOfBand, init=False)
+    _out_of_band: OutOfBand = attrs.field(init=False)
     _calls: FunctionCalls = attrs.field(factory=FunctionCalls, init=False)
     _pieces: TextPieces = attrs.field(factory=TextPieces, init=False)
     _acknowledgement: Acknowledgement = attrs.field(factory=Acknowledgement, init=False)
@@ -67,6 +67,7 @@ class RealtimeProtocol(ModelProtocol):
     def __attrs_post_init__(self) -> None:
         self._audio = SpokenAudio(self._playback)
         self._outgoing = Outgoing(self._turns, self._audio)
+        self._out_of_band = OutOfBand(self._turns.timeout)
         self._facts = SessionFacts(self._playback)
         self._sender = InputSender(
             self._outgoing, self._facts, self._out_of_band, self._call_id, self._url_model
@@ -108,11 +109,20 @@ class RealtimeProtocol(ModelProtocol):
     @property
     def deadline(self) -> float | None:
         """See `ModelProtocol.deadline`: that of a request that nothing has answered."""
-        return self._turns.deadline
+        first, second = self._turns.deadline, self._out_of_band.deadline
+        if first is None or second is None:
+            return second if first is None else first
+        return min(first, second)
 
     def expire(self, now: float, out: Events) -> None:
         """See `ModelProtocol.expire`."""
         self._outgoing.act(self._turns.expire(now=now), out)
+        lost, silent = self._out_of_band.expire(now=now)
+        for event_id in lost:
+            self._outgoing.report_lost(event_id, out)
+        self._outgoing.silence(silent)  # in case it goes on somewhere
+        for response_id in silent:
+            self._outgoing.give_up(response_id, out, out_of_band=True)
 
     # -- from the server -----------------------------------------------------------
     def receive(self, frame: str | bytes, now: float, out: Events) -> None:
@@ -171,7 +181,7 @@ class RealtimeProtocol(ModelProtocol):
         response = event.response
         self._outgoing.endings.begun(response.id)
         self._calls.response_begun(response.id)
-        out_of_band = self._out_of_band.began(response)
+        out_of_band = self._out_of_band.began(response, now=now)
         out.append(
             model.RealtimeModelTurnStartedEvent(
                 response_id=response.id,
@@ -288,6 +298,8 @@ class RealtimeProtocol(ModelProtocol):
         elif not event.response_id:
             turns.heard_at = now
             return msgspec.structs.replace(event, response_id=turns.active_response_id or "")
+        else:
+            self._out_of_band.heard(event.response_id, now=now)
         return event
 
     # Conversation

@@ -166,9 +166,8 @@ class InputSender:
         if given.out_of_band:
             frames.create_response(params)
             event_id = given.event_id or self._outgoing.new_event_id()
-            self._outgoing.put(
-                frames.create_response(self._out_of_band.request(params, event_id), event_id)
-            )
+            asked = self._out_of_band.request(params, event_id, now=now)
+            self._outgoing.put(frames.create_response(asked, event_id))
         elif given.automatic:
             self._outgoing.act(self._outgoing.turns.request(now=now), out)
         else:
@@ -251,7 +250,7 @@ class InputSender:
             return True
         # The id is how we learn that there will be no such response.
         event_id = event_id or self._outgoing.new_event_id()
-        self._out_of_band.raw_request(event_id)
+        self._out_of_band.raw_request(event_id, now=now)
         self._outgoing.put(frames.raw({**event, "event_id": event_id}))
         return False
 
