@@ -29,6 +29,9 @@ OUTPUT = {
         r"the model spoke for 0\.8 s, at -\d+ dB: completed",
     ],
     PROGRAMS / "ends.py": ["time was up", "the server closed", "lost, with code 1006"],
+    PROGRAMS / "nursery_inside.py": [
+        "the call is over: Realtime(ConnectionClosed|SessionClosed)",
+    ],
     EXAMPLES / "hello.py": [r"user: Hello, I am Ada\.", r"assistant: You wrote: Hello, I am Ada\."],
     EXAMPLES / "tools.py": [
         r'the model calls in_stock with \{"product":"tea"\}',
@@ -86,17 +89,15 @@ def test_the_answer_is_a_wav_file(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("program", sorted(PROGRAMS.glob("test_*.py")), ids=lambda path: path.stem)
 def test_tests_of_the_documentation(program: Path) -> None:
-    """They pass, in a project that has nothing but pytest-trio and its mode set."""
+    """They pass without waiting, in a project with nothing but pytest-trio and its mode set."""
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-c", "/dev/null"]
+    options = ["-o", "trio_mode=true", "-W", "error", "--durations=1", "--durations-min=4"]
     done = subprocess.run(
-        [*command, "-o", "trio_mode=true", "-W", "error", str(program)],
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=60,
+        [*command, *options, str(program)], capture_output=True, text=True, check=False, timeout=60
     )
     assert done.returncode == 0, done.stdout
     assert re.search(r"\d+ passed", done.stdout)
+    assert not re.search(r"^\d\S*s call", done.stdout, flags=re.MULTILINE), "slow: " + done.stdout
 
 
 def readme_blocks(language: str) -> list[str]:

@@ -1,7 +1,7 @@
 """Tutorial, step 5: the tests of an agent. Run with ``pytest``; pytest-trio is needed."""
 
-import pytest
 import trio
+from trio.testing import MockClock
 
 from trio_realtime import RealtimeAgent, RealtimeRunner, function_tool
 from trio_realtime.models.inputs import (
@@ -44,10 +44,10 @@ async def test_the_output_reaches_the_model(fake_model: FakeRealtimeModel) -> No
     assert [item.type for item in session.history] == ["function_call", "message"]
 
 
-@pytest.mark.usefixtures("autojump_clock")
-async def test_a_slow_shelf(fake_model: FakeRealtimeModel) -> None:
+async def test_a_slow_shelf(fake_model: FakeRealtimeModel, autojump_clock: MockClock) -> None:
     """By hand, and in no time: Trio's test clock jumps over the five seconds."""
     async with await RealtimeRunner(BAKER, model=fake_model).run():
         fake_model.emit(tool_call("resp_1", "item_1", "loaves_left", {"kind": "spelt"}))
         sent = await fake_model.expect(RealtimeModelSendToolOutput)
     assert sent.output == "The tool did not finish within 5 seconds."
+    assert autojump_clock.current_time() >= 5
