@@ -174,7 +174,7 @@ def test_every_import_is_declared() -> None:
         for requirement in requirements
     }
     # Distributions whose modules have another name, and what a dependency always brings along.
-    names |= {"opentelemetry", "httpx2", "typing_extensions", "wsproto"}
+    names |= {"opentelemetry", "httpx2"}
     for source in SOURCES:
         assert imported(source) <= {*sys.stdlib_module_names, "trio_realtime", *names}, source
 

@@ -120,6 +120,7 @@ from .events import RealtimeUserSpeechStopped as RealtimeUserSpeechStopped
 from .events import RealtimeUserTranscriptCompleted as RealtimeUserTranscriptCompleted
 from .events import RealtimeUserTranscriptDelta as RealtimeUserTranscriptDelta
 from .events import RealtimeUserTranscriptFailed as RealtimeUserTranscriptFailed
+from .events import SdkSessionEvent as SdkSessionEvent
 from .items import AssistantAudio as AssistantAudio
 from .items import AssistantMessageItem as AssistantMessageItem
 from .items import AssistantText as AssistantText

@@ -7,7 +7,7 @@ Instructions, tools, hooks, guardrails and handoffs get a `RunContext`; a tool g
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Generic
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import attrs
 import trio
@@ -15,15 +15,11 @@ import trio
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from typing_extensions import TypeVar
-
     from .agents.agent import RealtimeAgent
 
-    TContext = TypeVar("TContext", default=Any)
+    # Only type checkers need the default, and they know it before Python 3.13 does.
+    TContext = TypeVar("TContext", default=Any)  # pyright: ignore[reportGeneralTypeIssues]
 else:
-    # Defaults of type variables are news of Python 3.13; only type checkers need this one.
-    from typing import TypeVar
-
     TContext = TypeVar("TContext")
 
 

@@ -161,12 +161,17 @@ class ToolError(TrioRealtimeError):
 
 
 class ToolTimeoutError(ToolError):
-    """A tool ran longer than its ``timeout`` and has ``timeout_behavior="raise_exception"``."""
+    """A tool ran longer than its ``timeout``, in seconds.
+
+    Ends the session if the tool has ``timeout_behavior="raise_exception"``; a
+    ``timeout_error_function`` is called with it. Its message is what the model is told by default.
+    """
 
     def __init__(self, tool_name: str, timeout: float) -> None:
-        super().__init__(f"tool {tool_name!r} did not finish within {timeout:g} s")
+        super().__init__(f"Tool '{tool_name}' timed out after {timeout:g} seconds.")
         self.tool_name = tool_name
         self.timeout = timeout
+        self.timeout_seconds = timeout  # the name that the OpenAI Agents SDK gives it
 
 
 class ToolInputGuardrailTripwireTriggered(ToolError):

@@ -1,9 +1,8 @@
 """Session events: what the application sees when it iterates over a session.
 
 The first fifteen are those of the OpenAI Agents SDK, under its names and ``type`` strings; they
-and `RealtimeOutputLost` are what a session delivers by default. The others are what applications
-need and the SDK drops: ask for them with ``RealtimeRunConfig(events="all")``, or name the ones
-wanted.
+and `RealtimeOutputLost` are what a session delivers by default. The others tell what the SDK does
+not: ask for them with ``RealtimeRunConfig(events="all")``, or name the ones wanted.
 """
 
 from typing import Any, ClassVar, Literal, TypeAlias
@@ -359,7 +358,7 @@ class RealtimeMcpApprovalRequired:
     type: ClassVar[Literal["mcp_approval_required"]] = "mcp_approval_required"
 
 
-RealtimeSessionEvent: TypeAlias = (
+SdkSessionEvent: TypeAlias = (
     RealtimeAgentStartEvent
     | RealtimeAgentEndEvent
     | RealtimeHandoffEvent
@@ -375,6 +374,17 @@ RealtimeSessionEvent: TypeAlias = (
     | RealtimeHistoryAdded
     | RealtimeGuardrailTripped
     | RealtimeInputAudioTimeoutTriggered
+)
+"""The fifteen events that the OpenAI Agents SDK has too. Code that handles them all, and ends with
+``assert_never``, is checked as it was there::
+
+    async for event in session:
+        if isinstance(event, SdkSessionEvent):
+            handle(event)
+"""
+
+RealtimeSessionEvent: TypeAlias = (
+    SdkSessionEvent
     | RealtimeUserSpeechStarted
     | RealtimeUserSpeechStopped
     | RealtimeUserTranscriptDelta

@@ -49,5 +49,5 @@ async def test_a_slow_shelf(fake_model: FakeRealtimeModel, autojump_clock: MockC
     async with await RealtimeRunner(BAKER, model=fake_model).run():
         fake_model.emit(tool_call("resp_1", "item_1", "loaves_left", {"kind": "spelt"}))
         sent = await fake_model.expect(RealtimeModelSendToolOutput)
-    assert sent.output == "The tool did not finish within 5 seconds."
+    assert sent.output == "Tool 'loaves_left' timed out after 5 seconds."
     assert autojump_clock.current_time() >= 5

@@ -324,13 +324,22 @@ async def test_a_failure_is_raised_where_it_is_not_to_be_told() -> None:
 
 async def test_a_timeout_is_told() -> None:
     assert await by_hand(timeout=2.5).timeout_output(context()) == (
-        "The tool did not finish within 2.5 seconds."
+        "Tool 'it' timed out after 2.5 seconds."
     )
+
+
+async def test_a_timeout_is_told_in_the_words_of_the_sdk() -> None:
+    """Prompts and tests that look for the SDK's text find it."""
+    peer = pytest.importorskip("agents.tool")
+    for seconds in (2.5, 5, 0.125):
+        text = peer.default_tool_timeout_error_message(tool_name="it", timeout_seconds=seconds)
+        assert await by_hand(timeout=seconds).timeout_output(context()) == text
 
 
 async def test_a_timeout_can_be_told_in_other_words() -> None:
     def say(ctx: ToolContext[Any], exc: Exception) -> str:
         assert isinstance(exc, ToolTimeoutError)
+        assert exc.timeout_seconds == exc.timeout
         return f"{exc.tool_name} {exc.timeout}"
 
     tool = by_hand(timeout=2.5, timeout_error_function=say)
@@ -339,5 +348,5 @@ async def test_a_timeout_can_be_told_in_other_words() -> None:
 
 async def test_a_timeout_can_be_raised() -> None:
     tool = by_hand(timeout=2.5, timeout_behavior="raise_exception")
-    with pytest.raises(ToolTimeoutError, match=r"tool 'it' did not finish within 2\.5 s"):
+    with pytest.raises(ToolTimeoutError, match=r"Tool 'it' timed out after 2\.5 seconds"):
         await tool.timeout_output(context())

@@ -578,7 +578,7 @@ async def test_a_call_that_takes_too_long(autojump_clock: trio.testing.MockClock
     async with desk() as d:
         look_up = (await d.open(server))["look_up"]
         begun = trio.current_time()
-        assert await told(look_up) == "The tool did not finish within 5 seconds."
+        assert await told(look_up) == "Tool 'look_up' timed out after 5 seconds."
         assert trio.current_time() - begun == pytest.approx(5)
         await trio.testing.wait_all_tasks_blocked()
         assert server.heard[-1] == "notifications/cancelled"

@@ -222,7 +222,7 @@ async def test_timeouts(raises: bool, autojump_clock: Clock) -> None:
                     await until(session, "agent_end", 2)
             else:
                 await until(session, "agent_end", 2)
-                assert (await outputs(st)) == {"c": ["The tool did not finish within 5 seconds."]}
+                assert (await outputs(st)) == {"c": ["Tool 'forever' timed out after 5 seconds."]}
     assert len((await outputs(st))["c"]) == 1
 
 

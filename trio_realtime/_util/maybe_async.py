@@ -1,4 +1,4 @@
-"""Calling what the application gave us where it may be a value, a function or an async function."""
+"""Getting a value from the application: given as it is, or by a function that may be async."""
 
 import inspect
 from collections.abc import Awaitable, Callable
@@ -10,20 +10,24 @@ MaybeAwaitable: TypeAlias = T | Awaitable[T]
 """What a function returns that may be sync or async."""
 
 
-async def call(function: Callable[..., MaybeAwaitable[T]], *args: Any) -> T:
-    """The result of ``function(*args)``, awaited if it is awaitable.
+async def maybe_await(value: MaybeAwaitable[T]) -> T:
+    """Return ``value``, awaited if it is awaitable. A checkpoint only if awaiting it is one."""
+    if inspect.isawaitable(value):
+        return await value
+    return value
 
-    Asks the result rather than the function, so that objects with an async ``__call__`` work.
+
+async def call(function: Callable[..., MaybeAwaitable[T]], *args: Any) -> T:
+    """Return what ``function(*args)`` returns, awaited if it is awaitable.
+
+    The result decides, not the function, so that objects with an async ``__call__`` work.
     A checkpoint only if the function has one.
     """
-    result = function(*args)
-    if inspect.isawaitable(result):
-        return await result
-    return result
+    return await maybe_await(function(*args))
 
 
 async def resolve(value: T | Callable[..., MaybeAwaitable[T]], *args: Any) -> T:
-    """``value`` itself, or what it returns for ``args`` if it is callable, awaited if need be."""
+    """Return ``value``, or if it is callable what it returns for ``args``, awaited if need be."""
     if callable(value):
         return await call(cast("Callable[..., MaybeAwaitable[Any]]", value), *args)
     return value

@@ -75,6 +75,8 @@ class Between:
 
 Seconds: TypeAlias = Annotated[float, Between(0)]
 """A length of time in seconds, not negative."""
+PositiveSeconds: TypeAlias = Annotated[float, Between(0.001)]
+"""A length of time in seconds, of a millisecond at least."""
 
 
 class Json:

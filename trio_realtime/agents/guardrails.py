@@ -2,24 +2,23 @@
 
 A guardrail is a function that looks at a text and says whether its tripwire is triggered. Output
 guardrails see what the agent has said so far in a response, again and again as it grows; input
-guardrails see what the user said or typed. Sessions run them beside the conversation and act on
-them; the guardrails of single tools are in `tool_guardrails`.
+guardrails see what the user said or typed. Sessions run them in tasks of their own and act on what
+they find; the guardrails of single tools are in `tool_guardrails`.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeAlias, overload
 
 import attrs
 
 from trio_realtime.context import RunContext, TContext
 
-from .._util.maybe_async import MaybeAwaitable, call
-from .declaration_checks import check_function, function_name, kind
+from .._util.maybe_async import MaybeAwaitable
+from .guardrail_function import Guardrail, declare
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from .agent import RealtimeAgent
 
 
@@ -31,79 +30,41 @@ class GuardrailFunctionOutput:
     tripwire_triggered: bool = False
 
 
-if TYPE_CHECKING:
-    GuardrailFunction: TypeAlias = Callable[
-        [RunContext[TContext], RealtimeAgent[TContext], str],
-        MaybeAwaitable[GuardrailFunctionOutput],
-    ]
+GuardrailFunction: TypeAlias = Callable[
+    [RunContext[TContext], "RealtimeAgent[TContext]", str], MaybeAwaitable[GuardrailFunctionOutput]
+]
 
 
 @attrs.define(eq=False, kw_only=True)
-class OutputGuardrail(Generic[TContext]):
+class OutputGuardrail(Guardrail[GuardrailFunction[TContext]]):
     """A check of what the agent says. The function gets (context, agent, text) and may be async."""
 
     decorator: ClassVar[str] = "output_guardrail"
-    """The name of the decorator that makes one of a function."""
-
-    guardrail_function: GuardrailFunction[TContext]
-    name: str | None = None
-
-    def __attrs_post_init__(self) -> None:
-        check_function("guardrail_function", self.guardrail_function)
-
-    def get_name(self) -> str:
-        """``name``, or that of the function."""
-        return self.name or function_name(self.guardrail_function)
 
     async def run(
         self, context: RunContext[TContext], agent: RealtimeAgent[TContext], agent_output: str
     ) -> OutputGuardrailResult[TContext]:
         """Ask the function. Raises what it raises, and `TypeError` if it returns something else."""
-        output = await call(self.guardrail_function, context, agent, agent_output)
+        output = await self._ask(GuardrailFunctionOutput, context, agent, agent_output)
         return OutputGuardrailResult(
-            guardrail=self,
-            output=_checked(self.get_name(), output),
-            agent_output=agent_output,
-            agent=agent,
+            guardrail=self, output=output, agent_output=agent_output, agent=agent
         )
 
 
 @attrs.define(eq=False, kw_only=True)
-class InputGuardrail(Generic[TContext]):
+class InputGuardrail(Guardrail[GuardrailFunction[TContext]]):
     """A check of what the user says. The function gets (context, agent, text) and may be async."""
 
     decorator: ClassVar[str] = "input_guardrail"
-    """The name of the decorator that makes one of a function."""
-
-    guardrail_function: GuardrailFunction[TContext]
-    name: str | None = None
-
-    def __attrs_post_init__(self) -> None:
-        check_function("guardrail_function", self.guardrail_function)
-
-    def get_name(self) -> str:
-        """``name``, or that of the function."""
-        return self.name or function_name(self.guardrail_function)
 
     async def run(
         self, context: RunContext[TContext], agent: RealtimeAgent[TContext], user_input: str
     ) -> InputGuardrailResult[TContext]:
         """Ask the function. Raises what it raises, and `TypeError` if it returns something else."""
-        output = await call(self.guardrail_function, context, agent, user_input)
+        output = await self._ask(GuardrailFunctionOutput, context, agent, user_input)
         return InputGuardrailResult(
-            guardrail=self,
-            output=_checked(self.get_name(), output),
-            user_input=user_input,
-            agent=agent,
+            guardrail=self, output=output, user_input=user_input, agent=agent
         )
-
-
-def _checked(name: str, output: object) -> GuardrailFunctionOutput:
-    if not isinstance(output, GuardrailFunctionOutput):
-        raise TypeError(
-            f"guardrail {name!r} must return a GuardrailFunctionOutput, got {kind(output)}"
-        )
-    return output
 
 
 @attrs.frozen(kw_only=True)
@@ -137,10 +98,7 @@ def output_guardrail(
 ) -> Any:
     """Make a function an `OutputGuardrail`: as ``@output_guardrail``, or with a name."""
 
-    def decorate(function: GuardrailFunction[Any]) -> OutputGuardrail[Any]:
-        return OutputGuardrail(guardrail_function=function, name=name)
-
-    return decorate if function is None else decorate(function)
+    return declare(OutputGuardrail[Any], function, name)
 
 
 @overload
@@ -154,7 +112,4 @@ def input_guardrail(
 ) -> Any:
     """Make a function an `InputGuardrail`: as ``@input_guardrail``, or with a name."""
 
-    def decorate(function: GuardrailFunction[Any]) -> InputGuardrail[Any]:
-        return InputGuardrail(guardrail_function=function, name=name)
-
-    return decorate if function is None else decorate(function)
+    return declare(InputGuardrail[Any], function, name)

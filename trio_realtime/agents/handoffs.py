@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import inspect
 import re
-from typing import TYPE_CHECKING, Any, Generic, overload
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
 
 import attrs
 
@@ -25,11 +25,10 @@ from .tool_schema import JsonSchema, SchemaWriter, strict_schema
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from typing_extensions import TypeVar
-
     from .agent import RealtimeAgent
 
-    TInput = TypeVar("TInput", default=Any)
+    # With a default only because it follows TContext, which has one.
+    TInput = TypeVar("TInput", default=Any)  # pyright: ignore[reportGeneralTypeIssues]
 
 
 @attrs.define(eq=False, kw_only=True)
@@ -124,11 +123,7 @@ def realtime_handoff(
 
     Raises `UserError` for what cannot work.
     """
-    from typing_extensions import TypeVar
-
     from .agent import RealtimeAgent
-
-    TypeVar("TInput", default=Any)
 
     check_type("the agent of a handoff", agent, (RealtimeAgent,), "a RealtimeAgent")
     name = default_tool_name(agent.name) if tool_name_override is None else tool_name_override

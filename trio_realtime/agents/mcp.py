@@ -13,12 +13,12 @@ from abc import ABC, abstractmethod
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path, PurePath
-from typing import TYPE_CHECKING, Annotated, Any, Literal, TextIO, TypeAlias, cast
+from typing import TYPE_CHECKING, Any, Literal, TextIO, TypeAlias, cast
 
 import attrs
 
 from trio_realtime._util.settings_base import Settings, at_their_fields, structure
-from trio_realtime._util.type_checks import UNSET, Between, Unset
+from trio_realtime._util.type_checks import UNSET, Seconds, Unset
 from trio_realtime.context import RunContext
 from trio_realtime.errors import TrioRealtimeError, UserError
 
@@ -32,8 +32,6 @@ if TYPE_CHECKING:
 
 MCPStreams: TypeAlias = "TransportStreams"
 """A pair: what the server says and what it is told, each a stream of ``SessionMessage``."""
-
-Seconds: TypeAlias = Annotated[float, Between(0)]
 
 
 class MCPToolError(TrioRealtimeError):

@@ -14,7 +14,7 @@ import trio
 
 from trio_realtime.context import TContext, ToolContext
 
-from .._util.maybe_async import call
+from .._util.maybe_async import call, maybe_await
 from .tool_signature import ToolSignature
 
 
@@ -49,7 +49,7 @@ class BoundCall(Generic[TContext]):
         (result,) = await trio.to_thread.run_sync(
             lambda: (function(),), abandon_on_cancel=self.abandon_on_cancel, limiter=limiter
         )
-        return await result if inspect.isawaitable(result) else result
+        return await maybe_await(result)
 
 
 @attrs.frozen(kw_only=True, eq=False)

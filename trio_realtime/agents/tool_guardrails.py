@@ -7,14 +7,14 @@ end the session. Sessions run them; the guardrails of what is said are in `guard
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Generic, Literal, TypeAlias, overload
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, TypeAlias, overload
 
 import attrs
 
 from trio_realtime.context import TContext, ToolContext
 
-from .._util.maybe_async import MaybeAwaitable, call
-from .declaration_checks import check_function, function_name, kind
+from .._util.maybe_async import MaybeAwaitable
+from .guardrail_function import Guardrail, declare
 
 if TYPE_CHECKING:
     from .agent import RealtimeAgent
@@ -71,65 +71,25 @@ ToolOutputGuardrailFunction: TypeAlias = Callable[
 
 
 @attrs.define(eq=False, kw_only=True)
-class ToolInputGuardrail(Generic[TContext]):
+class ToolInputGuardrail(Guardrail[ToolInputGuardrailFunction[TContext]]):
     """A check of a call before the tool runs. The function may be async."""
 
-    guardrail_function: ToolInputGuardrailFunction[TContext]
-    name: str | None = None
-
-    def __attrs_post_init__(self) -> None:
-        check_function("guardrail_function", self.guardrail_function)
-
-    def get_name(self) -> str:
-        """``name``, or that of the function."""
-        return self.name or function_name(self.guardrail_function)
+    decorator: ClassVar[str] = "tool_input_guardrail"
 
     async def run(self, data: ToolInputGuardrailData[TContext]) -> ToolGuardrailFunctionOutput:
-        """The decision. Raises what the function raises, and `TypeError` if it returns another."""
-        return _decision(self.get_name(), await call(self.guardrail_function, data))
+        """Ask the function. Raises what it raises, and `TypeError` if it returns something else."""
+        return await self._ask(ToolGuardrailFunctionOutput, data)
 
 
 @attrs.define(eq=False, kw_only=True)
-class ToolOutputGuardrail(Generic[TContext]):
+class ToolOutputGuardrail(Guardrail[ToolOutputGuardrailFunction[TContext]]):
     """A check of what a tool returned, before the model gets it. The function may be async."""
 
-    guardrail_function: ToolOutputGuardrailFunction[TContext]
-    name: str | None = None
-
-    def __attrs_post_init__(self) -> None:
-        check_function("guardrail_function", self.guardrail_function)
-
-    def get_name(self) -> str:
-        """``name``, or that of the function."""
-        return self.name or function_name(self.guardrail_function)
+    decorator: ClassVar[str] = "tool_output_guardrail"
 
     async def run(self, data: ToolOutputGuardrailData[TContext]) -> ToolGuardrailFunctionOutput:
-        """The decision. Raises what the function raises, and `TypeError` if it returns another."""
-        return _decision(self.get_name(), await call(self.guardrail_function, data))
-
-
-def _decision(name: str, output: object) -> ToolGuardrailFunctionOutput:
-    if not isinstance(output, ToolGuardrailFunctionOutput):
-        raise TypeError(
-            f"tool guardrail {name!r} must return a ToolGuardrailFunctionOutput, got {kind(output)}"
-        )
-    return output
-
-
-@attrs.frozen(kw_only=True)
-class ToolInputGuardrailResult(Generic[TContext]):
-    """An input guardrail that ran, and its decision."""
-
-    guardrail: ToolInputGuardrail[TContext]
-    output: ToolGuardrailFunctionOutput
-
-
-@attrs.frozen(kw_only=True)
-class ToolOutputGuardrailResult(Generic[TContext]):
-    """An output guardrail that ran, and its decision."""
-
-    guardrail: ToolOutputGuardrail[TContext]
-    output: ToolGuardrailFunctionOutput
+        """Ask the function. Raises what it raises, and `TypeError` if it returns something else."""
+        return await self._ask(ToolGuardrailFunctionOutput, data)
 
 
 @overload
@@ -145,10 +105,7 @@ def tool_input_guardrail(
 ) -> Any:
     """Make a function a `ToolInputGuardrail`: as ``@tool_input_guardrail``, or with a name."""
 
-    def decorate(function: ToolInputGuardrailFunction[Any]) -> ToolInputGuardrail[Any]:
-        return ToolInputGuardrail(guardrail_function=function, name=name)
-
-    return decorate if function is None else decorate(function)
+    return declare(ToolInputGuardrail[Any], function, name)
 
 
 @overload
@@ -164,7 +121,4 @@ def tool_output_guardrail(
 ) -> Any:
     """Make a function a `ToolOutputGuardrail`: as ``@tool_output_guardrail``, or with a name."""
 
-    def decorate(function: ToolOutputGuardrailFunction[Any]) -> ToolOutputGuardrail[Any]:
-        return ToolOutputGuardrail(guardrail_function=function, name=name)
-
-    return decorate if function is None else decorate(function)
+    return declare(ToolOutputGuardrail[Any], function, name)

@@ -216,16 +216,17 @@ class FunctionTool(Generic[TContext]):
         return tool_output(await call(self.failure_error_function, ctx, exc))
 
     async def timeout_output(self, ctx: ToolContext[TContext]) -> str:
-        """What the model is told when time was up, or `ToolTimeoutError` if that is to be raised.
+        """Return what the model is told when the call took too long.
 
-        ``timeout_error_function``, if there is one, is called with that error.
+        That is the message of a `ToolTimeoutError`, or what ``timeout_error_function`` returns for
+        that error. Raises it if the tool has ``timeout_behavior="raise_exception"``.
         """
         error = ToolTimeoutError(self.name, self.timeout or 0)
         if self.timeout_behavior == "raise_exception":
             raise error
         if self.timeout_error_function is not None:
             return tool_output(await call(self.timeout_error_function, ctx, error))
-        return f"The tool did not finish within {error.timeout:g} seconds."
+        return str(error)
 
 
 class _FunctionToolDecorator(Protocol):

@@ -5,7 +5,7 @@ Anything wrong is a `SettingsError` that names the path, raised when the object 
 """
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Final, Literal, get_args
 
 import attrs
 
@@ -13,50 +13,24 @@ from .._util.settings_base import Settings, at_their_fields, structure
 from .._util.type_checks import Between, Seconds, nearest, problem
 from ..agents.guardrails import InputGuardrail, OutputGuardrail
 from ..agents.hooks import RealtimeRunHooks
+from ..events import RealtimeOutputLost, RealtimeSessionEvent, SdkSessionEvent
 from ..models.session_settings import RealtimeSessionModelSettings
 from .core.observer import SessionObserver
 
-SDK_EVENT_TYPES: Final = frozenset(
-    {
-        "agent_start",
-        "agent_end",
-        "handoff",
-        "tool_start",
-        "tool_end",
-        "tool_approval_required",
-        "raw_model_event",
-        "audio",
-        "audio_end",
-        "audio_interrupted",
-        "error",
-        "history_added",
-        "history_updated",
-        "guardrail_tripped",
-        "input_audio_timeout_triggered",
-    }
-)
+
+def _types_of(events: Any) -> frozenset[str]:
+    """The ``type`` of each event of a union."""
+    return frozenset(event.type for event in get_args(events))
+
+
+SDK_EVENT_TYPES: Final = _types_of(SdkSessionEvent)
 """The session events that the OpenAI Agents SDK has too."""
 
-DEFAULT_EVENT_TYPES: Final = SDK_EVENT_TYPES | {"output_lost"}
+DEFAULT_EVENT_TYPES: Final = SDK_EVENT_TYPES | {RealtimeOutputLost.type}
 """The session events that a session delivers unless told otherwise. That the output of a tool was
 lost is among them, since what the tool did counts and the model does not know of it."""
 
-ALL_EVENT_TYPES: Final = SDK_EVENT_TYPES | {
-    "user_speech_started",
-    "user_speech_stopped",
-    "user_transcript_delta",
-    "user_transcript_completed",
-    "user_transcript_failed",
-    "transcript_delta",
-    "response_done",
-    "rate_limits_updated",
-    "tool_progress",
-    "guardrail_failed",
-    "input_guardrail_tripped",
-    "output_lost",
-    "dtmf_received",
-    "mcp_approval_required",
-}
+ALL_EVENT_TYPES: Final = _types_of(RealtimeSessionEvent)
 """Every session event there is."""
 
 

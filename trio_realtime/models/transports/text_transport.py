@@ -12,7 +12,8 @@ from typing import Annotated, Final, Literal, TypeAlias
 import attrs
 import trio
 
-from trio_realtime._util.settings_base import Between, Settings, at_their_fields
+from trio_realtime._util.settings_base import Settings, at_their_fields
+from trio_realtime._util.type_checks import Between, PositiveSeconds
 
 from .tasks import Helpers
 
@@ -97,20 +98,17 @@ class TextTransport(ABC):
         """
 
 
-Seconds: TypeAlias = Annotated[float, Between(0.001)]
-
-
 @attrs.frozen(kw_only=True, repr=False, field_transformer=at_their_fields)
 class TransportSettings(Settings):
     """How long the WebSocket waits, and how much it takes. Times are seconds."""
 
-    ping_interval: Seconds | None = 20.0
+    ping_interval: PositiveSeconds | None = 20.0
     """Between two keepalive pings; ``None`` sends none. The connection above the seam pings."""
-    ping_timeout: Seconds | None = 20.0
+    ping_timeout: PositiveSeconds | None = 20.0
     """For a pong, before the connection counts as lost; ``None`` waits for ever."""
-    handshake_timeout: Seconds = 10.0
+    handshake_timeout: PositiveSeconds = 10.0
     """For name lookup, TCP, proxy, TLS and the WebSocket handshake together."""
-    close_timeout: Seconds = 2.0
+    close_timeout: PositiveSeconds = 2.0
     """For the server's part of the close handshake, before the stream is closed regardless."""
     max_message_size: Annotated[int, Between(1)] = 16 * 1024 * 1024
     """Bytes of the largest message taken; a larger one closes the connection with 1009."""

@@ -22,7 +22,13 @@ import trio
 from ..._util.nurseries import open_quiet_nursery
 from ..._version import __version__
 from ...agents.mcp import MCPServer, MCPToolError
-from ...errors import RealtimeConnectionError, RealtimeProtocolError, TrioRealtimeError, UserError
+from ...errors import (
+    RealtimeConnectionError,
+    RealtimeProtocolError,
+    ToolTimeoutError,
+    TrioRealtimeError,
+    UserError,
+)
 
 if TYPE_CHECKING:
     from mcp import Client
@@ -249,7 +255,7 @@ class MCPHost:
         except Exception as exc:
             # What ended the connection may be ending the session, and so this call.
             await trio.lowlevel.checkpoint_if_cancelled()
-            raise self._error(tool_name, self._explain(lost, exc)) from exc
+            raise self._error(tool_name, self._explain(tool_name, lost, exc)) from exc
 
     async def _connected(self, tool_name: str) -> "tuple[Client, trio.Event]":
         usable = self._usable()
@@ -268,7 +274,7 @@ class MCPHost:
         current = self._current
         return None if current is None or current[1].is_set() else current
 
-    def _explain(self, lost: trio.Event, exc: Exception) -> str | None:
+    def _explain(self, tool_name: str, lost: trio.Event, exc: Exception) -> str | None:
         """What the model is told of a call that got no answer, if anything in particular."""
         from mcp import MCPError
         from mcp.types import INVALID_PARAMS, INVALID_REQUEST, REQUEST_TIMEOUT
@@ -283,7 +289,7 @@ class MCPHost:
             return _LOST
         if exc.code == REQUEST_TIMEOUT:
             limit = self.server.client_session_timeout_seconds or 0
-            return f"The tool did not finish within {limit:g} seconds."
+            return str(ToolTimeoutError(tool_name, limit))
         return exc.message if exc.code == INVALID_PARAMS else None
 
     def _error(self, tool_name: str, text: str | None) -> MCPToolError:

@@ -6,7 +6,6 @@ pure modules; here is only when.
 """
 
 import contextlib
-import inspect
 import json
 import math
 from collections import deque
@@ -16,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 import trio
 
+from trio_realtime._util.maybe_async import call
 from trio_realtime.testing.simulator.outlet import Event, Later, Send, Start, Stop, WatchIdle
 from trio_realtime.testing.simulator.replies import Fail, Piece, Responder, pieces
 
@@ -234,10 +234,7 @@ class SimulatedConnection:
     async def _ask(self, response: "Response") -> list[Piece]:
         """The responder's answer; its exceptions fail the response and are kept for the end."""
         try:
-            reply = self._responder(response.turn)
-            if inspect.isawaitable(reply):
-                reply = await reply
-            return pieces(reply)
+            return pieces(await call(self._responder, response.turn))
         except Exception as error:  # noqa: BLE001 - the caller's function may raise anything
             self._note_failure(error)
             return [Fail("server_error", "The responder of the simulator raised an exception.")]
