@@ -467,7 +467,7 @@ def test_run_config_defaults() -> None:
 @pytest.mark.parametrize(
     ("events", "meant"),
     [
-        ("sdk", SDK_EVENT_TYPES | {"output_lost"}),
+        ("sdk", SDK_EVENT_TYPES | {"output_lost", "mcp_approval_required"}),
         ("all", ALL_EVENT_TYPES),
         ({"audio", "error"}, {"audio", "error"}),
         (["audio", "response_done"], {"audio", "response_done"}),

@@ -59,9 +59,13 @@ def test_an_error_during_an_answer_does_not_end_it() -> None:
 
 
 def test_a_failed_answer_says_why() -> None:
-    why = RealtimeServerError(message="overloaded", type="t")
-    assert Floor(60).take(done("failed", error=why)) == "the answer failed: overloaded"
-    assert Floor(60).take(done("failed")) == "the answer failed: no reason given"
+    """By the error event that follows its end."""
+    why = RealtimeServerError(message="response r failed: overloaded", type="t")
+    floor = Floor(60)
+    floor.take(ANSWERING)
+    assert floor.take(done("failed", error=why)) is None
+    told = floor.take(RealtimeError(error=why, info=INFO))
+    assert told == "the server reported an error: response r failed: overloaded"
 
 
 async def test_the_answer_and_the_transcript_are_waited_for(

@@ -209,7 +209,7 @@ async def test_at_a_terminal_an_error_does_not_end_the_conversation(
     # This terminal does not echo what is typed, so each prompt is on the row of what follows.
     assert [row.removeprefix("you    ") for row in out.rows[:4]] == [
         "error  the server reported an error: not now",
-        "error  the answer failed: overloaded",
+        "error  the server reported an error: response resp_sim000001 failed: overloaded",
         f"agent  {ANSWERED}",
         "you",
     ]

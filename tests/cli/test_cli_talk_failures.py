@@ -76,7 +76,9 @@ async def test_an_answer_that_fails(capsys: Capture) -> None:
     simulator = RealtimeSimulator(lambda _turn: Fail(message="overloaded"))
     async with simulator.serve() as url:
         assert await run_main("talk", "--url", url, "--text", "Hello") == 1
-    assert complaint(capsys) == "the answer failed: overloaded"
+    assert complaint(capsys) == (
+        "the server reported an error: response resp_sim000001 failed: overloaded"
+    )
 
 
 async def test_an_answer_without_audio_is_not_saved(tmp_path: Path, capsys: Capture) -> None:

@@ -1,5 +1,17 @@
 """Approvals: what was decided for every call of a tool, and what the model is told."""
 
+from typing import Any
+
+import pytest
+
+from trio_realtime import (
+    HostedMCPTool,
+    RealtimeAgent,
+    RealtimeRunner,
+    SettingsError,
+    UserError,
+    function_tool,
+)
 from trio_realtime.context import RunContext
 from trio_realtime.sessions.tools.approvals import (
     DEFAULT_REJECTION,
@@ -8,6 +20,7 @@ from trio_realtime.sessions.tools.approvals import (
     ToolErrorFormatterArgs,
     rejection_text,
 )
+from trio_realtime.testing import FakeRealtimeModel, tool_call
 
 
 def test_a_decision_holds_for_its_tool_and_the_last_one_counts() -> None:
@@ -42,3 +55,82 @@ async def test_a_formatter_may_be_plain_or_async_and_may_leave_the_default() -> 
 
 async def test_without_either_the_default_is_told() -> None:
     assert await rejection_text(None, None, ARGS) == "Tool execution was not approved."
+
+
+# -- approvals that nobody can see -----------------------------------------------------------------
+
+
+@function_tool(needs_approval=True)
+async def pay() -> str:
+    """Pay."""
+    return "paid"
+
+
+@function_tool(needs_approval=lambda *_: False)
+async def sometimes() -> str:
+    """Pay, perhaps."""
+    return "paid"
+
+
+@function_tool
+async def look() -> str:
+    """Look."""
+    return "seen"
+
+
+def hosted(require_approval: Any = None) -> HostedMCPTool:
+    return HostedMCPTool(
+        server_label="docs", server_url="https://x.test", require_approval=require_approval
+    )
+
+
+@pytest.mark.parametrize(
+    ("tool", "seen_by"),
+    [
+        (pay, "tool_approval_required"),
+        (sometimes, "tool_approval_required"),
+        (hosted(), "mcp_approval_required"),
+        (hosted({"always": {"tool_names": ["a"]}}), "mcp_approval_required"),
+    ],
+    ids=["always", "sometimes", "hosted", "hosted some"],
+)
+async def test_an_approval_that_nobody_can_see_is_refused_at_opening(
+    tool: Any, seen_by: str, fake_model: FakeRealtimeModel
+) -> None:
+    """It would be waited for without end; with the default events, and with its own, it is seen."""
+    agent = RealtimeAgent[None]("A", tools=[tool])
+    runner = RealtimeRunner(agent, model=fake_model, config={"events": ["audio"]})
+    with pytest.raises(SettingsError, match=f"^events: .*nobody is told without '{seen_by}'"):
+        async with await runner.run():
+            pass
+    assert fake_model.connections == []
+    for events in ("sdk", "all", [seen_by]):
+        runner = RealtimeRunner(agent, model=fake_model, config={"events": events})
+        async with await runner.run():
+            pass
+
+
+async def test_what_needs_no_answer_needs_no_event(fake_model: FakeRealtimeModel) -> None:
+    """A time limit answers for people, and these tools ask nobody."""
+    for tools, limit in ([[pay], 5.0], [[look], None], [[hosted("never")], None]):
+        runner = RealtimeRunner(
+            RealtimeAgent[None]("A", tools=tools),  # type: ignore[arg-type]
+            model=fake_model,
+            config={"events": ["audio"], "tool_execution": {"approval_timeout": limit}},
+        )
+        async with await runner.run():
+            pass
+
+
+async def test_a_later_agent_is_looked_at_too(fake_model: FakeRealtimeModel) -> None:
+    """`update_agent` raises, and the model of a handoff is told that it was not made."""
+    cashier = RealtimeAgent[None]("Cashier", tools=[pay])
+    agent = RealtimeAgent[None]("A", handoffs=[cashier])
+    runner = RealtimeRunner(agent, model=fake_model, config={"events": ["error"]})
+    async with await runner.run() as session:
+        with pytest.raises(UserError, match="nobody is told"):
+            await session.update_agent(cashier)
+        fake_model.emit(tool_call("r", "c", "transfer_to_cashier", {}))
+        error: Any = await session.receive()
+        assert "nobody is told" in str(error.error)
+        assert session.current_agent is agent

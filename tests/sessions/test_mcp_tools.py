@@ -43,7 +43,7 @@ from trio_realtime.agents.mcp_policy import ToolFilterContext
 from trio_realtime.agents.tool_arguments import ToolArgumentsError
 from trio_realtime.agents.tools import DEFAULT_TOOL_ERROR
 from trio_realtime.sessions.core.bound_agent import bind_agent
-from trio_realtime.sessions.mcp.result_text import result_output
+from trio_realtime.sessions.mcp.result_text import failure_text, result_output
 from trio_realtime.testing.checkpoints import cancel_at_each_checkpoint
 from trio_realtime.testing.leaks import assert_nothing_survives
 
@@ -871,3 +871,20 @@ def test_resources() -> None:
     blob = BlobResourceContents(uri="file:///b", blob="AAA=")
     described = "[resource file:///b: of unknown type, 2 bytes]"
     assert output(EmbeddedResource(type="resource", resource=blob)) == described
+
+
+def test_a_failure_says_what_the_server_says() -> None:
+    """In text, or in structured content alone; the model tries the same again if it is not told."""
+
+    def failure(*content: Any, structured: Any = None) -> str | None:
+        return failure_text(
+            CallToolResult(content=[*content], structured_content=structured, is_error=True)
+        )
+
+    words = TextContent(type="text", text="no such project")
+    assert failure(words) == "no such project"
+    assert failure(words, structured={"code": 1}) == "no such project"
+    assert failure(structured={"code": "RATE_LIMITED", "wo": "Köln"}) == (
+        '{"code": "RATE_LIMITED", "wo": "Köln"}'
+    )
+    assert failure() is None

@@ -950,7 +950,7 @@ async def test_a_failed_response_is_an_error_event(
         response = {"id": response_id, "status": "failed", "status_details": details}
         await scene.server.send({"type": "response.done", "response": response})
         error: Any = (await until(session, "error"))[-1]
-        assert str(error.error.message) == f"the response {response_id!r} failed: {words}"
+        assert str(error.error.message) == f"response {response_id} failed: {words}"
         assert error.error.type == ("server_error" if details else "response_failed")
 
 
@@ -961,7 +961,7 @@ async def test_a_failed_transcription_is_an_error_event(autojump_clock: Clock) -
         problem = {"type": "x", "code": "model_not_found", "message": "No access."}
         await scene.server.send({**failed, "content_index": 0, "error": problem})
         error: Any = (await until(session, "error"))[-1]
-        assert error.error.message == "the speech of item 'u1' was not transcribed: No access."
+        assert error.error.message == "the speech of item u1 was not transcribed: No access."
         assert error.error.code == "model_not_found"
 
 

@@ -70,7 +70,7 @@ def test_an_image_needs_no_detail() -> None:
         ([{"text": "x"}], "not NoneType$"),
         ([{"type": "input_text"}], r"content\[0\]: text must be a string, not NoneType"),
         ([InputText()], r"content\[0\]: text must not be empty"),
-        ([TEXT, {"type": "input_image"}], r"content\[1\]: image_url must be a data URL"),
+        ([TEXT, {"type": "input_image"}], r"content\[1\]: image_url must be a string: a data URL"),
         ([InputImage(image_url="")], "image_url must be"),
         ([IMAGE | {"detail": "huge"}], "detail must be one of auto, low, high, not 'huge'"),
         ([IMAGE | {"detail": []}], "detail must be one of"),

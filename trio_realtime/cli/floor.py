@@ -58,10 +58,7 @@ class Floor:
                 self.answering = True
                 self.owed = False
             case RealtimeResponseDone():
-                self.answering = False
-                if event.status == "failed":
-                    said = event.error.message if event.error is not None else "no reason given"
-                    problem = f"the answer failed: {said}"
+                self.answering = False  # if it failed, an error event follows
             case RealtimeError() if not self.answering:
                 self.owed = False
                 problem = f"the server reported an error: {describe(event)}"

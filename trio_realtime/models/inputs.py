@@ -12,6 +12,9 @@ import attrs
 from .._util.hidden_words import hidden
 from .._util.settings_base import Settings, at_their_fields
 from .._util.type_checks import Between, Json, check, problem
+from ..agents.declaration_checks import kind
+from ..agents.hosted_mcp import HostedMCPTool
+from ..agents.tools import FunctionTool
 from ..items import InputImage, InputText, RealtimeItem
 from .events import RealtimeModelToolCallEvent
 from .session_settings import RealtimeModality, RealtimeSessionModelSettings, to_modalities
@@ -68,6 +71,16 @@ def _to_input(value: Sequence[Any] | None) -> Sequence[Any] | None:
     return tuple(value)
 
 
+def _to_tools(value: Sequence[Any] | None) -> Sequence[Any] | None:
+    if isinstance(value, str) or not isinstance(value, Sequence):
+        return value
+    for index, tool in enumerate(cast("Sequence[object]", value)):
+        if not isinstance(tool, FunctionTool | HostedMCPTool):
+            text = f"expected a tool made by function_tool, or a HostedMCPTool, got {kind(tool)}"
+            raise problem(f"[{index}]", text)
+    return tuple(value)
+
+
 @attrs.frozen(kw_only=True, repr=False, field_transformer=at_their_fields)
 class ResponseOptions(Settings):
     """Settings for one response alone; what is not given is as for the session.
@@ -77,7 +90,7 @@ class ResponseOptions(Settings):
     """
 
     instructions: str | None = attrs.field(default=None, repr=hidden)
-    tools: Sequence[Any] | None = None
+    tools: Sequence[Any] | None = attrs.field(default=None, converter=_to_tools)
     """Tools in place of the agent's: objects of `function_tool` and `HostedMCPTool`."""
     tool_choice: str | Mapping[str, Any] | None = None
     """``auto``, ``none``, ``required``, a function's name, or a mapping in wire form."""

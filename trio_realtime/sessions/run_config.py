@@ -13,7 +13,12 @@ from .._util.settings_base import Settings, at_their_fields, structure
 from .._util.type_checks import Between, Seconds, nearest, problem
 from ..agents.guardrails import InputGuardrail, OutputGuardrail
 from ..agents.hooks import RealtimeRunHooks
-from ..events import RealtimeOutputLost, RealtimeSessionEvent, SdkSessionEvent
+from ..events import (
+    RealtimeMcpApprovalRequired,
+    RealtimeOutputLost,
+    RealtimeSessionEvent,
+    SdkSessionEvent,
+)
 from ..models.session_settings import RealtimeSessionModelSettings
 from .core.observer import SessionObserver
 
@@ -26,9 +31,12 @@ def _types_of(events: Any) -> frozenset[str]:
 SDK_EVENT_TYPES: Final = _types_of(SdkSessionEvent)
 """The session events that the OpenAI Agents SDK has too."""
 
-DEFAULT_EVENT_TYPES: Final = SDK_EVENT_TYPES | {RealtimeOutputLost.type}
+DEFAULT_EVENT_TYPES: Final = SDK_EVENT_TYPES | _types_of(
+    RealtimeOutputLost | RealtimeMcpApprovalRequired
+)
 """The session events that a session delivers unless told otherwise. That the output of a tool was
-lost is among them, since what the tool did counts and the model does not know of it."""
+lost is among them, since what the tool did counts and the model does not know of it; and that a
+hosted MCP tool waits for an approval, since the conversation may wait with it."""
 
 ALL_EVENT_TYPES: Final = _types_of(RealtimeSessionEvent)
 """Every session event there is."""
@@ -128,8 +136,8 @@ class RealtimeRunConfig(Settings):
     tool_error_formatter: Callable[..., Any] | None = None
     """Makes the text that the model gets when a tool call is refused."""
     events: Literal["sdk", "all"] | Collection[str] = "sdk"
-    """The events the application's stream carries: the SDK's and ``output_lost``, all, or those of
-    these types."""
+    """The events the application's stream carries: the SDK's with ``output_lost`` and
+    ``mcp_approval_required``, all, or those of these types."""
     event_buffer_size: Annotated[int, Between(1)] = 20_000
     """Events the application may leave unread before the session fails with
     `EventBufferOverflow`."""

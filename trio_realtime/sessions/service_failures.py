@@ -23,7 +23,7 @@ def failed_response(event: RealtimeModelTurnEndedEvent) -> RealtimeServerError |
     error = event.error or RealtimeServerError(
         type="response_failed", message="the server does not say why"
     )
-    response = "a response" if event.response_id is None else f"the response {event.response_id!r}"
+    response = f"response {event.response_id or 'without an id'}"
     reason = "" if event.reason is None else f" ({event.reason})"
     return attrs.evolve(error, message=f"{response} failed{reason}: {error.message}")
 
@@ -32,5 +32,5 @@ def failed_transcription(
     event: RealtimeModelInputAudioTranscriptionFailedEvent,
 ) -> RealtimeServerError:
     """What to tell of speech that could not be transcribed. The model still heard it."""
-    message = f"the speech of item {event.item_id!r} was not transcribed: {event.error.message}"
+    message = f"the speech of item {event.item_id} was not transcribed: {event.error.message}"
     return attrs.evolve(event.error, message=message)

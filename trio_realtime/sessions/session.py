@@ -10,6 +10,7 @@ from typing import Any, Final, Literal, TypeVar, overload
 import attrs
 import trio
 
+from .._util.type_checks import check
 from ..agents.agent import RealtimeAgent
 from ..context import TContext, Usage
 from ..errors import RealtimeSessionClosed, UserError
@@ -18,7 +19,8 @@ from ..items import InputText, RealtimeHistory, RealtimeItem
 from ..models import inputs as model
 from .asking.push_to_talk import UserTurn, check_push_to_talk, spoken_turn
 from .asking.questions import answer_tool, answered_text, answered_value, check_answered, question
-from .asking.responses import RESPONSE_KEY, RealtimeResponse
+from .asking.responses import RealtimeResponse
+from .asking.user_audio import audio_bytes
 from .asking.user_message import UserInput, content_parts
 from .history.ordered_items import HistoryView
 from .life import SessionLifecycle
@@ -27,12 +29,6 @@ from .statistics import SessionStatistics
 from .tools.handing_off import switch_agent
 
 T = TypeVar("T")
-
-MAX_AUDIO_BYTES = 15 * 1024 * 1024
-"""The most audio one ``input_audio_buffer.append`` may carry, by the API's reference."""
-
-MAX_METADATA = 15
-"""Pairs of the caller's in a response's metadata: the API takes one more, which is ours."""
 
 _OPENING: Final = Phase.OPENING
 
@@ -135,23 +131,32 @@ class RealtimeSession(SessionLifecycle[TContext]):
         """Send audio of the user: PCM16 mono 24 kHz little-endian, unless set otherwise.
 
         With ``commit`` it, and what was sent before it, becomes a user message at once; that asks
-        for no response. Waits when the network cannot keep up. While the session is connecting, ten
-        seconds of it are kept and sent first; then it waits. At most 15 MiB at a time.
+        for no response. Empty audio sends nothing. Waits when the network cannot keep up. While the
+        session is connecting, ten seconds of it are kept and sent first; then it waits. At most
+        15 MiB at a time.
+
+        Raises:
+            UserError: it is not bytes (a `memoryview` has to be one of bytes), or too many.
+            RealtimeSessionClosed: the session is over, or was never opened.
         """
-        if not isinstance(pcm, bytes | bytearray | memoryview):
-            raise UserError(f"audio must be bytes, not {type(pcm).__name__}")
-        if len(pcm) > MAX_AUDIO_BYTES:
-            raise UserError(f"audio of {len(pcm)} bytes is more than the 15 MiB one event can hold")
-        if not pcm and not commit:
-            raise UserError("there is no audio in it")
-        if not pcm:
-            await self.commit_audio()
+        data = audio_bytes(pcm)
+        check(bool, commit, "commit")
+        if not data:
+            await self._send_no_audio(commit=commit)
             return
-        audio = model.RealtimeModelSendAudio(audio=bytes(pcm), commit=commit)
+        audio = model.RealtimeModelSendAudio(audio=data, commit=commit)
         if self._phase is _OPENING and await self._link.send_early(audio):
             return
         parts = self._usable or await self._refuse()
         await parts.core.link.send(audio)
+
+    async def _send_no_audio(self, *, commit: bool) -> None:
+        if commit:
+            await self.commit_audio()
+        elif self._phase is _OPENING or self._usable:
+            await trio.lowlevel.checkpoint()
+        else:
+            await self._refuse()
 
     async def commit_audio(self) -> None:
         """Make the audio sent so far a user message. It asks for no response."""
@@ -189,14 +194,15 @@ class RealtimeSession(SessionLifecycle[TContext]):
         """Ask for a response of its own, with settings for it alone.
 
         It waits for its turn and is never merged with another. With ``conversation="none"`` it is
-        beside the conversation: it runs at once and leaves no item behind. Returns when the
-        request was taken; the result can be waited for.
+        out of band: it runs at once and leaves no item behind. Returns when the request was taken;
+        the result can be waited for. ``input`` is what the model is shown in place of the
+        conversation. The other arguments are those of `ResponseOptions`.
 
         Raises:
-            UserError: ``metadata`` has more than 15 pairs.
+            UserError: an argument is not what it should be, the model has no such option, or
+                ``metadata`` has more than 15 pairs. Nothing was sent.
         """
-        if metadata is not None and len(metadata) > MAX_METADATA:
-            raise UserError(f"metadata may have {MAX_METADATA} pairs, not {len(metadata)}")
+        check(Literal["auto", "none"], conversation, "conversation")
         options = model.ResponseOptions(
             instructions=instructions,
             tools=tools,
@@ -217,7 +223,11 @@ class RealtimeSession(SessionLifecycle[TContext]):
 
         The API has no way to make it: a model may still change a word. What it said is in the
         history.
+
+        Raises:
+            UserError: it is no text, or empty.
         """
+        check(str, text, "text")
         if not text:
             raise UserError("there is nothing to say")
         return await self.create_response(instructions=SAY + text, tool_choice="none")
@@ -227,16 +237,20 @@ class RealtimeSession(SessionLifecycle[TContext]):
     @overload
     async def ask(self, prompt: str, output_type: type[T], *, with_history: bool = True) -> T: ...
     async def ask(self, prompt: str, output_type: Any = str, *, with_history: bool = True) -> Any:
-        """Ask the model something beside the conversation, unheard by the user.
+        """Ask the model something out of band: beside the conversation, unheard by the user.
 
         ``output_type`` is any type a tool's parameter can have. ``with_history=False`` asks
         without showing the conversation. Cancelling leaves the conversation untouched.
 
         Raises:
-            UserError: the type has no schema.
+            UserError: the prompt is no text, or empty; or the type has no schema.
             ModelBehaviorError: the answer is not of the type, or the model did not finish it.
             RealtimeSessionClosed: the session ended, or the request was refused.
         """
+        check(str, prompt, "prompt")
+        check(bool, with_history, "with_history")
+        if not prompt:
+            raise UserError("there is nothing to ask")
         tool = None if output_type is str else answer_tool(output_type)
         response = await self._ask(
             question(prompt, tool, with_history=with_history), out_of_band=True
@@ -251,7 +265,12 @@ class RealtimeSession(SessionLifecycle[TContext]):
 
         A response that was interrupted, or that there will never be, is not waited for. Cancelled
         while it waits, it does not hang up.
+
+        Raises:
+            UserError: ``after`` is not what `create_response` and its siblings return.
         """
+        if after is not None and not isinstance(after, RealtimeResponse):
+            raise UserError(f"after must be a RealtimeResponse, not {type(after).__name__}")
         if after is not None:
             with suppress(RealtimeSessionClosed):
                 await after.wait_played()
@@ -300,8 +319,9 @@ class RealtimeSession(SessionLifecycle[TContext]):
         ``response.create`` and ``response.cancel`` wait for their turn like any other.
 
         Raises:
-            UserError: it has no type, or is a known type without what it needs.
+            UserError: it is no mapping, has no type, or is a known type without what it needs.
         """
+        check(Mapping, event, "event")
         await self._send(model.RealtimeModelSendRawMessage(message=event))
 
     # -- tools --------------------------------------------------------------------------------
@@ -311,8 +331,10 @@ class RealtimeSession(SessionLifecycle[TContext]):
         Returns at once, without waiting for the tool.
 
         Raises:
-            UserError: no such call waits.
+            UserError: no such call waits, or ``always`` is no bool.
         """
+        check(str, call_id, "call_id")
+        check(bool, always, "always")
         parts = self._usable or await self._refuse()
         parts.tools.approve(call_id, always=always)
         await trio.lowlevel.checkpoint()
@@ -327,9 +349,13 @@ class RealtimeSession(SessionLifecycle[TContext]):
         formatter waits, or when it raises, nothing was decided and the call still waits.
 
         Raises:
-            UserError: no such call waits, or not any more once the formatter has returned.
+            UserError: no such call waits, or not any more once the formatter has returned; or an
+                argument is not what it should be.
             Exception: whatever the formatter raises.
         """
+        check(str, call_id, "call_id")
+        check(bool, always, "always")
+        check(str | None, rejection_message, "rejection_message")
         parts = self._usable or await self._refuse()
         text = await parts.tools.rejection(call_id, rejection_message)
         parts = self._usable or await self._refuse()
@@ -341,8 +367,17 @@ class RealtimeSession(SessionLifecycle[TContext]):
     ) -> None:
         """Let a tool of a hosted MCP server run, or not; see `RealtimeMcpApprovalRequired`.
 
-        The server runs it (or tells the model why not) and goes on by itself.
+        The server runs it (or tells the model why not) and goes on by itself. ``reason`` is for the
+        model, when the tool may not run.
+
+        Raises:
+            UserError: an argument is not what it should be.
         """
+        check(str, request_id, "request_id")
+        check(bool, approve, "approve")
+        check(str | None, reason, "reason")
+        if not request_id:
+            raise UserError("request_id is empty; take it from the event that asks")
         await self._send(
             model.AnswerMcpApproval(request_id=request_id, approve=approve, reason=reason)
         )
@@ -359,20 +394,5 @@ class RealtimeSession(SessionLifecycle[TContext]):
         await parts.core.link.send(input)
 
     async def _ask(self, options: model.ResponseOptions, *, out_of_band: bool) -> RealtimeResponse:
-        """Ask for a response that can be waited for."""
         parts = self._usable or await self._refuse()
-        key, response = parts.responses.ask()
-        try:
-            await parts.core.link.send(
-                model.RealtimeModelCreateResponse(
-                    options=attrs.evolve(
-                        options, metadata={**(options.metadata or {}), RESPONSE_KEY: key}
-                    ),
-                    event_id=key,
-                    out_of_band=out_of_band,
-                )
-            )
-        except BaseException:
-            parts.responses.forget(key)
-            raise
-        return response
+        return await parts.responses.ask(options, out_of_band=out_of_band)

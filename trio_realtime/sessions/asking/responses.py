@@ -11,14 +11,18 @@ import trio
 
 from ..._util.wait_queue import Sleepers
 from ...context import Usage
-from ...errors import RealtimeSessionClosed
+from ...errors import RealtimeSessionClosed, UserError
 from ...events import RealtimeResponseDone
 from ...items import RealtimeItem
 from ...models import events as model
+from ...models.inputs import RealtimeModelCreateResponse, ResponseOptions
 from ..core.session_core import SessionCore
 
 RESPONSE_KEY: Final = "trio_realtime_response"
 """Metadata key by which a response is matched with the request for it."""
+
+MAX_METADATA: Final = 15
+"""Pairs of the caller's in a response's metadata: the API takes one more, which is ours."""
 
 SHORTEST_WAIT: Final = 0.02
 """Seconds between two looks at a playback that does not get on: one frame of telephony."""
@@ -35,7 +39,7 @@ class RealtimeResponse:
     response_id: str | None = None
     """The server's id; ``None`` until it began."""
     output: tuple[RealtimeItem, ...] = ()
-    """The items of a response beside the conversation; others are in the history."""
+    """The items of an out-of-band response; those of others are in the history."""
     _done: RealtimeResponseDone | None = None
     _failure: BaseException | None = None
     _over: trio.Event = attrs.field(factory=trio.Event)
@@ -110,16 +114,28 @@ class Responses:
     _active: dict[str, RealtimeResponse] = attrs.field(factory=dict[str, RealtimeResponse])
     _count: int = 0
 
-    def ask(self) -> tuple[str, RealtimeResponse]:
-        """A new response, and the value of `RESPONSE_KEY` to ask for it with."""
+    async def ask(self, options: ResponseOptions, *, out_of_band: bool) -> RealtimeResponse:
+        """Ask for a response that can be waited for. Raises as `ModelLink.send`.
+
+        Its metadata has a key of ours, which the server repeats when the response begins; hence
+        `UserError` for more than 15 pairs of the caller's.
+        """
+        pairs = options.metadata or {}
+        if len(pairs) > MAX_METADATA:
+            raise UserError(f"metadata may have {MAX_METADATA} pairs, not {len(pairs)}")
         self._count += 1
         key = f"response_{self._count}"
         self._asked[key] = response = RealtimeResponse(self)
-        return key, response
-
-    def forget(self, key: str) -> None:
-        """The request with this key was not sent after all."""
-        self._asked.pop(key, None)
+        options = attrs.evolve(options, metadata={**pairs, RESPONSE_KEY: key})
+        request = RealtimeModelCreateResponse(
+            options=options, event_id=key, out_of_band=out_of_band
+        )
+        try:
+            await self.core.link.send(request)
+        except BaseException:
+            self._asked.pop(key, None)  # it was not sent
+            raise
+        return response
 
     def started(self, event: model.RealtimeModelTurnStartedEvent) -> None:
         """A response began."""

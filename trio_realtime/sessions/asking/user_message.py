@@ -76,9 +76,27 @@ def _text(text: object, path: str) -> InputText:
     return InputText(text=text)
 
 
+def _is_image_url(url: str) -> bool:
+    """Whether a model could find an image there, as far as the form of the URL says."""
+    scheme, _, rest = url.partition(":")
+    if scheme.lower() in {"http", "https"}:
+        return rest.startswith("//") and len(rest) > len("//")
+    header, comma, data = rest.partition(",")
+    kind, *options = header.lower().split(";")
+    return (
+        scheme.lower() == "data"
+        and kind.startswith("image/")
+        and "base64" in options
+        and bool(comma and data)
+    )
+
+
 def _image(image_url: object, detail: object, path: str) -> InputImage:
-    if not isinstance(image_url, str) or not image_url:
-        raise UserError(f"{path}: image_url must be a data URL or a remote URL, as a string")
+    if not isinstance(image_url, str) or not _is_image_url(image_url):
+        raise UserError(
+            f"{path}: image_url must be a string: a data URL (data:image/png;base64,...) or the "
+            "https URL of an image; what is in a file has to be put into a data URL"
+        )
     if detail is not None and detail not in _DETAILS:
         raise UserError(f"{path}: detail must be one of {', '.join(_DETAILS)}, not {detail!r}")
     return InputImage(image_url=image_url, detail=None if detail is None else str(detail))

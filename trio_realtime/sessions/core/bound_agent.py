@@ -19,6 +19,7 @@ from ...errors import UserError
 from ...models.audio_settings import DEFAULT_TURN_DETECTION
 from ...models.session_settings import RealtimeSessionModelSettings, merge_settings, nested_form
 from ..run_config import RealtimeRunConfig
+from .approvals_seen import check_approvals_are_seen
 
 
 @attrs.frozen(kw_only=True)
@@ -47,14 +48,15 @@ async def bind_agent(
     ``initial`` (of the first agent only). ``more_tools`` are those its MCP servers offer.
 
     Raises:
-        UserError: two tools or handoffs have one name, a setting holds what is no tool, or the
-            settings cannot do what the guardrails promise.
+        UserError: two tools or handoffs have one name, a setting holds what is no tool, nobody
+            would be told of an approval, or the settings cannot do what the guardrails promise.
     """
     run = RealtimeRunConfig() if run is None else run
     given = initial if initial is not None else RealtimeSessionModelSettings()
     tools = [*await _tools(agent, context, given), *more_tools]
     handoffs = await _handoffs(agent, context, given)
     check_names(f"agent {agent.name!r}", tools, handoffs)
+    check_approvals_are_seen(tools, run)
     own = RealtimeSessionModelSettings(
         instructions=_or_unset(await agent.get_system_prompt(context)),
         prompt=_or_unset(await agent.get_prompt(context)),

@@ -4,6 +4,7 @@ The model gets text and nothing else as the output of a tool, so pictures, sound
 described, not passed on.
 """
 
+import json
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -20,6 +21,14 @@ def result_output(result: "CallToolResult", *, prefer_structured: bool) -> Any:
     if structured is not None and (prefer_structured or not result.content):
         return structured
     return result_text(result)
+
+
+def failure_text(result: "CallToolResult") -> str | None:
+    """What the server says of the failure of its tool, for the model: the content as text, or else
+    the structured content as JSON. ``None`` when it says nothing."""
+    if result.structured_content is not None and not result.content:
+        return json.dumps(result.structured_content, ensure_ascii=False)
+    return result_text(result) or None
 
 
 def result_text(result: "CallToolResult") -> str:

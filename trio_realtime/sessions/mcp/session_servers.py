@@ -26,7 +26,7 @@ from ...errors import UserError
 from ..core.bound_agent import BoundAgent
 from ..core.on_demand import OnDemand, StartTask
 from .host import MCPHost
-from .result_text import result_output, result_text
+from .result_text import failure_text, result_output
 
 if TYPE_CHECKING:
     from mcp.types import Tool as ServerTool
@@ -60,7 +60,7 @@ class MCPCall:
                 f"tool {self.tool_name!r} of MCP server {server.name!r} failed",
                 server_name=server.name,
                 tool_name=self.tool_name,
-                text=result_text(result) or None,
+                text=failure_text(result),
             )
         return result_output(result, prefer_structured=server.use_structured_content)
 
