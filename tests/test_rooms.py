@@ -34,6 +34,7 @@ LOWER = frozenset(ARROWS)
 UPPER: dict[str, set[str]] = {
     "sessions": set(),
     "config": {"sessions"},
+    "config_dicts": set(),  # types of mappings; nothing is imported for them at run time
     "recording": set(),
     "calls": {"sessions"},
     "telephony": {"sessions", "recording", "calls"},

@@ -66,6 +66,9 @@ from .config import RealtimeSessionModelSettings as RealtimeSessionModelSettings
 from .config import RealtimeToolExecutionConfig as RealtimeToolExecutionConfig
 from .config import RealtimeTruncationConfig as RealtimeTruncationConfig
 from .config import RealtimeTurnDetectionConfig as RealtimeTurnDetectionConfig
+from .config_dicts import RealtimeModelConfigDict as RealtimeModelConfigDict
+from .config_dicts import RealtimeRunConfigDict as RealtimeRunConfigDict
+from .config_dicts import RealtimeSessionModelSettingsDict as RealtimeSessionModelSettingsDict
 from .context import InputTokensDetails as InputTokensDetails
 from .context import OutputTokensDetails as OutputTokensDetails
 from .context import RunContext as RunContext

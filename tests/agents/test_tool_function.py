@@ -74,15 +74,6 @@ async def test_exceptions_are_raised_unchanged() -> None:
         assert caught.value is error
 
 
-async def test_a_thread_waits_for_room() -> None:
-    limiter = trio.CapacityLimiter(1)
-
-    def in_use() -> float:
-        return trio.from_thread.run_sync(lambda: limiter.borrowed_tokens)
-
-    assert await declare(in_use).bind("{}").run(context(), limiter=limiter) == 1
-
-
 async def test_cancelling_waits_for_a_thread() -> None:
     entered, leave = threading.Event(), threading.Event()
     left: list[bool] = []

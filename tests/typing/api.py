@@ -77,6 +77,25 @@ rt.RealtimeModelConfig(
 )
 
 
+model_config: rt.RealtimeModelConfigDict = {
+    "api_key": "key",
+    "headers": {"X-Tenant": "bakery"},
+    "initial_model_settings": {"voice": "ash", "turn_detection": {"type": "server_vad"}},
+    "playback_tracker": rt.RealtimePlaybackTracker(),
+}
+run_config: rt.RealtimeRunConfigDict = {
+    "model_settings": {"output_modalities": ["text"], "max_output_tokens": "inf"},
+    "guardrails_settings": {"debounce_text_length": 50},
+    "events": "all",
+}
+misspelt: rt.RealtimeModelConfigDict = {"apikey": "key"}  # type: ignore[typeddict-unknown-key]  # pyright: ignore[reportAssignmentType]
+
+
+async def mappings_are_annotated() -> None:
+    """The annotated mappings are taken where the settings are."""
+    await rt.RealtimeRunner(agent, config=run_config).run(model_config=model_config)
+
+
 # -- sessions -------------------------------------------------------------------------------------
 
 

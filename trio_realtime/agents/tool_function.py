@@ -20,7 +20,10 @@ from .tool_signature import ToolSignature
 
 @attrs.frozen(kw_only=True, eq=False)
 class BoundCall(Generic[TContext]):
-    """A call whose arguments are read; only the context is missing. It can be run once or often."""
+    """A function with its arguments, as they were read from the model's JSON text.
+
+    Only the context is missing, which `run` takes. It may be run any number of times.
+    """
 
     function: Callable[..., Any] = attrs.field(repr=False)
     takes_context: bool = True
@@ -29,13 +32,11 @@ class BoundCall(Generic[TContext]):
     in_thread: bool = False
     abandon_on_cancel: bool = False
 
-    async def run(
-        self, ctx: ToolContext[TContext], *, limiter: trio.CapacityLimiter | None = None
-    ) -> Any:
-        """What the function returns; its exceptions are raised unchanged.
+    async def run(self, ctx: ToolContext[TContext]) -> Any:
+        """Call the function and return what it returns. Its exceptions are raised unchanged.
 
         A sync function runs in a worker thread, with the context variables of the caller, as soon
-        as ``limiter`` (Trio's own by default) has room. Cancelling interrupts an async function
+        as Trio's own limit on threads has room. Cancelling interrupts an async function
         at its next checkpoint. A thread cannot be interrupted: cancelling waits until it is
         done, unless the tool has ``abandon_on_cancel``; then the thread goes on unobserved
         and what it returns or raises is lost.
@@ -47,7 +48,7 @@ class BoundCall(Generic[TContext]):
         # A sync wrapper around an async function looks sync until it is called. Trio refuses a
         # bare coroutine from a thread, hence the tuple.
         (result,) = await trio.to_thread.run_sync(
-            lambda: (function(),), abandon_on_cancel=self.abandon_on_cancel, limiter=limiter
+            lambda: (function(),), abandon_on_cancel=self.abandon_on_cancel
         )
         return await maybe_await(result)
 

@@ -53,8 +53,6 @@ from .tool_schema import JsonSchema, strict_schema
 from .tool_signature import read_signature
 
 if TYPE_CHECKING:
-    import trio
-
     from .agent import RealtimeAgent
 
 P = ParamSpec("P")
@@ -184,15 +182,14 @@ class FunctionTool(Generic[TContext]):
             return cast("DeclaredFunction[TContext]", invoke).bind(arguments)
         return BoundCall[TContext](function=invoke, args=(arguments,))
 
-    async def invoke(
-        self,
-        ctx: ToolContext[TContext],
-        arguments: str,
-        *,
-        limiter: trio.CapacityLimiter | None = None,
-    ) -> Any:
-        """`bind` and `BoundCall.run` in one. Failures are raised; no option is looked at."""
-        return await self.bind(arguments).run(ctx, limiter=limiter)
+    async def invoke(self, ctx: ToolContext[TContext], arguments: str) -> Any:
+        """Call the function with ``arguments``, JSON text, and return what it returns.
+
+        This is the function alone: the tool's time limit, approval and guardrails have no part in
+        it. Raises `ToolArgumentsError` for arguments that the function does not take, and what the
+        function raises. Cancelling it is what cancelling `BoundCall.run` is.
+        """
+        return await self.bind(arguments).run(ctx)
 
     async def enabled(self, ctx: RunContext[TContext], agent: RealtimeAgent[TContext]) -> bool:
         """Whether the model is offered the tool now."""
