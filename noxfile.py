@@ -6,6 +6,7 @@ all of them on a fresh machine.
 
 import json
 import os
+import random
 import re
 import shutil
 import sys
@@ -74,6 +75,17 @@ def floors() -> list[str]:
         requirements += extra
     pinned = {re.sub(r">=", "==", requirement, count=1) for requirement in requirements}
     return sorted(pinned)
+
+
+@nox.session
+def fuzz(session: nox.Session) -> None:
+    """Play random sessions with broken servers, 2,000 of each kind; FUZZ_EXAMPLES says how many."""
+    session.install("-e", f".[{EXTRAS}]", *groups("test", "wire"))
+    first = os.environ.get("FUZZ_SEED", str(random.randrange(10**9)))
+    examples = os.environ.get("FUZZ_EXAMPLES", "2000")
+    session.log(f"the first seed is {first}")
+    environment = {"FUZZ_SEED": first, "FUZZ_EXAMPLES": examples}
+    session.run("pytest", "tests/fuzz", *session.posargs, env=environment)
 
 
 @nox.session

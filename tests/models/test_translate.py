@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 import support_wire as support
+from support_protocol import make
 
 from trio_realtime.context import InputTokensDetails, OutputTokensDetails, Usage
 from trio_realtime.items import (
@@ -390,3 +391,11 @@ def test_every_event_is_told_raw_and_most_in_words_too(kind: str) -> None:
 def test_every_translation_is_of_an_event_of_the_protocol() -> None:
     known = {type(decode(json.dumps(each))) for each in support.samples().values()}
     assert set(TRANSLATIONS) <= known | set(BETA_EVENTS.values())
+
+
+@pytest.mark.parametrize("kind", ["message", "function_call", "function_call_output", "mcp_call"])
+def test_an_item_whose_id_is_empty_is_not_shown(kind: str) -> None:
+    """Nothing could be said about it, so it counts as an item without an id."""
+    for name in ("added", "done"):
+        frame = {"previous_item_id": "u1", "item": {"id": "", "type": kind, "role": "user"}}
+        assert make().hears(f"conversation.item.{name}", **frame) == []

@@ -1,12 +1,10 @@
 """No server can make the history slow: twice the events are twice the work, in every order."""
 
 import itertools
-import sys
 from collections.abc import Callable, Iterable, Iterator
-from types import FrameType
-from typing import Any
 
 import pytest
+from support_steps import steps_of
 
 from trio_realtime.items import (
     AssistantAudio,
@@ -22,24 +20,6 @@ from trio_realtime.models import events as model
 from trio_realtime.sessions.history.history_fold import History
 
 Events = Iterator[model.RealtimeModelEvent]
-
-
-def steps_of(function: Callable[[], object]) -> int:
-    """How many lines of Python are executed. Unlike time it is the same on every machine."""
-    steps = 0
-
-    def count(_frame: FrameType, event: str, _arg: Any) -> Any:
-        nonlocal steps
-        steps += event == "line"
-        return count
-
-    tracing = sys.gettrace()
-    sys.settrace(count)
-    try:
-        function()
-    finally:
-        sys.settrace(tracing)
-    return steps
 
 
 # -- events ---------------------------------------------------------------------------

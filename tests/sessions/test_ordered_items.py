@@ -353,3 +353,14 @@ def test_no_leaf_ever_holds_more_than_its_size(monkeypatch: pytest.MonkeyPatch) 
     for number in range(50):
         items.set(item(f"n{number}", f"i{number // 2}"))
         assert max(map(len, items.snapshot()._leaves)) <= 4
+
+
+def test_what_is_shown_says_which_item_its_place_follows() -> None:
+    """Also when the place moves, and when a server says that an item follows itself."""
+    items = OrderedItems()
+    for item_id in ("a", "b"):
+        items.place(item_id, None)
+    items.set(item("c", "a"))
+    items.place("c", "b")
+    items.set(item("d", "d"))
+    assert [(i.item_id, i.previous_item_id) for i in items.snapshot()] == [("c", "b"), ("d", None)]

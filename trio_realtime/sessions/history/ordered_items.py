@@ -149,7 +149,10 @@ class OrderedItems:
         return None if place is None else place.parent
 
     def place(self, item_id: str, parent: str | None) -> None:
-        """Give it the place behind ``parent``; without one, the end (or the place it has)."""
+        """Give it the place behind ``parent``; without one, the end (or the place it has).
+
+        An item that is shown there says so from now on.
+        """
         place = self._places.get(item_id)
         if place is not None and (parent is None or place.parent == parent):
             return
@@ -164,15 +167,22 @@ class OrderedItems:
         else:
             self._forget_parent(place)
             place.parent = parent
+            if place.item is not None:
+                place.item = attrs.evolve(place.item, previous_item_id=parent)
             self._move(place)
 
     def set(self, item: RealtimeItem) -> None:
-        """Show this item in the place of its id (the end, if it has none yet)."""
+        """Show this item in the place of its id (the end, if it has none yet).
+
+        Where the item says that it follows itself, what is shown says what its place says.
+        """
         parent = item.previous_item_id
         place = self._places.get(item.item_id)
         if place is None or (parent is not None and parent != place.parent):
             self.place(item.item_id, parent)
             place = self._places[item.item_id]
+            if parent is not None and parent != place.parent:
+                item = attrs.evolve(item, previous_item_id=place.parent)
         place.item = item
         place.leaf.view = None
         self._snapshot = None

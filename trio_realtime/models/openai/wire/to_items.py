@@ -54,8 +54,8 @@ _NO_OUTPUT: Final = WireOutputTokens()
 
 
 def item(wire: WireItem, previous_item_id: str | None = None) -> RealtimeItem | None:
-    """The item as history shows it; ``None`` for items it does not show."""
-    if wire.id is None:
+    """The item as history shows it; ``None`` for items it does not show, or that have no id."""
+    if not wire.id:
         return None
     if wire.type == "message":
         make = _MESSAGES.get(wire.role or _likely_role(wire))

@@ -42,7 +42,7 @@ def _announced(item: WireItem, previous_item_id: str | None, *, announced: bool)
     shown = translate.item(item, previous_item_id)
     if shown is not None:
         return (model.RealtimeModelItemUpdatedEvent(item=shown, announced=announced),)
-    if item.type == "function_call_output" and item.id is not None:
+    if item.type == "function_call_output" and item.id:
         return (
             model.RealtimeModelToolOutputEvent(
                 item_id=item.id,
@@ -55,7 +55,7 @@ def _announced(item: WireItem, previous_item_id: str | None, *, announced: bool)
 
 
 def _placed(item: WireItem, previous_item_id: str | None) -> Events:
-    if item.id is None:
+    if not item.id:
         return ()
     return (model.RealtimeModelItemPlacedEvent(item_id=item.id, previous_item_id=previous_item_id),)
 
