@@ -290,7 +290,7 @@ def test_only_so_many_responses_are_remembered() -> None:
             content_index=0,
             delta=bytes(48),
         )
-        assert audio.received(delta, 0.0, out_of_band=False)
+        assert audio.received(delta, 48, 0.0, out_of_band=False)
     assert audio.response_of("i599") == ("r599", True)
     assert audio.response_of("i0") == (None, True)
 

@@ -495,6 +495,56 @@ def test_with_a_tracker_its_word_counts() -> None:
     assert client.is_interrupted()[1].heard_ms == 700
 
 
+def heard_audio(told: list[Any]) -> list[bytes]:
+    return [each.data for each in told if isinstance(each, model.RealtimeModelAudioEvent)]
+
+
+@given(st.lists(st.integers(0, 9), max_size=12))
+def test_audio_is_told_in_whole_samples(sizes: list[int]) -> None:
+    """However the server cuts it; only half a sample at the very end of a part is lost."""
+    client = make()
+    client.begins()
+    sound = bytes(range(sum(sizes)))
+    told: list[bytes] = []
+    for size in sizes:
+        piece, sound = sound[:size], sound[size:]
+        told += heard_audio(client.speaks(piece))
+    whole = sum(sizes) // 2 * 2
+    assert b"".join(told) == bytes(range(whole))
+    assert all(piece and len(piece) % 2 == 0 for piece in told)
+    client.now += 60.0
+    assert client.protocol.remaining_ms("r1", client.now) == 0.0
+
+
+def test_each_part_has_its_own_half_samples() -> None:
+    """Parts that come by turns are not mixed, and one that is done leaves nothing behind."""
+    client = make()
+    client.begins()
+    assert heard_audio(client.speaks(b"\1\2\3", "a1")) == [b"\1\2"]
+    assert heard_audio(client.speaks(b"\7", "a2")) == []
+    assert heard_audio(client.speaks(b"\4", "a1")) == [b"\3\4"]
+    assert heard_audio(client.speaks(b"\5", "a1")) == []
+    client.finishes("a1")
+    client.finishes("a2")
+    assert heard_audio(client.speaks(b"\6\7", "a1")) == [b"\6\7"]
+
+
+def test_half_samples_are_kept_of_few_parts() -> None:
+    """A server that never finishes its parts costs no memory."""
+    client = make()
+    client.begins()
+    for number in range(500):
+        client.speaks(b"\0", f"a{number}")
+    assert len(client.protocol._audio._halves) <= 64
+
+
+def test_the_laws_of_telephony_have_no_half_samples() -> None:
+    """A byte is a sample there."""
+    client = make(RealtimeSessionModelSettings(output_audio_format="g711_ulaw"))
+    client.begins()
+    assert heard_audio(client.speaks(b"\1\2\3")) == [b"\1\2\3"]
+
+
 # Items
 
 

@@ -210,12 +210,12 @@ class RealtimeProtocol(ModelProtocol):
             self._outgoing.act(self._turns.done(response.id, now=now), out)
 
     def _audio_delta(self, event: wire.ResponseOutputAudioDelta, now: float, out: Events) -> None:
-        pcm = event.delta
+        event = self._heard(event, now)
+        pcm = self._audio.whole_samples(event)
         if not pcm:
             return  # players take an empty chunk for the end
-        event = self._heard(event, now)
         out_of_band = event.response_id in self._out_of_band.active
-        if self._audio.received(event, now, out_of_band=out_of_band):
+        if self._audio.received(event, len(pcm), now, out_of_band=out_of_band):
             out.append(
                 model.RealtimeModelAudioEvent(
                     data=pcm,

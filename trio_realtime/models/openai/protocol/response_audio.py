@@ -9,9 +9,13 @@ from typing import Final
 
 import attrs
 
+from ....audio.samples import WholeSamples
 from ...playback.cuts import Cut
 from ...playback.ledger import PlaybackLedger
 from ..wire.server_events import ResponseOutputAudioDelta, ResponseOutputAudioDone
+
+_HALVES: Final = 64
+"""Parts of which half a sample is kept; servers speak one at a time."""
 
 _REMEMBERED: Final = 512
 """Responses whose audio is remembered; far more than can be unheard at one time."""
@@ -42,15 +46,36 @@ class SpokenAudio:
     the items of the conversation that began after the interruption, of which nobody heard
     anything."""
     _unheard: list[str] = attrs.field(factory=list[str])
+    _halves: dict[tuple[str, int], WholeSamples] = attrs.field(
+        factory=dict[tuple[str, int], WholeSamples]
+    )
+    """By item and part: those of which the server has cut a sample in two."""
 
-    def received(self, event: ResponseOutputAudioDelta, now: float, *, out_of_band: bool) -> bool:
-        """Count audio. Returns false if it is stale and must not be played."""
+    def whole_samples(self, event: ResponseOutputAudioDelta) -> bytes:
+        """The audio of the delta that can be played: whole samples, which may be none.
+
+        Half a sample at the end is kept for the next delta of the same part.
+        """
+        audio, width = event.delta or b"", self.playback.format.sample_width
+        if not self._halves and not len(audio) % width:
+            return audio
+        part = (event.item_id, event.content_index)
+        halves = self._halves.get(part)
+        if halves is None:
+            halves = self._halves[part] = WholeSamples()
+            if len(self._halves) > _HALVES:
+                del self._halves[next(iter(self._halves))]
+        return halves.feed(audio, width)
+
+    def received(
+        self, event: ResponseOutputAudioDelta, nbytes: int, now: float, *, out_of_band: bool
+    ) -> bool:
+        """Count ``nbytes`` of audio. Returns false if it is stale and must not be played."""
         response_id, item_id = event.response_id, event.item_id
         if response_id in self._silenced:
             if not out_of_band:
                 self._late(response_id, item_id, event.content_index, now)
             return False
-        nbytes = len(event.delta or b"")
         if not self.playback.received(item_id, event.content_index, nbytes, now, delivered=False):
             return False
         response = self._responses.get(response_id)
@@ -91,6 +116,7 @@ class SpokenAudio:
     def finished(self, event: ResponseOutputAudioDone) -> bool:
         """All audio of a part has come. Returns false if it was stale."""
         self.playback.finished(event.item_id)
+        self._halves.pop((event.item_id, event.content_index), None)
         return event.response_id not in self._silenced and not self.playback.is_cut(event.item_id)
 
     def silence(self, response_id: str | None) -> None:
