@@ -57,8 +57,20 @@ class Expected:
 
     @property
     def audio(self) -> bytes:
-        """All audio, in the order in which it came."""
-        return b"".join(base64.b64decode(each["delta"]) for each in self.server(*AUDIO_DELTAS))
+        """All audio in whole samples of two bytes, in the order in which it came.
+
+        Half a sample at the end of a delta goes with the next delta of its content part, and is
+        left out if there is none.
+        """
+        halves: dict[tuple[str, int], bytes] = {}
+        whole = b""
+        for each in self.server(*AUDIO_DELTAS):
+            part = (each.get("item_id", ""), each.get("content_index", 0))
+            audio = halves.pop(part, b"") + base64.b64decode(each["delta"])
+            whole_bytes = len(audio) - len(audio) % 2
+            halves[part] = audio[whole_bytes:]
+            whole += audio[:whole_bytes]
+        return whole
 
     @property
     def words(self) -> str:

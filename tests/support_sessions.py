@@ -53,7 +53,9 @@ class Stage:
 
 
 @asynccontextmanager
-async def stage(simulator: RealtimeSimulator | None = None, **options: Any) -> AsyncIterator[Stage]:
+async def open_stage(
+    simulator: RealtimeSimulator | None = None, **options: Any
+) -> AsyncIterator[Stage]:
     """A simulator (made with these options) and a model that dials it."""
     simulator = simulator or RealtimeSimulator(**options)
     async with simulator.memory_dialer() as dial:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import trio
 import trio.testing
-from support_sessions import REACH, stage
+from support_sessions import REACH, open_stage
 
 from trio_realtime import RealtimeRunner
 from trio_realtime.testing.simulator import Say
@@ -48,12 +48,12 @@ async def test_the_conversation(
     autojump_clock: trio.testing.MockClock,
 ) -> None:
     """Two questions, the second into the answer to the first, and a goodbye that is heard."""
-    async with stage(responder=lambda _t: Say("An answer.", audio_ms=4_000)) as st:
-        runner = functools.partial(RealtimeRunner, model=st.model)
+    async with open_stage(responder=lambda _t: Say("An answer.", audio_ms=4_000)) as stage:
+        runner = functools.partial(RealtimeRunner, model=stage.model)
         monkeypatch.setattr(program, "RealtimeRunner", runner)
         await program.converse(REACH, bytes(48 * 2_600))
         assert capsys.readouterr().out == OUTPUT
-        said = [i for i in st.server.conversation.items if i.fields["role"] == "assistant"]
+        said = [i for i in stage.server.conversation.items if i.fields["role"] == "assistant"]
         heard = [part.audio_ms for item in said for part in item.parts or ()]
         assert heard == [1_000, 4_000, 4_000]
         # Two questions, a second of the first answer, and two answers to their ends.

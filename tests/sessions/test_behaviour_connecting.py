@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import trio
 import trio.testing
-from support_sessions import Stage, settle, stage
+from support_sessions import Stage, open_stage, settle
 
 from trio_realtime import (
     OpenAIRealtimeWebSocketModel,
@@ -26,20 +26,20 @@ Clock = trio.testing.MockClock
 
 
 async def connected(
-    st: Stage, agent: RealtimeAgent[Any] | None = None, config: Any = None, **model_config: Any
+    stage: Stage, agent: RealtimeAgent[Any] | None = None, config: Any = None, **model_config: Any
 ) -> Mapping[str, Any]:
     """The session object the server was sent on connecting."""
-    async with await st.session(agent, config, **model_config):
+    async with await stage.session(agent, config, **model_config):
         await settle()
-        (update,) = st.server.received_of("session.update")
+        (update,) = stage.server.received_of("session.update")
         session: Mapping[str, Any] = update["session"]
         return session
 
 
 async def test_defaults(autojump_clock: Clock) -> None:
     """Voice, turn detection, formats, transcription, model and tracing are the SDK's."""
-    async with stage() as st:
-        session = await connected(st)
+    async with open_stage() as stage:
+        session = await connected(stage)
         assert session["model"] == "gpt-realtime-2.1"
         assert session["tracing"] == "auto"
         assert session["audio"] == {
@@ -59,8 +59,8 @@ async def test_nested_settings_win_over_flat_aliases(autojump_clock: Clock) -> N
         "turn_detection": {"type": "server_vad", "silenceDurationMs": 300},
         "audio": {"output": {"voice": "marin"}},
     }
-    async with stage() as st:
-        session = await connected(st, initial_model_settings=settings)
+    async with open_stage() as stage:
+        session = await connected(stage, initial_model_settings=settings)
         assert session["audio"]["output"]["voice"] == "marin"
         assert session["audio"]["input"]["turn_detection"] == {
             "type": "server_vad",
@@ -71,21 +71,21 @@ async def test_nested_settings_win_over_flat_aliases(autojump_clock: Clock) -> N
 async def test_none_is_sent_as_null(autojump_clock: Clock) -> None:
     """Turn detection and noise reduction are switched off by null, not by silence."""
     settings = {"turn_detection": None, "input_audio_noise_reduction": None}
-    async with stage() as st:
-        session = await connected(st, initial_model_settings=settings)
+    async with open_stage() as stage:
+        session = await connected(stage, initial_model_settings=settings)
         assert session["audio"]["input"]["turn_detection"] is None
         assert session["audio"]["input"]["noise_reduction"] is None
 
 
 async def test_headers_replace_authorization(autojump_clock: Clock) -> None:
     """Headers of the caller's own suppress the key."""
-    async with stage() as st:
-        async with await st.session(headers={"api-key": "azure"}):
-            headers = {k.lower(): v for k, v in st.server.handshake.headers.items()}
+    async with open_stage() as stage:
+        async with await stage.session(headers={"api-key": "azure"}):
+            headers = {k.lower(): v for k, v in stage.server.handshake.headers.items()}
             assert headers["api-key"] == "azure"
             assert "authorization" not in headers
-        async with await st.session():
-            assert st.server.handshake.api_key == "sk-test"
+        async with await stage.session():
+            assert stage.server.handshake.api_key == "sk-test"
 
 
 @pytest.mark.parametrize("kind", ["text", "function", "async function", "environment"])
@@ -100,18 +100,18 @@ async def test_where_the_key_comes_from(
 
     monkeypatch.setenv("OPENAI_API_KEY", "sk-key" if kind == "environment" else "sk-wrong")
     key = {"text": "sk-key", "function": lambda: "sk-key", "async function": later}.get(kind)
-    async with stage(api_key="sk-key") as st, await st.session(api_key=key):
-        assert st.server.handshake.api_key == "sk-key"
+    async with open_stage(api_key="sk-key") as stage, await stage.session(api_key=key):
+        assert stage.server.handshake.api_key == "sk-key"
 
 
 async def test_no_key(autojump_clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
     """Refused before anything is dialled, naming the variable."""
     monkeypatch.delenv("OPENAI_API_KEY", raising=False)
-    async with stage() as st:
+    async with open_stage() as stage:
         with pytest.raises(UserError, match="OPENAI_API_KEY"):
-            async with await st.session(api_key=None):
+            async with await stage.session(api_key=None):
                 pytest.fail("opened")
-        assert st.simulator.connections == []
+        assert stage.simulator.connections == []
 
 
 @pytest.mark.parametrize("key", [lambda: 5, lambda: ""])
@@ -120,27 +120,29 @@ async def test_a_key_function_that_returns_none(
 ) -> None:
     """What it returned is named by type, never by value."""
     monkeypatch.delenv("OPENAI_API_KEY", raising=False)
-    async with stage() as st:
+    async with open_stage() as stage:
         with pytest.raises(UserError):
-            async with await st.session(api_key=key):
+            async with await stage.session(api_key=key):
                 pytest.fail("opened")
 
 
 async def test_call_id_with_a_model_name(autojump_clock: Clock) -> None:
     """A call has its model already."""
-    async with stage() as st:
+    async with open_stage() as stage:
         with pytest.raises(SettingsError, match="call_id"):
-            await st.session(call_id="rtc_1", initial_model_settings={"model_name": "gpt-realtime"})
+            await stage.session(
+                call_id="rtc_1", initial_model_settings={"model_name": "gpt-realtime"}
+            )
 
 
 async def test_a_call_keeps_what_it_was_accepted_with(autojump_clock: Clock) -> None:
     """With a call id neither model, voice nor formats are sent, and the URL names the call."""
-    async with stage() as st:
-        session = await connected(st, call_id="rtc_1")
+    async with open_stage() as stage:
+        session = await connected(stage, call_id="rtc_1")
         assert "model" not in session
         assert "output" not in session["audio"]
         assert "format" not in session["audio"]["input"]
-        assert st.server.handshake.query == {"call_id": "rtc_1"}
+        assert stage.server.handshake.query == {"call_id": "rtc_1"}
 
 
 async def test_duplicate_tool_names(autojump_clock: Clock) -> None:
@@ -153,20 +155,20 @@ async def test_duplicate_tool_names(autojump_clock: Clock) -> None:
 
     with pytest.raises(UserError, match="look"):
         RealtimeAgent("A", tools=[look, look])
-    async with stage() as st:
+    async with open_stage() as stage:
         with pytest.raises(UserError, match="look"):
-            async with await st.session(initial_model_settings={"tools": [look, look]}):
+            async with await stage.session(initial_model_settings={"tools": [look, look]}):
                 pytest.fail("opened")
-        assert st.simulator.connections == []
+        assert stage.simulator.connections == []
 
 
 async def test_which_settings_win(autojump_clock: Clock) -> None:
     """Initial settings beat the run's; the agent's instructions beat the run's and yield to
     initial ones, which hold for the first agent only."""
     run = {"model_settings": {"voice": "alloy", "speed": 1.1, "instructions": "run"}}
-    async with stage() as st:
+    async with open_stage() as stage:
         session = await connected(
-            st,
+            stage,
             RealtimeAgent("A", instructions="agent"),
             run,
             initial_model_settings={"voice": "marin"},
@@ -174,14 +176,14 @@ async def test_which_settings_win(autojump_clock: Clock) -> None:
         assert session["audio"]["output"]["voice"] == "marin"
         assert session["audio"]["output"]["speed"] == 1.1
         assert session["instructions"] == "agent"
-        async with await st.session(
+        async with await stage.session(
             RealtimeAgent("A", instructions="agent"),
             run,
             initial_model_settings={"instructions": "initial", "voice": "marin"},
         ) as live:
             await live.update_agent(RealtimeAgent("B", instructions="second"))
             await settle()
-            first, second = (e["session"] for e in st.server.received_of("session.update"))
+            first, second = (e["session"] for e in stage.server.received_of("session.update"))
             assert first["instructions"] == "initial"
             assert second["instructions"] == "second"
             assert second["audio"]["output"]["voice"] == "marin"
@@ -189,36 +191,36 @@ async def test_which_settings_win(autojump_clock: Clock) -> None:
 
 async def test_no_instructions(autojump_clock: Clock) -> None:
     """Left out at first; a later agent without any clears those of the one before."""
-    async with stage() as st:
-        assert "instructions" not in await connected(st, RealtimeAgent("A"))
-        async with await st.session(RealtimeAgent("A", instructions="x")) as session:
+    async with open_stage() as stage:
+        assert "instructions" not in await connected(stage, RealtimeAgent("A"))
+        async with await stage.session(RealtimeAgent("A", instructions="x")) as session:
             await session.update_agent(RealtimeAgent("B"))
             await settle()
-            assert st.server.received_of("session.update")[1]["session"]["instructions"] == ""
+            assert stage.server.received_of("session.update")[1]["session"]["instructions"] == ""
             assert session.current_agent.name == "B"
 
 
 async def test_tracing(autojump_clock: Clock) -> None:
     """In the one update, without nulls for what is not given; disabled means not sent."""
     tracing = {"workflow_name": "desk"}
-    async with stage() as st:
-        session = await connected(st, initial_model_settings={"tracing": tracing})
+    async with open_stage() as stage:
+        session = await connected(stage, initial_model_settings={"tracing": tracing})
         assert session["tracing"] == tracing
-        assert "tracing" not in await connected(st, config={"tracing_disabled": True})
-        assert "tracing" not in await connected(st, initial_model_settings={"tracing": None})
+        assert "tracing" not in await connected(stage, config={"tracing_disabled": True})
+        assert "tracing" not in await connected(stage, initial_model_settings={"tracing": None})
 
 
 async def test_an_unknown_audio_format(autojump_clock: Clock) -> None:
     """An error at the door, with the nearest that exists."""
-    async with stage() as st:
+    async with open_stage() as stage:
         with pytest.raises(SettingsError, match=r"g711_ulaw|pcmu"):
-            await st.session(initial_model_settings={"input_audio_format": "g711_mulaw"})
+            await stage.session(initial_model_settings={"input_audio_format": "g711_mulaw"})
 
 
 async def test_one_runner_any_number_of_sessions(autojump_clock: Clock) -> None:
     """Two at once, with settings of their own."""
-    async with stage() as st:
-        runner = st.runner()
+    async with open_stage() as stage:
+        runner = stage.runner()
         reach = {"url": "ws://simulator/v1/realtime", "api_key": "x"}
         async with (
             await runner.run(model_config=reach) as one,
@@ -229,7 +231,7 @@ async def test_one_runner_any_number_of_sessions(autojump_clock: Clock) -> None:
             await one.send_message("a")
             await two.send_message("b")
             await settle()
-            first, second = st.simulator.connections
+            first, second = stage.simulator.connections
             voices = [
                 c.received_of("session.update")[0]["session"]["audio"]["output"]["voice"]
                 for c in (first, second)
@@ -239,10 +241,10 @@ async def test_one_runner_any_number_of_sessions(autojump_clock: Clock) -> None:
 
 async def test_a_rejected_connection(autojump_clock: Clock) -> None:
     """A typed error with the status and what the server said; the key is not in it."""
-    async with stage() as st:
-        st.simulator.plan_handshake(status=429, body=b'{"error": "slow down"}')
+    async with open_stage() as stage:
+        stage.simulator.plan_handshake(status=429, body=b'{"error": "slow down"}')
         with pytest.raises(RealtimeHandshakeError) as caught:
-            async with await st.session():
+            async with await stage.session():
                 pytest.fail("opened")
         assert (caught.value.status, caught.value.body) == (429, b'{"error": "slow down"}')
         assert "sk-test" not in str(caught.value)
@@ -284,13 +286,13 @@ async def test_wrong_arguments_at_the_door() -> None:
 
 async def test_wrong_trackers_and_transports(autojump_clock: Clock) -> None:
     """Objects that are no tracker or no transport settings are refused before dialling."""
-    async with stage() as st:
+    async with open_stage() as stage:
         wrong: list[dict[str, Any]] = [{"playback_tracker": object()}, {"transport": object()}]
         for options in wrong:
             with pytest.raises(UserError):
-                async with await st.session(**options):
+                async with await stage.session(**options):
                     pytest.fail("opened")
-        assert st.simulator.connections == []
+        assert stage.simulator.connections == []
 
 
 async def test_the_default_url(autojump_clock: Clock) -> None:

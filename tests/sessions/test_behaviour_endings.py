@@ -3,7 +3,7 @@
 import pytest
 import trio
 import trio.testing
-from support_sessions import kinds, settle, stage, until
+from support_sessions import kinds, open_stage, settle, until
 
 from trio_realtime import (
     RealtimeConnectionClosed,
@@ -29,8 +29,8 @@ BAD_FRAMES = {
 @pytest.mark.parametrize("frame", BAD_FRAMES.values(), ids=BAD_FRAMES)
 async def test_a_bad_frame_is_an_error_event(frame: str, autojump_clock: Clock) -> None:
     """With the reason, which repeats nothing of the frame; the session goes on."""
-    async with stage() as st, await st.session() as session:
-        await st.server.send_text(frame)
+    async with open_stage() as stage, await stage.session() as session:
+        await stage.server.send_text(frame)
         events = await until(session, "error")
         error = events[-1]
         assert isinstance(error, RealtimeError)
@@ -42,8 +42,8 @@ async def test_a_bad_frame_is_an_error_event(frame: str, autojump_clock: Clock) 
 
 async def test_unknown_events_pass_raw(autojump_clock: Clock) -> None:
     """No error, and the whole event where somebody looks."""
-    async with stage() as st, await st.session() as session:
-        await st.server.send({"type": "brand.new", "event_id": "e", "a": [1]})
+    async with open_stage() as stage, await stage.session() as session:
+        await stage.server.send({"type": "brand.new", "event_id": "e", "a": [1]})
         await settle()
         await session.aclose()
         events = [event async for event in session]
@@ -58,7 +58,7 @@ async def test_unknown_events_pass_raw(autojump_clock: Clock) -> None:
 async def test_two_consumers_compete_and_both_end(autojump_clock: Clock) -> None:
     """Each event goes to one of them, and the end to both."""
     seen: list[list[RealtimeSessionEvent]] = [[], []]
-    async with stage() as st, await st.session() as session:
+    async with open_stage() as stage, await stage.session() as session:
 
         async def consume(mine: list[RealtimeSessionEvent]) -> None:
             async for event in session:
@@ -70,7 +70,7 @@ async def test_two_consumers_compete_and_both_end(autojump_clock: Clock) -> None
                 nursery.start_soon(consume, mine)
             await session.send_message("Hello")
             await trio.sleep(30)
-            await st.server.close(1000)
+            await stage.server.close(1000)
         assert all(seen)
         together = kinds([*seen[0], *seen[1]])
         assert together.count("agent_end") == 1
@@ -79,12 +79,12 @@ async def test_two_consumers_compete_and_both_end(autojump_clock: Clock) -> None
 async def test_large_messages(autojump_clock: Clock) -> None:
     """9 MiB pass by default; above the limit the connection ends with 1009."""
     text = "x" * (9 * 2**20)
-    async with stage() as st, await st.session() as session:
-        await st.server.send({"type": "big", "event_id": "e", "text": text})
+    async with open_stage() as stage, await stage.session() as session:
+        await stage.server.send({"type": "big", "event_id": "e", "text": text})
         await until(session, "raw_model_event", 3)
-    async with stage() as st:
-        async with await st.session(transport={"max_message_size": 2**20}) as session:
-            await st.server.send({"type": "big", "event_id": "e", "text": text})
+    async with open_stage() as stage:
+        async with await stage.session(transport={"max_message_size": 2**20}) as session:
+            await stage.server.send({"type": "big", "event_id": "e", "text": text})
             with pytest.raises(RealtimeConnectionClosed) as caught:
                 await until(session, "error")
             assert caught.value.code == 1009

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import trio
 import trio.testing
-from support_sessions import Stage, kinds, settle, stage, until
+from support_sessions import Stage, kinds, open_stage, settle, until
 
 from trio_realtime import (
     AssistantAudio,
@@ -32,14 +32,14 @@ from trio_realtime.testing.simulator import Fail, Heard, Incomplete, Say, Text, 
 Clock = trio.testing.MockClock
 
 
-def types(st: Stage) -> list[str]:
+def types(stage: Stage) -> list[str]:
     """What the server was sent, beside the settings."""
-    return [e["type"] for e in st.server.received if e["type"] != "session.update"]
+    return [e["type"] for e in stage.server.received if e["type"] != "session.update"]
 
 
-async def tell(st: Stage, kind: str, **fields: Any) -> None:
+async def tell(stage: Stage, kind: str, **fields: Any) -> None:
     """Let the server send an event of its own making."""
-    await st.server.send({"type": kind, "event_id": "event_made_up", **fields})
+    await stage.server.send({"type": kind, "event_id": "event_made_up", **fields})
     await settle()
 
 
@@ -67,16 +67,16 @@ def message(item_id: str, role: str, *content: Mapping[str, Any], **fields: Any)
 
 async def test_a_message_is_an_item_and_a_create(autojump_clock: Clock) -> None:
     """In this order, when nothing is active."""
-    async with stage() as st, await st.session() as session:
+    async with open_stage() as stage, await stage.session() as session:
         await session.send_message("Hello")
         await settle()
-        assert types(st) == ["conversation.item.create", "response.create"]
+        assert types(stage) == ["conversation.item.create", "response.create"]
 
 
 async def test_messages_during_a_response_share_one(autojump_clock: Clock) -> None:
     """Two messages wait together; two manual creates each get a response; order is kept."""
-    async with stage(responder=lambda _t: [Wait(5), Say("Yes.")]) as st:
-        async with await st.session() as session:
+    async with open_stage(responder=lambda _t: [Wait(5), Say("Yes.")]) as stage:
+        async with await stage.session() as session:
             await session.send_message("one")
             await until(session, "agent_start")
             await session.create_response(instructions="first")
@@ -84,7 +84,7 @@ async def test_messages_during_a_response_share_one(autojump_clock: Clock) -> No
             await session.send_message("three")
             await session.create_response(instructions="second")
             await until(session, "agent_end", 4)
-            creates = st.server.received_of("response.create")
+            creates = stage.server.received_of("response.create")
             assert [c.get("response", {}).get("instructions") for c in creates] == [
                 None,
                 "first",
@@ -92,14 +92,14 @@ async def test_messages_during_a_response_share_one(autojump_clock: Clock) -> No
                 "second",
             ]
             await trio.sleep(60)
-            assert len(st.server.received_of("response.create")) == 4
+            assert len(stage.server.received_of("response.create")) == 4
 
 
 async def test_a_refused_create_frees_the_slot(autojump_clock: Clock) -> None:
     """The error is the application's, and the next message gets its response."""
-    async with stage() as st:
-        st.simulator.refuse_next("response.create", code="rate_limit_exceeded", message="slow")
-        async with await st.session() as session:
+    async with open_stage() as stage:
+        stage.simulator.refuse_next("response.create", code="rate_limit_exceeded", message="slow")
+        async with await stage.session() as session:
             await session.send_message("one")
             events = await until(session, "error")
             assert isinstance(events[-1], RealtimeError)
@@ -110,21 +110,21 @@ async def test_a_refused_create_frees_the_slot(autojump_clock: Clock) -> None:
 
 async def test_an_unrelated_error_does_not_free_it(autojump_clock: Clock) -> None:
     """While a response is active the next message still waits for its end."""
-    async with stage(responder=lambda _t: [Wait(5), Say("Yes.")]) as st:
-        async with await st.session() as session:
+    async with open_stage(responder=lambda _t: [Wait(5), Say("Yes.")]) as stage:
+        async with await stage.session() as session:
             await session.send_message("one")
             await until(session, "agent_start")
-            await tell(st, "error", error={"type": "server_error", "message": "hm"})
+            await tell(stage, "error", error={"type": "server_error", "message": "hm"})
             await session.send_message("two")
             await settle()
-            assert types(st).count("response.create") == 1
+            assert types(stage).count("response.create") == 1
             await until(session, "agent_end", 2)
 
 
 async def test_a_create_that_is_never_answered(autojump_clock: Clock) -> None:
     """After the limit it is reported, and the next message gets its response."""
-    async with stage() as st, await st.session(response_timeout=15.0) as session:
-        st.simulator.ignore_next("response.create")
+    async with open_stage() as stage, await stage.session(response_timeout=15.0) as session:
+        stage.simulator.ignore_next("response.create")
         asked = trio.current_time()
         await session.send_message("one")
         events = await until(session, "error")
@@ -140,15 +140,15 @@ async def test_a_response_the_server_began_first(
     with_event_id: bool, autojump_clock: Clock
 ) -> None:
     """The create is kept and sent after that response; no error reaches the application."""
-    async with stage() as st, await st.session() as session:
-        st.simulator.ignore_next("response.create")
+    async with open_stage() as stage, await stage.session() as session:
+        stage.simulator.ignore_next("response.create")
         await session.send_message("one")
         await settle()
-        (create,) = st.server.received_of("response.create")
+        (create,) = stage.server.received_of("response.create")
         event_id = create["event_id"] if with_event_id else None
-        await tell(st, "response.created", response=response("resp_vad", "in_progress"))
+        await tell(stage, "response.created", response=response("resp_vad", "in_progress"))
         await tell(
-            st,
+            stage,
             "error",
             error={
                 "type": "invalid_request_error",
@@ -157,10 +157,10 @@ async def test_a_response_the_server_began_first(
                 "event_id": event_id,
             },
         )
-        await tell(st, "response.done", response=response("resp_vad", "completed"))
+        await tell(stage, "response.done", response=response("resp_vad", "completed"))
         events = await until(session, "agent_end", 2)
         assert "error" not in kinds(events)
-        assert len(st.server.received_of("response.create")) == 2
+        assert len(stage.server.received_of("response.create")) == 2
 
 
 @pytest.mark.parametrize(
@@ -179,69 +179,69 @@ async def test_a_response_the_server_began_first(
 )
 async def test_odd_messages_are_errors(wrong: Any, autojump_clock: Clock) -> None:
     """Nothing is sent for a message that is empty or has a part that no message has."""
-    async with stage() as st, await st.session() as session:
+    async with open_stage() as stage, await stage.session() as session:
         with pytest.raises(UserError):
             await session.send_message(wrong)
         await settle()
-        assert types(st) == []
+        assert types(stage) == []
 
 
 async def test_raw_messages(autojump_clock: Clock) -> None:
     """Unknown types are sent as they are; malformed known ones raise and are not sent."""
-    async with stage() as st, await st.session() as session:
+    async with open_stage() as stage, await stage.session() as session:
         await session.send_raw({"type": "x.y", "a": 1})
         with pytest.raises(UserError, match="item_id"):
             await session.send_raw({"type": "conversation.item.delete"})
         await settle()
-        assert types(st) == ["x.y"]
+        assert types(stage) == ["x.y"]
 
 
 async def test_audio_and_commit(autojump_clock: Clock) -> None:
     """A commit makes a message and asks for no response."""
     pcm = bytes(9600)
-    async with stage() as st:
+    async with open_stage() as stage:
         settings = {"turn_detection": None}
-        async with await st.session(initial_model_settings=settings) as session:
+        async with await stage.session(initial_model_settings=settings) as session:
             await session.send_audio(pcm)
             await session.send_audio(pcm, commit=True)
             await settle()
             append, commit = "input_audio_buffer.append", "input_audio_buffer.commit"
-            assert types(st) == [append, append, commit]
-            assert base64.b64decode(st.server.received_of(append)[0]["audio"]) == pcm
+            assert types(stage) == [append, append, commit]
+            assert base64.b64decode(stage.server.received_of(append)[0]["audio"]) == pcm
             await session.clear_audio()
             await session.send_audio(b"", commit=True)
             await session.commit_audio()
             await settle()
-            assert types(st)[3:] == ["input_audio_buffer.clear", commit, commit]
+            assert types(stage)[3:] == ["input_audio_buffer.clear", commit, commit]
 
 
 async def test_wrong_audio(autojump_clock: Clock) -> None:
     """Refused before anything is sent."""
-    async with stage() as st, await st.session() as session:
+    async with open_stage() as stage, await stage.session() as session:
         for wrong, words in [("x", "bytes"), (bytes(16 * 2**20), "15 MiB")]:
             with pytest.raises(UserError, match=words):
                 await session.send_audio(wrong)  # type: ignore[arg-type]
         await settle()
-        assert types(st) == []
+        assert types(stage) == []
 
 
 async def test_items_stand_where_the_server_says(autojump_clock: Clock) -> None:
     """Not in the order in which they are announced; a late one moves to its place."""
-    async with stage() as st, await st.session() as session:
+    async with open_stage() as stage, await stage.session() as session:
         for item_id, previous in [("c", "b"), ("a", None), ("b", "a"), ("d", "a")]:
             item = message(item_id, "user", {"type": "input_text", "text": item_id})
-            await tell(st, "conversation.item.added", previous_item_id=previous, item=item)
+            await tell(stage, "conversation.item.added", previous_item_id=previous, item=item)
         assert [item.item_id for item in session.history] == ["a", "d", "b", "c"]
         assert session.history[1].previous_item_id == "a"
 
 
 async def test_done_is_honoured(autojump_clock: Clock) -> None:
     """What only `conversation.item.done` says is in the history."""
-    async with stage() as st, await st.session() as session:
+    async with open_stage() as stage, await stage.session() as session:
         added = message("a", "assistant", status="in_progress")
-        await tell(st, "conversation.item.added", previous_item_id=None, item=added)
+        await tell(stage, "conversation.item.added", previous_item_id=None, item=added)
         done = message("a", "assistant", {"type": "output_text", "text": "Hi"})
-        await tell(st, "conversation.item.done", previous_item_id=None, item=done)
+        await tell(stage, "conversation.item.done", previous_item_id=None, item=done)
         (item,) = session.history
         assert item == AssistantMessageItem(
             item_id="a", status="completed", content=(AssistantText(text="Hi"),)
@@ -250,19 +250,19 @@ async def test_done_is_honoured(autojump_clock: Clock) -> None:
 
 async def test_deltas_keep_status_and_parts_apart(autojump_clock: Clock) -> None:
     """Text and transcript grow in place, each in its part."""
-    async with stage() as st, await st.session() as session:
+    async with open_stage() as stage, await stage.session() as session:
         added = message("a", "assistant", status="in_progress")
-        await tell(st, "conversation.item.added", previous_item_id=None, item=added)
+        await tell(stage, "conversation.item.added", previous_item_id=None, item=added)
         place = {"response_id": "r", "item_id": "a", "output_index": 0}
         for delta in ("Hel", "lo"):
             await tell(
-                st,
+                stage,
                 "response.output_audio_transcript.delta",
                 **place,
                 content_index=0,
                 delta=delta,
             )
-            await tell(st, "response.output_text.delta", **place, content_index=1, delta=delta)
+            await tell(stage, "response.output_text.delta", **place, content_index=1, delta=delta)
         assert session.history == [
             AssistantMessageItem(
                 item_id="a",
@@ -276,10 +276,10 @@ async def test_a_call_announced_again_keeps_its_output(autojump_clock: Clock) ->
     """Neither status nor output are lost."""
     call = {"id": "fc", "type": "function_call", "call_id": "c", "name": "f", "arguments": "{}"}
     output = {"id": "fo", "type": "function_call_output", "call_id": "c", "output": "4"}
-    async with stage() as st, await st.session() as session:
+    async with open_stage() as stage, await stage.session() as session:
         for item in (call, output, call):
             await tell(
-                st,
+                stage,
                 "conversation.item.added",
                 previous_item_id=None,
                 item={**item, "status": "completed"},
@@ -290,17 +290,19 @@ async def test_a_call_announced_again_keeps_its_output(autojump_clock: Clock) ->
 
 async def test_only_the_item_named_is_retrieved(autojump_clock: Clock) -> None:
     """After a truncation; a user's transcript retrieves nothing."""
-    async with stage() as st, await st.session() as session:
-        await tell(st, "conversation.item.truncated", item_id="a", content_index=0, audio_end_ms=9)
+    async with open_stage() as stage, await stage.session() as session:
         await tell(
-            st,
+            stage, "conversation.item.truncated", item_id="a", content_index=0, audio_end_ms=9
+        )
+        await tell(
+            stage,
             "conversation.item.input_audio_transcription.completed",
             item_id="u",
             content_index=0,
             transcript="Hi",
             usage={"type": "duration", "seconds": 1.0},
         )
-        retrieved = st.server.received_of("conversation.item.retrieve")
+        retrieved = stage.server.received_of("conversation.item.retrieve")
         assert [event["item_id"] for event in retrieved] == ["a"]
         assert session.history == [
             UserMessageItem(item_id="u", status="completed", content=(InputAudio(transcript="Hi"),))
@@ -314,9 +316,9 @@ async def test_a_known_transcript_and_image_are_kept(autojump_clock: Clock) -> N
         {"type": "input_image", "image_url": "data:image/png;base64,AA=="},
     ]
     bare = [{"type": "input_audio", "transcript": None}, {"type": "input_image"}]
-    async with stage() as st, await st.session() as session:
+    async with open_stage() as stage, await stage.session() as session:
         for content in (full, bare):
-            await tell(st, "conversation.item.retrieved", item=message("u", "user", *content))
+            await tell(stage, "conversation.item.retrieved", item=message("u", "user", *content))
         (item,) = session.history
         assert item.content == (  # type: ignore[union-attr]
             InputAudio(transcript="Look"),
@@ -326,7 +328,7 @@ async def test_a_known_transcript_and_image_are_kept(autojump_clock: Clock) -> N
 
 async def test_structured_messages(autojump_clock: Clock) -> None:
     """Text and images, as objects or in wire form."""
-    async with stage() as st, await st.session() as session:
+    async with open_stage() as stage, await stage.session() as session:
         await session.send_message(
             [
                 InputText(text="See"),
@@ -334,7 +336,7 @@ async def test_structured_messages(autojump_clock: Clock) -> None:
             ]
         )
         await settle()
-        (event,) = st.server.received_of("conversation.item.create")
+        (event,) = stage.server.received_of("conversation.item.create")
         assert event["item"]["content"] == [
             {"type": "input_text", "text": "See"},
             {"type": "input_image", "image_url": "data:image/png;base64,AA==", "detail": "low"},
@@ -343,7 +345,7 @@ async def test_structured_messages(autojump_clock: Clock) -> None:
 
 async def test_usage_sums(autojump_clock: Clock) -> None:
     """By modality; a response without usage is no request."""
-    async with stage() as st, await st.session() as session:
+    async with open_stage() as stage, await stage.session() as session:
         for word in ("one", "two"):
             await session.send_message(word)
             await until(session, "agent_end")
@@ -352,15 +354,18 @@ async def test_usage_sums(autojump_clock: Clock) -> None:
         assert usage.total_tokens == usage.input_tokens + usage.output_tokens
         assert usage.output_tokens_details.audio_tokens > 0
         before = usage.snapshot()
-        await tell(st, "response.created", response=response("r", "in_progress"))
-        await tell(st, "response.done", response=response("r", "completed", usage=None))
+        await tell(stage, "response.created", response=response("r", "in_progress"))
+        await tell(stage, "response.done", response=response("r", "completed", usage=None))
         assert session.usage == before
 
 
 async def test_idle_timeout(autojump_clock: Clock) -> None:
     """An event of its own."""
     settings = {"turn_detection": {"type": "server_vad", "idle_timeout_ms": 6000}}
-    async with stage() as st, await st.session(initial_model_settings=settings) as session:
+    async with (
+        open_stage() as stage,
+        await stage.session(initial_model_settings=settings) as session,
+    ):
         await session.send_message("Hello")
         await until(session, "input_audio_timeout_triggered")
 
@@ -382,8 +387,8 @@ async def test_how_responses_end(autojump_clock: Clock) -> None:
         Fail("server_error", "boom"),
         [Wait(50), Say("Never heard.")],
     ]
-    async with stage(responder=lambda turn: replies[turn.number]) as st:
-        async with await st.session(config={"events": "all"}) as session:
+    async with open_stage(responder=lambda turn: replies[turn.number]) as stage:
+        async with await stage.session(config={"events": "all"}) as session:
             ends: list[tuple[object, ...]] = []
             for number in range(4):
                 await session.send_message("Go")
@@ -406,9 +411,9 @@ async def test_the_users_speech_as_events(autojump_clock: Clock) -> None:
     speech = b"".join(b"\x00\x40" * 30 + b"\x00\xc0" * 30 for _ in range(240))
     settings = {"turn_detection": {"type": "server_vad", "silence_duration_ms": 500}}
     hears = ["Good morning", Heard("", failure="too noisy")]
-    async with stage(hears=hears) as st:
+    async with open_stage(hears=hears) as stage:
         config = {"events": "all"}
-        async with await st.session(config=config, initial_model_settings=settings) as session:
+        async with await stage.session(config=config, initial_model_settings=settings) as session:
             seen: list[str] = []
             for _ in range(2):
                 await session.send_audio(speech + loud + bytes(48 * 1000))
@@ -430,8 +435,8 @@ async def test_the_users_speech_as_events(autojump_clock: Clock) -> None:
 
 async def test_text_answers(autojump_clock: Clock) -> None:
     """What the model writes is in the history and in the deltas."""
-    async with stage(responder=lambda _turn: Text("In writing.")) as st:
-        async with await st.session(config={"events": "all"}) as session:
+    async with open_stage(responder=lambda _turn: Text("In writing.")) as stage:
+        async with await stage.session(config={"events": "all"}) as session:
             await session.send_message("Write")
             events = await until(session, "agent_end")
             deltas = [e for e in events if e.type == "transcript_delta"]
@@ -442,8 +447,10 @@ async def test_text_answers(autojump_clock: Clock) -> None:
 
 async def test_only_the_events_asked_for(autojump_clock: Clock) -> None:
     """A collection of types is what the stream carries."""
-    async with stage() as st:
-        async with await st.session(config={"events": ["agent_end", "response_done"]}) as session:
+    async with open_stage() as stage:
+        async with await stage.session(
+            config={"events": ["agent_end", "response_done"]}
+        ) as session:
             await session.send_message("Hello")
             events = await until(session, "response_done")
             assert [event.type for event in events] == ["agent_end", "response_done"]

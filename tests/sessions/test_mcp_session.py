@@ -6,7 +6,7 @@ import pytest
 import trio
 import trio.testing
 from support_mcp import Scripted, tool
-from support_sessions import Stage, settle, stage, until
+from support_sessions import Stage, open_stage, settle, until
 
 from trio_realtime import (
     RealtimeAgent,
@@ -22,9 +22,9 @@ def agent(*servers: Scripted, name: str = "Assistant") -> RealtimeAgent[Any]:
     return RealtimeAgent(name, instructions="Be brief.", mcp_servers=[*servers])
 
 
-def offered(st: Stage) -> list[list[str]]:
+def offered(stage: Stage) -> list[list[str]]:
     """The names of the tools, for each time that the model was told them."""
-    updates = st.server.received_of("session.update")
+    updates = stage.server.received_of("session.update")
     return [[offer["name"] for offer in update["session"]["tools"]] for update in updates]
 
 
@@ -36,8 +36,8 @@ def calls_once(turn: Turn) -> Reply:
 async def test_a_call_of_a_servers_tool(autojump_clock: trio.testing.MockClock) -> None:
     """Asked for approval, called, answered; the server ends with the session."""
     server = Scripted(require_approval="always")
-    async with stage(responder=calls_once) as st:
-        async with await st.session(agent(server)) as session:
+    async with open_stage(responder=calls_once) as stage:
+        async with await stage.session(agent(server)) as session:
             await session.send_message("Hello")
             [*_, asked] = await until(session, "tool_approval_required")
             assert isinstance(asked, RealtimeToolApprovalRequired)
@@ -51,28 +51,28 @@ async def test_a_call_of_a_servers_tool(autojump_clock: trio.testing.MockClock) 
 
 async def test_changes_of_tools_reach_the_model(autojump_clock: trio.testing.MockClock) -> None:
     server = Scripted()
-    async with stage() as st, await st.session(agent(server)) as session:
+    async with open_stage() as stage, await stage.session(agent(server)) as session:
         await settle()
-        assert offered(st) == [["look_up"]]
+        assert offered(stage) == [["look_up"]]
         await server.change(tool("look_up"), tool("new"))
         await settle()
-        assert offered(st) == [["look_up"], ["look_up", "new"]]
+        assert offered(stage) == [["look_up"], ["look_up", "new"]]
         await session.update_agent(agent(Scripted(name="Other", tools=[tool("other")])))
         await settle()
-        assert offered(st)[2:] == [["other"]]
+        assert offered(stage)[2:] == [["other"]]
 
 
 async def test_a_required_server_that_cannot_be_opened() -> None:
     """The session does not open, and nothing was sent to the model."""
-    async with stage() as st:
-        session = await st.session(agent(Scripted(refusal=OSError("gone"))))
+    async with open_stage() as stage:
+        session = await stage.session(agent(Scripted(refusal=OSError("gone"))))
         with pytest.raises(RealtimeConnectionError, match="'Desk'"):
             await session.__aenter__()
-        assert st.simulator.connections == []
+        assert stage.simulator.connections == []
 
 
 async def test_an_agent_whose_server_cannot_be_opened_does_not_take_over() -> None:
-    async with stage() as st, await st.session(agent(name="First")) as session:
+    async with open_stage() as stage, await stage.session(agent(name="First")) as session:
         with pytest.raises(RealtimeConnectionError, match="'Desk'"):
             await session.update_agent(agent(Scripted(refusal=OSError("gone"))))
         assert session.current_agent.name == "First"
@@ -80,7 +80,7 @@ async def test_an_agent_whose_server_cannot_be_opened_does_not_take_over() -> No
 
 async def test_a_server_that_is_not_required() -> None:
     server = Scripted(refusal=OSError("gone"), required=False)
-    async with stage() as st, await st.session(agent(server)) as session:
+    async with open_stage() as stage, await stage.session(agent(server)) as session:
         [*_, error] = await until(session, "error")
         assert isinstance(error, RealtimeError)
         assert "'Desk' could not be opened" in str(error.error)

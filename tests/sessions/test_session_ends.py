@@ -10,7 +10,7 @@ import attrs
 import pytest
 import trio
 import trio.testing
-from support_sessions import stage
+from support_sessions import open_stage
 
 from trio_realtime import (
     EventBufferOverflow,
@@ -127,7 +127,7 @@ async def test_the_exception_comes_out_of_a_closing_connection(
     own: BaseException, autojump_clock: Clock
 ) -> None:
     """The same with a WebSocket, whose goodbye has more steps."""
-    async with stage(speed=math.inf) as with_server:
+    async with open_stage(speed=math.inf) as with_server:
 
         async def talk() -> None:
             async with await with_server.session() as session:

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 import trio
 import trio.testing
-from support_sessions import Stage, kinds, settle, stage, until
+from support_sessions import Stage, kinds, open_stage, settle, until
 
 from trio_realtime import (
     GuardrailFunctionOutput,
@@ -50,10 +50,10 @@ def guarded(*guardrails: OutputGuardrail[Any]) -> RealtimeAgent[Any]:
     return RealtimeAgent("A", output_guardrails=list(guardrails))
 
 
-def feedback(st: Stage) -> list[str]:
+def feedback(stage: Stage) -> list[str]:
     texts = [
         part["text"]
-        for event in st.server.received_of("conversation.item.create")
+        for event in stage.server.received_of("conversation.item.create")
         for part in event["item"].get("content", ())
         if part["type"] == "input_text"
     ]
@@ -63,8 +63,8 @@ def feedback(st: Stage) -> list[str]:
 async def test_a_short_answer_is_checked_at_its_end(autojump_clock: Clock) -> None:
     """The SDK never checks an answer shorter than the debounce length."""
     watch = Watch("nothing")
-    async with stage(responder=lambda _t: "Short.") as st:
-        async with await st.session(guarded(watch.guardrail())) as session:
+    async with open_stage(responder=lambda _t: "Short.") as stage:
+        async with await stage.session(guarded(watch.guardrail())) as session:
             await session.send_message("Go")
             await until(session, "agent_end")
             await settle()
@@ -74,8 +74,8 @@ async def test_a_short_answer_is_checked_at_its_end(autojump_clock: Clock) -> No
 async def test_it_runs_as_the_text_grows(autojump_clock: Clock) -> None:
     """Each time another hundred characters were said, and once more on what is left."""
     watch = Watch("nothing")
-    async with stage(responder=lambda _t: "word " * 50) as st:
-        async with await st.session(guarded(watch.guardrail())) as session:
+    async with open_stage(responder=lambda _t: "word " * 50) as stage:
+        async with await stage.session(guarded(watch.guardrail())) as session:
             await session.send_message("Go")
             await until(session, "agent_end")
             await settle()
@@ -93,8 +93,8 @@ async def test_one_trip_for_a_response(autojump_clock: Clock) -> None:
     def answer(turn: Any) -> str:
         return words if turn.number == 0 else "Sorry."
 
-    async with stage(responder=answer) as st:
-        async with await st.session(guarded(watch.guardrail(), watch.guardrail("b"))) as session:
+    async with open_stage(responder=answer) as stage:
+        async with await stage.session(guarded(watch.guardrail(), watch.guardrail("b"))) as session:
             await session.send_message("Go")
             events = await until(session, "agent_end", 2)
             tripped = [e for e in events if isinstance(e, RealtimeGuardrailTripped)]
@@ -103,9 +103,9 @@ async def test_one_trip_for_a_response(autojump_clock: Clock) -> None:
             ]
             assert tripped[0].message == watch.seen[0]
             assert [e for e in events if isinstance(e, RealtimeAudioInterrupted)]
-            assert len(st.server.received_of("response.cancel")) == 1
-            assert len(st.server.received_of("conversation.item.truncate")) == 1
-            assert feedback(st) == ["guardrail triggered: no_secrets, b"]
+            assert len(stage.server.received_of("response.cancel")) == 1
+            assert len(stage.server.received_of("conversation.item.truncate")) == 1
+            assert feedback(stage) == ["guardrail triggered: no_secrets, b"]
             assert kinds(events)[-1] == "agent_end"
 
 
@@ -114,8 +114,8 @@ async def test_guardrails_of_agent_and_run_without_doubles(autojump_clock: Clock
     watch, other = Watch("nothing"), Watch("nothing")
     shared = watch.guardrail()
     config = {"output_guardrails": [shared, other.guardrail("other")]}
-    async with stage(responder=lambda _t: "Short.") as st:
-        async with await st.session(guarded(shared), config) as session:
+    async with open_stage(responder=lambda _t: "Short.") as stage:
+        async with await stage.session(guarded(shared), config) as session:
             await session.send_message("Go")
             await until(session, "agent_end")
             await settle()
@@ -125,8 +125,8 @@ async def test_guardrails_of_agent_and_run_without_doubles(autojump_clock: Clock
 async def test_a_slow_guardrail_checks_the_newest_text(autojump_clock: Clock) -> None:
     """Checks that fall behind do not pile up."""
     watch = Watch("nothing", seconds=30)
-    async with stage(responder=lambda _t: "word " * 200) as st:
-        async with await st.session(guarded(watch.guardrail())) as session:
+    async with open_stage(responder=lambda _t: "word " * 200) as stage:
+        async with await stage.session(guarded(watch.guardrail())) as session:
             await session.send_message("Go")
             await until(session, "agent_end")
             await trio.sleep(200)
@@ -138,41 +138,41 @@ async def test_a_slow_trip_never_hits_a_later_response(autojump_clock: Clock) ->
     """The event is told; the later response is not cancelled, nor is feedback sent."""
     watch = Watch("secret", seconds=60)
     answers = ["My secret.", [Wait(1), Say("word " * 400)]]
-    async with stage(responder=lambda turn: answers[turn.number]) as st:
-        async with await st.session(guarded(watch.guardrail())) as session:
+    async with open_stage(responder=lambda turn: answers[turn.number]) as stage:
+        async with await stage.session(guarded(watch.guardrail())) as session:
             await session.send_message("Go")
             await until(session, "agent_end")
             await trio.sleep(59)
             await session.send_message("Go on")
             await until(session, "guardrail_tripped")
             await until(session, "agent_end")
-            assert st.server.received_of("response.cancel") == []
-            assert feedback(st) == []
+            assert stage.server.received_of("response.cancel") == []
+            assert feedback(stage) == []
 
 
 async def test_a_trip_after_the_response_is_over(autojump_clock: Clock) -> None:
     """What is still heard is cut, and the model told; there is nothing to cancel."""
     watch = Watch("secret")
     answers = ["This is a secret.", "Sorry."]
-    async with stage(responder=lambda turn: answers[turn.number]) as st:
-        async with await st.session(guarded(watch.guardrail())) as session:
+    async with open_stage(responder=lambda turn: answers[turn.number]) as stage:
+        async with await stage.session(guarded(watch.guardrail())) as session:
             await session.send_message("Go")
             events = await until(session, "agent_end", 2)
             assert "audio_interrupted" in kinds(events)
-            assert st.server.received_of("response.cancel") == []
-            assert len(feedback(st)) == 1
+            assert stage.server.received_of("response.cancel") == []
+            assert len(feedback(stage)) == 1
 
 
 async def test_text_is_cancelled_only(autojump_clock: Clock) -> None:
     """There is no audio to truncate."""
     watch = Watch()
     answers = [Text("a secret " * 100), "Sorry."]
-    async with stage(responder=lambda turn: answers[turn.number]) as st:
-        async with await st.session(guarded(watch.guardrail())) as session:
+    async with open_stage(responder=lambda turn: answers[turn.number]) as stage:
+        async with await stage.session(guarded(watch.guardrail())) as session:
             await session.send_message("Go")
             await until(session, "agent_end", 2)
-            assert len(st.server.received_of("response.cancel")) == 1
-            assert st.server.received_of("conversation.item.truncate") == []
+            assert len(stage.server.received_of("response.cancel")) == 1
+            assert stage.server.received_of("conversation.item.truncate") == []
 
 
 @pytest.mark.parametrize("failure", ["report", "trip"])
@@ -186,8 +186,8 @@ async def test_a_guardrail_that_raises(failure: str, autojump_clock: Clock) -> N
     agent = guarded(OutputGuardrail(guardrail_function=broken, name="broken"), watch.guardrail())
     config = {**ALL, "guardrails_settings": {"guardrail_failure": failure}}
     answers = ["Short.", "Sorry."]
-    async with stage(responder=lambda turn: answers[min(turn.number, 1)]) as st:
-        async with await st.session(agent, config) as session:
+    async with open_stage(responder=lambda turn: answers[min(turn.number, 1)]) as stage:
+        async with await stage.session(agent, config) as session:
             await session.send_message("Go")
             events = await until(session, "guardrail_failed")
             assert isinstance(events[-1], RealtimeGuardrailFailed)
@@ -207,12 +207,12 @@ HOLD = {"guardrails_settings": {"guardrail_mode": "hold"}}
 async def test_held_audio_is_released_when_its_words_passed(autojump_clock: Clock) -> None:
     """All of it, in order, `audio_end` last."""
     watch = Watch("nothing", seconds=1)
-    async with stage(responder=lambda _t: "word " * 60) as st:
-        async with await st.session(guarded(watch.guardrail()), HOLD) as session:
+    async with open_stage(responder=lambda _t: "word " * 60) as stage:
+        async with await stage.session(guarded(watch.guardrail()), HOLD) as session:
             await session.send_message("Go")
             events = await until(session, "audio_end")
             audio = [e for e in events if isinstance(e, RealtimeAudio)]
-            sent = st.server.conversation.items[-1]
+            sent = stage.server.conversation.items[-1]
             assert sum(len(e.audio.data) for e in audio) > 48 * 1000
             assert sent is not None
 
@@ -221,19 +221,19 @@ async def test_held_audio_of_a_trip_is_never_heard(autojump_clock: Clock) -> Non
     """Not one sample of the answer reaches the application."""
     watch = Watch("secret")
     answers = ["A secret at once. " + "word " * 100, "Sorry."]
-    async with stage(responder=lambda turn: answers[turn.number]) as st:
-        async with await st.session(guarded(watch.guardrail()), HOLD) as session:
+    async with open_stage(responder=lambda turn: answers[turn.number]) as stage:
+        async with await stage.session(guarded(watch.guardrail()), HOLD) as session:
             await session.send_message("Go")
             events = await until(session, "agent_end", 2)
             first = events[: kinds(events).index("agent_end")]
             assert not [e for e in first if isinstance(e, RealtimeAudio)]
-            truncated = st.server.received_of("conversation.item.truncate")
+            truncated = stage.server.received_of("conversation.item.truncate")
             assert truncated == []
 
 
 async def test_without_guardrails_nothing_is_held(autojump_clock: Clock) -> None:
     """The mode alone costs nothing."""
-    async with stage() as st, await st.session(config=HOLD) as session:
+    async with open_stage() as stage, await stage.session(config=HOLD) as session:
         await session.send_message("Go")
         assert "audio" in kinds(await until(session, "agent_end"))
 
@@ -253,11 +253,11 @@ async def test_strict_checks_before_the_answer(autojump_clock: Clock) -> None:
     """The server answers nothing by itself; what passed is answered, what tripped never is."""
     watch = Watch("bomb", seconds=2)
     async with (
-        stage(hears=["How do I build a bomb", "How are you"]) as st,
-        await st.session(listening(watch), STRICT, initial_model_settings=VAD) as session,
+        open_stage(hears=["How do I build a bomb", "How are you"]) as stage,
+        await stage.session(listening(watch), STRICT, initial_model_settings=VAD) as session,
     ):
         await settle()
-        (update,) = st.server.received_of("session.update")
+        (update,) = stage.server.received_of("session.update")
         detection = update["session"]["audio"]["input"]["turn_detection"]
         assert detection == {**VAD["turn_detection"], "create_response": False}
         await session.send_audio(SPEECH)
@@ -265,35 +265,37 @@ async def test_strict_checks_before_the_answer(autojump_clock: Clock) -> None:
         assert isinstance(events[-1], RealtimeInputGuardrailTripped)
         assert events[-1].message == "How do I build a bomb"
         await trio.sleep(30)
-        assert st.server.received_of("response.create") == []
-        assert len(st.server.received_of("conversation.item.delete")) == 1
+        assert stage.server.received_of("response.create") == []
+        assert len(stage.server.received_of("conversation.item.delete")) == 1
         await session.send_audio(SPEECH)
         await until(session, "agent_end")
-        assert len(st.server.received_of("response.create")) == 1
+        assert len(stage.server.received_of("response.create")) == 1
 
 
 async def test_strict_typed_messages(autojump_clock: Clock) -> None:
     """What trips is not sent at all."""
     watch = Watch("bomb")
-    async with stage() as st, await st.session(listening(watch), STRICT) as session:
+    async with open_stage() as stage, await stage.session(listening(watch), STRICT) as session:
         await session.send_message("a bomb please")
         await session.send_message("a tea please")
         await until(session, "agent_end")
-        (sent,) = st.server.received_of("conversation.item.create")
+        (sent,) = stage.server.received_of("conversation.item.create")
         assert sent["item"]["content"][0]["text"] == "a tea please"
 
 
 async def test_parallel_cuts_the_answer_off(autojump_clock: Clock) -> None:
     """The model may begin; the answer is cancelled and the words taken back."""
     watch = Watch("bomb", seconds=1)
-    async with stage(hears=["a bomb"], responder=lambda _t: "word " * 400) as st:
-        async with await st.session(listening(watch), ALL, initial_model_settings=VAD) as session:
+    async with open_stage(hears=["a bomb"], responder=lambda _t: "word " * 400) as stage:
+        async with await stage.session(
+            listening(watch), ALL, initial_model_settings=VAD
+        ) as session:
             await session.send_audio(SPEECH)
             events = await until(session, "response_done")
             assert "agent_start" in kinds(events)
-            assert len(st.server.received_of("response.cancel")) == 1
+            assert len(stage.server.received_of("response.cancel")) == 1
             await settle()
-            assert len(st.server.received_of("conversation.item.delete")) >= 1
+            assert len(stage.server.received_of("conversation.item.delete")) >= 1
             await session.send_message("a bomb, typed")
             await until(session, "input_guardrail_tripped")
 
@@ -301,9 +303,9 @@ async def test_parallel_cuts_the_answer_off(autojump_clock: Clock) -> None:
 async def test_strict_without_transcription(autojump_clock: Clock) -> None:
     """Cannot work, and is refused before connecting."""
     settings = {"input_audio_transcription": None}
-    async with stage() as st:
+    async with open_stage() as stage:
         with pytest.raises(UserError, match="transcription"):
-            async with await st.session(
+            async with await stage.session(
                 listening(Watch()), STRICT, initial_model_settings=settings
             ):
                 pytest.fail("opened")
@@ -314,8 +316,8 @@ async def test_strict_with_push_to_talk(autojump_clock: Clock) -> None:
     settings = {"turn_detection": None}
     watch = Watch("bomb")
     async with (
-        stage(hears=[Heard("a tea")]) as st,
-        await st.session(listening(watch), STRICT, initial_model_settings=settings) as session,
+        open_stage(hears=[Heard("a tea")]) as stage,
+        await stage.session(listening(watch), STRICT, initial_model_settings=settings) as session,
     ):
         await session.send_audio(SPEECH, commit=True)
         await until(session, "agent_end")
@@ -337,9 +339,9 @@ async def test_an_input_guardrail_that_raises(autojump_clock: Clock) -> None:
                 "guardrail_failure": failure,
             },
         }
-        async with stage() as st, await st.session(agent, config) as session:
+        async with open_stage() as stage, await stage.session(agent, config) as session:
             await session.send_message("Hello")
             await until(session, "guardrail_failed")
             await settle()
-            sent = st.server.received_of("conversation.item.create")
+            sent = stage.server.received_of("conversation.item.create")
             assert len(sent) == (1 if failure == "report" else 0)

@@ -6,7 +6,7 @@ import attrs
 import pytest
 import trio
 import trio.testing
-from support_sessions import Stage, kinds, settle, stage, until
+from support_sessions import Stage, kinds, open_stage, settle, until
 
 from trio_realtime import (
     FunctionTool,
@@ -39,10 +39,10 @@ def to_billing(turn: Turn) -> Reply:
     return CallFunction("transfer_to_billing", call_id="h") if turn.number == 0 else "Done."
 
 
-def outputs(st: Stage) -> dict[str, str]:
+def outputs(stage: Stage) -> dict[str, str]:
     return {
         event["item"]["call_id"]: event["item"]["output"]
-        for event in st.server.received_of("conversation.item.create")
+        for event in stage.server.received_of("conversation.item.create")
         if event["item"]["type"] == "function_call_output"
     }
 
@@ -51,10 +51,10 @@ async def test_a_handoff(autojump_clock: Clock) -> None:
     """The settings change before the call is answered; the turn ends as the agent that spoke."""
     billing = RealtimeAgent("Billing", instructions="You do billing.", tools=[refund])
     triage = RealtimeAgent("Triage", handoffs=[billing])
-    async with stage(responder=to_billing) as st, await st.session(triage) as session:
+    async with open_stage(responder=to_billing) as stage, await stage.session(triage) as session:
         await session.send_message("I want my money")
         events = await until(session, "agent_end", 2)
-        sent = [e["type"] for e in st.server.received][1:]
+        sent = [e["type"] for e in stage.server.received][1:]
         assert sent == [
             "conversation.item.create",
             "response.create",
@@ -62,8 +62,8 @@ async def test_a_handoff(autojump_clock: Clock) -> None:
             "conversation.item.create",
             "response.create",
         ]
-        assert outputs(st) == {"h": '{"assistant": "Billing"}'}
-        update = st.server.received_of("session.update")[1]["session"]
+        assert outputs(stage) == {"h": '{"assistant": "Billing"}'}
+        update = stage.server.received_of("session.update")[1]["session"]
         assert update["instructions"] == "You do billing."
         assert [tool["name"] for tool in update["tools"]] == ["refund"]
         (handoff,) = [e for e in events if isinstance(e, RealtimeHandoffEvent)]
@@ -94,15 +94,15 @@ async def test_calls_in_flight_keep_their_agent(autojump_clock: Clock) -> None:
             CallFunction("transfer_to_billing", call_id="h"),
         ]
 
-    async with stage(responder=respond) as st, await st.session(triage) as session:
+    async with open_stage(responder=respond) as stage, await stage.session(triage) as session:
         await session.send_message("Go")
         events = await until(session, "agent_end", 2)
         order = [k for k in kinds(events) if k in {"handoff", "tool_end"}]
         assert order == ["handoff", "tool_end"]
         (end,) = [e for e in events if isinstance(e, RealtimeToolEnd)]
         assert end.agent is triage
-        assert outputs(st)["r"] == "refunded 42"
-        assert len(st.server.received_of("response.create")) == 2
+        assert outputs(stage)["r"] == "refunded 42"
+        assert len(stage.server.received_of("response.create")) == 2
 
 
 @attrs.frozen
@@ -123,9 +123,9 @@ async def test_typed_input(autojump_clock: Clock) -> None:
         call = CallFunction("transfer_to_billing", {"reason": "money"}, call_id="h")
         return "Done." if turn.number else call
 
-    async with stage(responder=respond) as st:
+    async with open_stage(responder=respond) as stage:
         agent = RealtimeAgent("Triage", handoffs=[handoff])
-        async with await st.session(agent, context="mine") as session:
+        async with await stage.session(agent, context="mine") as session:
             await session.send_message("Go")
             await until(session, "handoff")
             assert seen == ["mine", Reason("money")]
@@ -147,13 +147,13 @@ async def test_a_handoff_that_fails(fault: str, autojump_clock: Clock) -> None:
         return "Done." if turn.number else call
 
     agent = RealtimeAgent("Triage", handoffs=[handoff])
-    async with stage(responder=respond) as st, await st.session(agent) as session:
+    async with open_stage(responder=respond) as stage, await stage.session(agent) as session:
         await session.send_message("Go")
         events = await until(session, "agent_end", 2)
         assert [e for e in events if isinstance(e, RealtimeError)]
-        assert ("reason" in outputs(st)["h"]) == (fault == "input")
+        assert ("reason" in outputs(stage)["h"]) == (fault == "input")
         assert session.current_agent is agent
-        assert len(st.server.received_of("session.update")) == 1
+        assert len(stage.server.received_of("session.update")) == 1
 
 
 async def test_tools_and_handoffs_that_are_not_enabled(autojump_clock: Clock) -> None:
@@ -169,11 +169,11 @@ async def test_tools_and_handoffs_that_are_not_enabled(autojump_clock: Clock) ->
 
     handoff = realtime_handoff(RealtimeAgent("Billing"), is_enabled=only_for_bob)
     agent = RealtimeAgent("A", tools=[look], handoffs=[handoff])
-    async with stage() as st:
+    async with open_stage() as stage:
         for name, expected in [("bob", ["look", "transfer_to_billing"]), ("eve", [])]:
-            async with await st.session(agent, context=name):
+            async with await stage.session(agent, context=name):
                 await settle()
-                (update,) = st.server.received_of("session.update")
+                (update,) = stage.server.received_of("session.update")
                 assert [tool["name"] for tool in update["session"]["tools"]] == expected
 
 
@@ -184,16 +184,16 @@ async def test_instructions_of_functions(autojump_clock: Clock) -> None:
         await trio.sleep(1)
         return f"{agent.name} for {ctx.context}"
 
-    async with stage() as st:
-        async with await st.session(RealtimeAgent("A", instructions=later), context="Ann"):
+    async with open_stage() as stage:
+        async with await stage.session(RealtimeAgent("A", instructions=later), context="Ann"):
             await settle()
-            (update,) = st.server.received_of("session.update")
+            (update,) = stage.server.received_of("session.update")
             assert update["session"]["instructions"] == "A for Ann"
 
 
 async def test_update_agent(autojump_clock: Clock) -> None:
     """From the application: no event, no call; wrong agents are refused."""
-    async with stage() as st, await st.session() as session:
+    async with open_stage() as stage, await stage.session() as session:
         await session.update_agent(RealtimeAgent("B", instructions="b", tools=[refund]))
         await session.send_message("Hello")
         events = await until(session, "agent_end")
@@ -280,8 +280,8 @@ async def test_hooks_are_called(autojump_clock: Clock) -> None:
     def respond(turn: Turn) -> Reply:
         return replies[turn.number]
 
-    async with stage(responder=respond) as st:
-        async with await st.session(triage, {"hooks": RunHooks(log)}) as session:
+    async with open_stage(responder=respond) as stage:
+        async with await stage.session(triage, {"hooks": RunHooks(log)}) as session:
             await session.send_message("Go")
             await until(session, "agent_end", 3)
             await settle()
@@ -316,7 +316,7 @@ async def test_a_hook_that_raises_fails_the_session(autojump_clock: Clock) -> No
         async def on_agent_start(self, *_args: object) -> None:
             raise LookupError("broken hook")
 
-    async with stage() as st, await st.session(config={"hooks": Broken()}) as session:
+    async with open_stage() as stage, await stage.session(config={"hooks": Broken()}) as session:
         await session.send_message("Go")
         with pytest.raises(LookupError, match="broken hook"):
             await until(session, "agent_end", 2)

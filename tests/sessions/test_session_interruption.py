@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import trio
 import trio.testing
-from support_sessions import Stage, kinds, settle, stage, until
+from support_sessions import Stage, kinds, open_stage, settle, until
 
 from trio_realtime import (
     AssistantMessageItem,
@@ -41,8 +41,8 @@ def vad(interrupts: bool, kind: str = "server_vad") -> Mapping[str, Any]:
     return {"turn_detection": detection}
 
 
-def sent(st: Stage, *kinds: str) -> list[dict[str, Any]]:
-    return [event for event in st.server.received if event["type"] in kinds]
+def sent(stage: Stage, *kinds: str) -> list[dict[str, Any]]:
+    return [event for event in stage.server.received if event["type"] in kinds]
 
 
 def audio_of(events: list[RealtimeSessionEvent]) -> list[RealtimeAudio]:
@@ -74,11 +74,11 @@ async def time_to_hear_of_it(backlog_ms: int) -> tuple[float, list[str]]:
     """Seconds from the user's speech to `audio_interrupted`, and the events between, for an
     application that takes one event a second."""
     taken: list[tuple[float, str]] = []
-    async with stage(
+    async with open_stage(
         responder=lambda _t: Say("Long " * 99, audio_ms=backlog_ms), speed=math.inf
-    ) as st:
+    ) as stage:
         config = {"events": ["audio", "audio_interrupted", "transcript_delta"]}
-        async with await st.session(config=config, initial_model_settings=vad(True)) as session:
+        async with await stage.session(config=config, initial_model_settings=vad(True)) as session:
             await session.send_message("Go on")
             async with trio.open_nursery() as nursery:
 
@@ -92,7 +92,7 @@ async def time_to_hear_of_it(backlog_ms: int) -> tuple[float, list[str]]:
 
                 nursery.start_soon(read)
                 await trio.sleep(5.5)
-                assert st.server.active_responses == ()  # all of it is buffered
+                assert stage.server.active_responses == ()  # all of it is buffered
                 spoken = trio.current_time()
                 await session.send_audio(LOUD)
     after = [(at - spoken, kind) for at, kind in taken if at >= spoken]
@@ -123,8 +123,10 @@ async def break_in(session: Session, how: str) -> None:
 @pytest.mark.parametrize("how", ["speech", "interrupt()"])
 async def test_cut_where_it_was_heard(how: str, autojump_clock: Clock) -> None:
     """Told to the application before any stale audio, and to the server."""
-    async with stage(responder=lambda _t: Say("A tale of woe.", audio_ms=9_000), speed=30) as st:
-        async with await st.session(initial_model_settings=vad(True)) as session:
+    async with open_stage(
+        responder=lambda _t: Say("A tale of woe.", audio_ms=9_000), speed=30
+    ) as stage:
+        async with await stage.session(initial_model_settings=vad(True)) as session:
             await session.send_message("Tell")
             await take_audio(session, 10)
             await trio.sleep(0.25)
@@ -136,11 +138,11 @@ async def test_cut_where_it_was_heard(how: str, autojump_clock: Clock) -> None:
             assert isinstance(event, RealtimeAudioInterrupted)
             # Ten pieces came in 30 ms of the clock, and 250 ms later 280 ms of them are heard.
             assert event.heard_ms == pytest.approx(280, abs=1)
-            (truncate,) = sent(st, TRUNCATE, DELETE)
+            (truncate,) = sent(stage, TRUNCATE, DELETE)
             assert truncate["audio_end_ms"] == event.heard_ms
             assert truncate["item_id"] == event.item_id
             assert not audio_of(await what_follows(session))
-            (item,) = [i for i in st.server.conversation.items if i.id == event.item_id]
+            (item,) = [i for i in stage.server.conversation.items if i.id == event.item_id]
             assert item.parts is not None
             assert item.parts[0].audio_ms == event.heard_ms
 
@@ -148,10 +150,12 @@ async def test_cut_where_it_was_heard(how: str, autojump_clock: Clock) -> None:
 @pytest.mark.parametrize("confirmed", [True, False])
 async def test_history_shows_what_was_heard(confirmed: bool, autojump_clock: Clock) -> None:
     """The position, and the transcript as far as it had come; without waiting for the server."""
-    async with stage(responder=lambda _t: Say("one two three four", audio_ms=4_000), speed=1) as st:
+    async with open_stage(
+        responder=lambda _t: Say("one two three four", audio_ms=4_000), speed=1
+    ) as stage:
         if not confirmed:
-            st.simulator.ignore_next(TRUNCATE)
-        async with await st.session(initial_model_settings=vad(True)) as session:
+            stage.simulator.ignore_next(TRUNCATE)
+        async with await stage.session(initial_model_settings=vad(True)) as session:
             await session.send_message("Count")
             await take_audio(session, 15)
             await break_in(session, "speech")
@@ -168,14 +172,14 @@ async def test_history_shows_what_was_heard(confirmed: bool, autojump_clock: Clo
 
 async def test_nothing_heard(autojump_clock: Clock) -> None:
     """The server has to forget the item, since it refuses to cut at 0 ms; nobody sees an error."""
-    async with stage(responder=lambda _t: Say("Unheard.", audio_ms=900), speed=1) as st:
-        async with await st.session(initial_model_settings=vad(True)) as session:
+    async with open_stage(responder=lambda _t: Say("Unheard.", audio_ms=900), speed=1) as stage:
+        async with await stage.session(initial_model_settings=vad(True)) as session:
             await session.send_message("Speak")
-            await st.server.wait_received("response.create")
+            await stage.server.wait_received("response.create")
             await trio.sleep(0.5)
             await break_in(session, "speech")
             assert (await interruption(session)).heard_ms == 0
-            assert [event["type"] for event in sent(st, TRUNCATE, DELETE)] == [DELETE]
+            assert [event["type"] for event in sent(stage, TRUNCATE, DELETE)] == [DELETE]
             assert "error" not in kinds(await what_follows(session))
             assert [item.type for item in session.history] == ["message"]  # the user's
 
@@ -183,8 +187,8 @@ async def test_nothing_heard(autojump_clock: Clock) -> None:
 async def test_several_items_after_the_end(autojump_clock: Clock) -> None:
     """The response ended long ago; one item is half heard, one not begun, and one was heard."""
     words = [Say("Heard.", audio_ms=300), Say("Half.", audio_ms=400), Say("Never.", audio_ms=500)]
-    async with stage(responder=lambda _t: list(words), speed=math.inf) as st:
-        async with await st.session(initial_model_settings=vad(False)) as session:
+    async with open_stage(responder=lambda _t: list(words), speed=math.inf) as stage:
+        async with await stage.session(initial_model_settings=vad(False)) as session:
             await session.send_message("Speak")
             heard = await take_audio(session, 7)
             await settle()
@@ -195,32 +199,38 @@ async def test_several_items_after_the_end(autojump_clock: Clock) -> None:
             assert (first.item_id, first.heard_ms) == (half, 150)
             assert second.heard_ms == 0
             assert never not in {half, heard[0].item_id}
-            assert [(event["type"], event["item_id"]) for event in sent(st, TRUNCATE, DELETE)] == [
+            assert [
+                (event["type"], event["item_id"]) for event in sent(stage, TRUNCATE, DELETE)
+            ] == [
                 (TRUNCATE, half),
                 (DELETE, never),
             ]
-            assert sent(st, "response.cancel") == []
+            assert sent(stage, "response.cancel") == []
             follows = await what_follows(session)
             assert {"audio", "audio_interrupted", "error"}.isdisjoint(kinds(follows))
 
 
 async def test_all_was_heard(autojump_clock: Clock) -> None:
     """Then nobody is interrupted."""
-    async with stage(responder=lambda _t: Say("Short.", audio_ms=400), speed=math.inf) as st:
-        async with await st.session(initial_model_settings=vad(True)) as session:
+    async with open_stage(
+        responder=lambda _t: Say("Short.", audio_ms=400), speed=math.inf
+    ) as stage:
+        async with await stage.session(initial_model_settings=vad(True)) as session:
             await session.send_message("Speak")
             await until(session, "agent_end")
             await trio.sleep(1)
             await break_in(session, "speech")
             assert "audio_interrupted" not in kinds(await what_follows(session))
-            assert sent(st, TRUNCATE, DELETE, "response.cancel") == []
+            assert sent(stage, TRUNCATE, DELETE, "response.cancel") == []
 
 
 async def test_the_tracker_knows(autojump_clock: Clock) -> None:
     """Not the clock: the position is what was reported, and no more than was received."""
     tracker = RealtimePlaybackTracker()
-    async with stage(responder=lambda _t: Say("Slowly.", audio_ms=900), speed=math.inf) as st:
-        async with await st.session(
+    async with open_stage(
+        responder=lambda _t: Say("Slowly.", audio_ms=900), speed=math.inf
+    ) as stage:
+        async with await stage.session(
             initial_model_settings=vad(True), playback_tracker=tracker
         ) as session:
             await session.send_message("Speak")
@@ -251,22 +261,22 @@ async def test_cancelled_once(
 ) -> None:
     """By the server, or else by us; and only what is unheard is interrupted."""
     async with (
-        stage(responder=lambda _t: reply, speed=1) as st,
-        await st.session(
+        open_stage(responder=lambda _t: reply, speed=1) as stage,
+        await stage.session(
             config={"events": "all"}, initial_model_settings=vad(interrupts, kind)
         ) as session,
     ):
         await session.send_message("Begin")
         seen = await until(session, "agent_start")
         await trio.sleep(0.5)
-        (active,) = st.server.active_responses
+        (active,) = stage.server.active_responses
         await break_in(session, "speech")
         seen += await until(session, "response_done")
         done = seen[-1]
         assert isinstance(done, RealtimeResponseDone)
         reason = "turn_detected" if interrupts else "client_cancelled"
         assert (done.status, done.reason) == ("cancelled", reason)
-        cancelled = [event["response_id"] for event in sent(st, "response.cancel")]
+        cancelled = [event["response_id"] for event in sent(stage, "response.cancel")]
         assert cancelled == ([] if interrupts else [active])
         assert ("audio_interrupted" in kinds(seen)) == isinstance(reply, Say)
         assert "error" not in kinds(await what_follows(session))
@@ -275,25 +285,25 @@ async def test_cancelled_once(
 @pytest.mark.parametrize("says", [True, False])
 async def test_the_servers_word_counts(says: bool, autojump_clock: Clock) -> None:
     """Not what was asked of it."""
-    async with stage(responder=lambda _t: Say("On and on.", audio_ms=9_000), speed=1) as st:
-        async with await st.session(initial_model_settings=vad(not says)) as session:
+    async with open_stage(responder=lambda _t: Say("On and on.", audio_ms=9_000), speed=1) as stage:
+        async with await stage.session(initial_model_settings=vad(not says)) as session:
             await settle()
             detection = {"type": "server_vad", "interrupt_response": says}
-            changed = {**st.server.session, "audio": {"input": {"turn_detection": detection}}}
-            await st.server.send({"type": "session.updated", "session": changed})
+            changed = {**stage.server.session, "audio": {"input": {"turn_detection": detection}}}
+            await stage.server.send({"type": "session.updated", "session": changed})
             await session.send_message("Begin")
             await take_audio(session, 2)
             speech = {"audio_start_ms": 0, "item_id": "item_user"}
-            await st.server.send({"type": "input_audio_buffer.speech_started", **speech})
+            await stage.server.send({"type": "input_audio_buffer.speech_started", **speech})
             await settle()
-            assert len(sent(st, "response.cancel")) == (0 if says else 1)
+            assert len(sent(stage, "response.cancel")) == (0 if says else 1)
 
 
 async def test_never_the_next_response(autojump_clock: Clock) -> None:
     """An interruption is of what is being said or heard, not of what waits for its turn."""
     reply = Say("Five words of one answer.", audio_ms=2_000)
-    async with stage(responder=lambda _t: reply, speed=2) as st:
-        async with await st.session(initial_model_settings=vad(False)) as session:
+    async with open_stage(responder=lambda _t: reply, speed=2) as stage:
+        async with await stage.session(initial_model_settings=vad(False)) as session:
             first = await session.respond("one")
             await settle()
             second = await session.respond("two")
@@ -306,16 +316,16 @@ async def test_never_the_next_response(autojump_clock: Clock) -> None:
             await break_in(session, "interrupt()")
             third = await session.respond("three")
             assert (await third.wait_done()).status == "completed"
-            assert len(sent(st, "response.cancel")) == 1
+            assert len(sent(stage, "response.cancel")) == 1
 
 
 async def test_late_audio(autojump_clock: Clock) -> None:
     """What comes of a cancelled response is not delivered, and the server forgets what was begun
     too late to be heard."""
     words = [Say("First.", audio_ms=1_000), Say("Second.", audio_ms=1_000)]
-    async with stage(responder=lambda _t: list(words), speed=1) as st:
-        async with await st.session() as session:
-            st.simulator.ignore_next("response.cancel")
+    async with open_stage(responder=lambda _t: list(words), speed=1) as stage:
+        async with await stage.session() as session:
+            stage.simulator.ignore_next("response.cancel")
             await session.send_message("Speak")
             await take_audio(session, 4)
             await break_in(session, "interrupt()")
@@ -323,24 +333,24 @@ async def test_late_audio(autojump_clock: Clock) -> None:
             assert "audio" not in kinds(follows)
             assert "audio_end" not in kinds(follows)
             assert kinds(follows).count("audio_interrupted") == 1
-            cuts = sent(st, TRUNCATE, DELETE)
+            cuts = sent(stage, TRUNCATE, DELETE)
             assert [event["type"] for event in cuts] == [TRUNCATE, DELETE]
-            spoken = [i for i in st.server.conversation.items if i.fields.get("role") != "user"]
+            spoken = [i for i in stage.server.conversation.items if i.fields.get("role") != "user"]
             assert [item.id for item in spoken] == [cuts[0]["item_id"]]
             assert [item.item_id for item in session.history[1:]] == [cuts[0]["item_id"]]
 
 
 async def test_beside_the_conversation(autojump_clock: Clock) -> None:
     """What is heard of it is interrupted like all else; its items are not the server's to cut."""
-    async with stage(responder=lambda _t: Say("Beside it.", audio_ms=2_000), speed=1) as st:
-        async with await st.session() as session:
+    async with open_stage(responder=lambda _t: Say("Beside it.", audio_ms=2_000), speed=1) as stage:
+        async with await stage.session() as session:
             beside = await session.create_response(conversation="none")
             await take_audio(session, 2)
             await session.interrupt()
             assert (await interruption(session)).heard_ms == 100
             await beside.wait_played()
             assert "audio" not in kinds(await what_follows(session))
-            assert sent(st, TRUNCATE, DELETE) == []
+            assert sent(stage, TRUNCATE, DELETE) == []
 
 
 # -- tools ----------------------------------------------------------------------------------------
@@ -370,8 +380,8 @@ async def test_tools_that_want_to_be_cancelled(how: str, autojump_clock: Clock) 
 
     agent = RealtimeAgent("Clerk", tools=[look_up, book])
     calls = [CallFunction("look_up"), CallFunction("book")]
-    async with stage(responder=lambda turn: None if turn.number else list(calls)) as st:
-        async with await st.session(agent, initial_model_settings=vad(True)) as session:
+    async with open_stage(responder=lambda turn: None if turn.number else list(calls)) as stage:
+        async with await stage.session(agent, initial_model_settings=vad(True)) as session:
             await session.send_message("Look")
             await until(session, "tool_start", 2)
             await break_in(session, how)

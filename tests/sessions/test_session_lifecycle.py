@@ -8,7 +8,7 @@ import attrs
 import pytest
 import trio
 import trio.testing
-from support_sessions import REACH, Stage, kinds, settle, stage, until
+from support_sessions import REACH, Stage, kinds, open_stage, settle, until
 
 from trio_realtime import (
     AssistantMessageItem,
@@ -36,17 +36,17 @@ class Boom(Exception):
 
 async def test_async_with_opens_and_closes(autojump_clock: trio.testing.MockClock) -> None:
     """Inside the block the session works; after it the server was told goodbye."""
-    async with stage() as st:
-        async with await st.session() as session:
+    async with open_stage() as stage:
+        async with await stage.session() as session:
             await session.send_message("Hello")
             await until(session, "agent_end")
-        assert st.server.close_code == 1000
+        assert stage.server.close_code == 1000
 
 
 async def test_run_in_a_nursery_of_the_caller(autojump_clock: trio.testing.MockClock) -> None:
     """`nursery.start(session.run)` gives the open session; `aclose` ends `run`."""
-    async with stage() as st, trio.open_nursery() as nursery:
-        session = await nursery.start((await st.session()).run)
+    async with open_stage() as stage, trio.open_nursery() as nursery:
+        session = await nursery.start((await stage.session()).run)
         await session.send_message("Hello")
         await until(session, "agent_end")
         await session.aclose()
@@ -59,7 +59,7 @@ async def test_aclose_is_idempotent_and_ends_iteration(
     """A second close returns; a waiting consumer's loop ends without an error."""
     seen: list[str] = []
 
-    async with stage() as st, await st.session() as session:
+    async with open_stage() as stage, await stage.session() as session:
 
         async def consume() -> None:
             async for event in session:
@@ -76,8 +76,8 @@ async def test_aclose_is_idempotent_and_ends_iteration(
 
 async def test_a_session_that_was_never_opened_can_be_closed() -> None:
     """Closing it does nothing, and using it is an error that says how to open it."""
-    async with stage() as st:
-        session = await st.session()
+    async with open_stage() as stage:
+        session = await stage.session()
         await session.aclose()
         with pytest.raises(RealtimeSessionClosed, match="async with session"):
             await session.send_message("Hello")
@@ -87,8 +87,8 @@ async def test_a_session_that_was_never_opened_can_be_closed() -> None:
 
 async def test_a_session_runs_once(autojump_clock: trio.testing.MockClock) -> None:
     """Opening it again is the caller's error."""
-    async with stage() as st:
-        session = await st.session()
+    async with open_stage() as stage:
+        session = await stage.session()
         async with session:
             pass
         with pytest.raises(UserError, match="once"):
@@ -113,7 +113,7 @@ USES: dict[str, Callable[[Any], Awaitable[object]]] = {
 @pytest.mark.parametrize("name", USES)
 async def test_using_a_closed_session(name: str, autojump_clock: trio.testing.MockClock) -> None:
     """Every method raises the closed error, not an assertion and not a broken socket."""
-    async with stage() as st, await st.session() as session:
+    async with open_stage() as stage, await stage.session() as session:
         await session.aclose()
         with pytest.raises(RealtimeSessionClosed, match="is over"):
             await USES[name](session)
@@ -121,7 +121,7 @@ async def test_using_a_closed_session(name: str, autojump_clock: trio.testing.Mo
 
 async def test_receive_after_the_end(autojump_clock: trio.testing.MockClock) -> None:
     """`receive` gives what was buffered, then says that it is over."""
-    async with stage() as st, await st.session() as session:
+    async with open_stage() as stage, await stage.session() as session:
         assert (await session.receive()).type == "history_updated"
         await session.aclose()
         with pytest.raises(RealtimeSessionClosed, match="is over"):
@@ -137,12 +137,12 @@ async def test_the_blocks_exception_leaves_unchanged(
 ) -> None:
     """The same object, in no group, and the connection is closed behind it."""
     boom = Boom()
-    async with stage() as st:
+    async with open_stage() as stage:
         with pytest.raises(Boom) as caught:
-            async with await st.session():
+            async with await stage.session():
                 raise boom
         assert caught.value is boom
-        assert st.server.close_code == 1000
+        assert stage.server.close_code == 1000
 
 
 async def test_a_group_of_the_application_is_not_rebuilt(
@@ -150,9 +150,9 @@ async def test_a_group_of_the_application_is_not_rebuilt(
 ) -> None:
     """An ExceptionGroup the block raises is the object that arrives."""
     group = ExceptionGroup("mine", [Boom(), ValueError()])
-    async with stage() as st:
+    async with open_stage() as stage:
         with pytest.raises(ExceptionGroup) as caught:
-            async with await st.session():
+            async with await stage.session():
                 raise group
         assert caught.value is group
 
@@ -160,31 +160,31 @@ async def test_a_group_of_the_application_is_not_rebuilt(
 async def test_base_exceptions_pass(autojump_clock: trio.testing.MockClock) -> None:
     """Also those that are no Exception."""
     stop = KeyboardInterrupt()
-    async with stage() as st:
+    async with open_stage() as stage:
         with pytest.raises(KeyboardInterrupt) as caught:
-            async with await st.session():
+            async with await stage.session():
                 raise stop
         assert caught.value is stop
 
 
 async def test_cancelling_from_outside(autojump_clock: trio.testing.MockClock) -> None:
     """Cancelled is not swallowed, and the goodbye is still said."""
-    async with stage() as st:
+    async with open_stage() as stage:
         with trio.move_on_after(1) as scope:
-            async with await st.session():
+            async with await stage.session():
                 await trio.sleep_forever()
         assert scope.cancelled_caught
-        assert st.server.close_code == 1000
+        assert stage.server.close_code == 1000
 
 
 async def test_the_blocks_exception_wins_over_a_failure(
     autojump_clock: trio.testing.MockClock,
 ) -> None:
     """When both fail, the application's exception is raised."""
-    async with stage() as st:
+    async with open_stage() as stage:
         with pytest.raises(Boom):
-            async with await st.session() as session:
-                await st.server.drop()
+            async with await stage.session() as session:
+                await stage.server.drop()
                 await session.wait_closed()
                 raise Boom
 
@@ -196,10 +196,10 @@ async def test_buffered_events_come_before_the_failure(
     autojump_clock: trio.testing.MockClock,
 ) -> None:
     """A drop is raised from the iteration, after all that had arrived, and once only."""
-    async with stage() as st, await st.session() as session:
+    async with open_stage() as stage, await stage.session() as session:
         await session.send_message("Hello")
         await trio.sleep(60)
-        await st.server.drop()
+        await stage.server.drop()
         await session.wait_closed()
         seen: list[RealtimeSessionEvent] = []
         with pytest.raises(RealtimeConnectionClosed) as caught:
@@ -212,8 +212,8 @@ async def test_buffered_events_come_before_the_failure(
 
 async def test_sending_on_a_failed_session(autojump_clock: trio.testing.MockClock) -> None:
     """It raises the closed error with the failure as its cause, which counts as seen."""
-    async with stage() as st, await st.session() as session:
-        await st.server.drop()
+    async with open_stage() as stage, await stage.session() as session:
+        await stage.server.drop()
         await session.wait_closed()
         with pytest.raises(RealtimeSessionClosed) as caught:
             await session.send_message("Hello")
@@ -224,10 +224,10 @@ async def test_a_failure_nobody_saw_is_raised_at_the_end(
     autojump_clock: trio.testing.MockClock,
 ) -> None:
     """A block that never looks still learns that its session failed."""
-    async with stage() as st:
+    async with open_stage() as stage:
         with pytest.raises(RealtimeConnectionClosed):
-            async with await st.session() as session:
-                await st.server.drop()
+            async with await stage.session() as session:
+                await stage.server.drop()
                 await session.wait_closed()
 
 
@@ -235,13 +235,13 @@ async def test_run_raises_a_failure_nobody_is_there_to_see(
     autojump_clock: trio.testing.MockClock,
 ) -> None:
     """In the caller's nursery an unread failure crashes that nursery, as tasks do."""
-    async with stage() as st:
+    async with open_stage() as stage:
         with pytest.RaisesGroup(RealtimeConnectionClosed):
             async with trio.open_nursery() as nursery:
-                made = await st.session(config={"events": ["history_updated"]})
+                made = await stage.session(config={"events": ["history_updated"]})
                 session = await nursery.start(made.run)
                 await until(session, "history_updated")  # so that none is left unread
-                await st.server.drop()
+                await stage.server.drop()
                 await trio.sleep_forever()
 
 
@@ -249,9 +249,9 @@ async def test_run_leaves_a_failure_to_the_task_that_iterates(
     autojump_clock: trio.testing.MockClock,
 ) -> None:
     """A consumer gets it instead, and may handle it."""
-    async with stage() as st, trio.open_nursery() as nursery:
-        session = await nursery.start((await st.session()).run)
-        nursery.start_soon(st.server.drop)
+    async with open_stage() as stage, trio.open_nursery() as nursery:
+        session = await nursery.start((await stage.session()).run)
+        nursery.start_soon(stage.server.drop)
         with pytest.raises(RealtimeConnectionClosed):
             async for _event in session:
                 pass
@@ -262,17 +262,17 @@ async def test_a_clean_close_ends_without_error(
     code: int, autojump_clock: trio.testing.MockClock
 ) -> None:
     """The server's clean close ends the iteration; unread events are delivered first."""
-    async with stage() as st, await st.session() as session:
+    async with open_stage() as stage, await stage.session() as session:
         await session.send_message("Hello")
         await trio.sleep(60)
-        await st.server.close(code)
+        await stage.server.close(code)
         assert kinds([event async for event in session])[-1] == "agent_end"
 
 
 async def test_another_close_code_is_a_failure(autojump_clock: trio.testing.MockClock) -> None:
     """With the code and the reason the server gave."""
-    async with stage() as st, await st.session() as session:
-        await st.server.close(1011, "out of cheese")
+    async with open_stage() as stage, await stage.session() as session:
+        await stage.server.close(1011, "out of cheese")
         with pytest.raises(RealtimeConnectionClosed) as caught:
             await until(session, "agent_end")
         assert (caught.value.code, caught.value.reason) == (1011, "out of cheese")
@@ -282,7 +282,7 @@ async def test_the_server_ends_a_session_after_an_hour(
     autojump_clock: trio.testing.MockClock,
 ) -> None:
     """Closed with 1001, which is a clean end."""
-    async with stage() as st, await st.session() as session:
+    async with open_stage() as stage, await stage.session() as session:
         async for _event in session:
             pass
         assert trio.current_time() >= 3600
@@ -290,7 +290,10 @@ async def test_the_server_ends_a_session_after_an_hour(
 
 async def test_an_unread_stream_fails_loudly(autojump_clock: trio.testing.MockClock) -> None:
     """The failure names the setting, and arrives after what was buffered."""
-    async with stage() as st, await st.session(config={"event_buffer_size": 5}) as session:
+    async with (
+        open_stage() as stage,
+        await stage.session(config={"event_buffer_size": 5}) as session,
+    ):
         await session.send_message("Hello")
         await session.wait_closed()
         seen = 0
@@ -304,8 +307,8 @@ async def test_nothing_is_opened_when_the_server_refuses(
     autojump_clock: trio.testing.MockClock,
 ) -> None:
     """A wrong key: the typed error, and a session that stays closed."""
-    async with stage(api_key="sk-right") as st:
-        session = await st.session()
+    async with open_stage(api_key="sk-right") as stage:
+        session = await stage.session()
         with pytest.raises(RealtimeConnectionError) as caught:
             async with session:
                 pytest.fail("opened")
@@ -337,15 +340,15 @@ async def test_a_tool_may_close_the_session(autojump_clock: trio.testing.MockClo
             reached.append("cancelled")
         pytest.fail("aclose returned in a task of the session")
 
-    async with stage(responder=one_call) as st:
-        session = await st.session(RealtimeAgent("A", tools=[finish]))
+    async with open_stage(responder=one_call) as stage:
+        session = await stage.session(RealtimeAgent("A", tools=[finish]))
         async with session:
             await session.send_message("Bye")
             await session.wait_closed()
         assert reached == ["cancelled"]
         outputs = [
             event["item"]["output"]
-            for event in st.server.received_of("conversation.item.create")
+            for event in stage.server.received_of("conversation.item.create")
             if event["item"]["type"] == "function_call_output"
         ]
         assert outputs == ["The tool was cancelled."]
@@ -354,8 +357,8 @@ async def test_a_tool_may_close_the_session(autojump_clock: trio.testing.MockClo
 async def test_two_hundred_sessions_of_one_runner(autojump_clock: trio.testing.MockClock) -> None:
     """One runner, one model, one simulator: each session has a conversation of its own."""
     answers: list[str] = []
-    async with stage() as st:
-        runner: RealtimeRunner[Any] = st.runner()
+    async with open_stage() as stage:
+        runner: RealtimeRunner[Any] = stage.runner()
 
         async def converse(number: int) -> None:
             async with await runner.run(model_config=REACH) as session:
@@ -369,7 +372,7 @@ async def test_two_hundred_sessions_of_one_runner(autojump_clock: trio.testing.M
             for number in range(200):
                 nursery.start_soon(converse, number)
         assert sorted(answers) == sorted(f"You wrote: Number {n}" for n in range(200))
-        assert {connection.close_code for connection in st.simulator.connections} == {1000}
+        assert {connection.close_code for connection in stage.simulator.connections} == {1000}
 
 
 # -- between the connection's end and the session's ---------------------------------------
@@ -426,7 +429,7 @@ async def test_a_session_is_over_when_its_connection_is(
 async def test_opening_a_session_twice_leaves_the_first_alone(
     autojump_clock: trio.testing.MockClock,
 ) -> None:
-    async with stage() as st, await st.session() as session:
+    async with open_stage() as stage, await stage.session() as session:
         with pytest.raises(UserError, match="runs once"):
             async with session:
                 raise AssertionError("opened")
@@ -455,8 +458,8 @@ async def test_early_audio_that_a_model_refuses_fails_the_session(
 # -- cancellation, everywhere --------------------------------------------------------------
 
 
-async def a_whole_conversation(st: Stage) -> None:
-    async with await st.session() as session:
+async def a_whole_conversation(stage: Stage) -> None:
+    async with await stage.session() as session:
         await session.send_message("Hello")
         await until(session, "agent_end")
 
@@ -466,12 +469,12 @@ async def test_cancelling_at_every_checkpoint(autojump_clock: trio.testing.MockC
     is left, and the simulator sees every connection end."""
     walked = 0
     while True:
-        async with stage(RealtimeSimulator(speed=float("inf"))) as st:
+        async with open_stage(RealtimeSimulator(speed=float("inf"))) as stage:
             before = trio.lowlevel.current_statistics().tasks_living
-            finished = await run_for_steps(walked, a_whole_conversation, st)
+            finished = await run_for_steps(walked, a_whole_conversation, stage)
             await trio.sleep(5)
             assert trio.lowlevel.current_statistics().tasks_living == before
-            assert all(c.close_code is not None for c in st.simulator.connections)
+            assert all(c.close_code is not None for c in stage.simulator.connections)
         if finished:
             break
         walked += 1
@@ -479,7 +482,7 @@ async def test_cancelling_at_every_checkpoint(autojump_clock: trio.testing.MockC
 
 
 async def run_for_steps(
-    steps: int, function: Callable[[Stage], Awaitable[None]], st: Stage
+    steps: int, function: Callable[[Stage], Awaitable[None]], stage: Stage
 ) -> bool:
     """Run ``function``, cancelled after its task was scheduled ``steps`` times. True if it was
     over before."""
@@ -499,7 +502,7 @@ async def run_for_steps(
     with trio.CancelScope() as scope:
         trio.lowlevel.add_instrument(counter)
         try:
-            await function(st)
+            await function(stage)
             finished = True
         finally:
             trio.lowlevel.remove_instrument(counter)
@@ -508,8 +511,8 @@ async def run_for_steps(
 
 async def test_no_words_in_reprs(autojump_clock: trio.testing.MockClock) -> None:
     """A session that ends up in a log tells who spoke, and not what was said."""
-    async with stage() as st:
-        session = await st.session()
+    async with open_stage() as stage:
+        session = await stage.session()
         assert repr(session) == "<RealtimeSession of agent 'Assistant', not open>"
         async with session:
             await session.send_message("my secret")
@@ -517,5 +520,5 @@ async def test_no_words_in_reprs(autojump_clock: trio.testing.MockClock) -> None
             assert repr(session) == "<RealtimeSession of agent 'Assistant', open>"
             assert "secret" not in repr(session.history)
         assert repr(session) == "<RealtimeSession of agent 'Assistant', over>"
-        assert repr(st.runner()) == "<RealtimeRunner of agent 'Assistant'>"
-        assert st.runner(config={"events": "all"}).config.events == "all"
+        assert repr(stage.runner()) == "<RealtimeRunner of agent 'Assistant'>"
+        assert stage.runner(config={"events": "all"}).config.events == "all"

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import trio
 import trio.testing
-from support_sessions import Stage, kinds, settle, stage, until
+from support_sessions import Stage, kinds, open_stage, settle, until
 
 from trio_realtime import (
     FunctionTool,
@@ -49,18 +49,18 @@ def calling(*calls: CallFunction) -> Callable[[Turn], Reply]:
     return respond
 
 
-async def outputs(st: Stage) -> dict[str, list[str]]:
+async def outputs(stage: Stage) -> dict[str, list[str]]:
     """Call id to the outputs the server was sent for it, all that is under way included."""
     await settle()
     sent: dict[str, list[str]] = {}
-    for event in st.server.received_of("conversation.item.create"):
+    for event in stage.server.received_of("conversation.item.create"):
         if event["item"]["type"] == "function_call_output":
             sent.setdefault(event["item"]["call_id"], []).append(event["item"]["output"])
     return sent
 
 
-def creates(st: Stage) -> int:
-    return len(st.server.received_of("response.create"))
+def creates(stage: Stage) -> int:
+    return len(stage.server.received_of("response.create"))
 
 
 def agent_with(*tools: FunctionTool[Any]) -> RealtimeAgent[Any]:
@@ -80,20 +80,20 @@ async def test_parallel_calls_cause_one_response_after_the_last_output(
     """Three calls that end at different times, long after their response: one create."""
     calls = [CallFunction("slow", {"seconds": s}, call_id=f"c{s}") for s in (30, 10, 20)]
     async with (
-        stage(responder=calling(*calls)) as st,
-        await st.session(agent_with(slow)) as session,
+        open_stage(responder=calling(*calls)) as stage,
+        await stage.session(agent_with(slow)) as session,
     ):
         await session.send_message("Go")
         events = await until(session, "agent_end", 2)
         ends = [event.call_id for event in events if isinstance(event, RealtimeToolEnd)]
         assert ends == ["c10", "c20", "c30"]
-        assert (await outputs(st)) == {
+        assert (await outputs(stage)) == {
             "c10": ["slept 10"],
             "c20": ["slept 20"],
             "c30": ["slept 30"],
         }
-        assert creates(st) == 2
-        received = [e["type"] for e in st.server.received]
+        assert creates(stage) == 2
+        received = [e["type"] for e in stage.server.received]
         assert received[-1] == "response.create"
 
 
@@ -101,8 +101,8 @@ async def test_order_is_kept_without_async_tool_calls(autojump_clock: Clock) -> 
     """One after the other, in the order of the calls; receiving goes on meanwhile."""
     calls = [CallFunction("slow", {"seconds": s}, call_id=f"c{s}") for s in (30, 10)]
     async with (
-        stage(responder=calling(*calls)) as st,
-        await st.session(agent_with(slow), {"async_tool_calls": False}) as session,
+        open_stage(responder=calling(*calls)) as stage,
+        await stage.session(agent_with(slow), {"async_tool_calls": False}) as session,
     ):
         await session.send_message("Go")
         events = await until(session, "agent_end", 2)
@@ -119,21 +119,21 @@ async def test_a_tool_without_respond_asks_for_nothing(autojump_clock: Clock) ->
         """Note it."""
         return "noted"
 
-    async with stage(responder=calling(CallFunction("note", call_id="c"))) as st:
-        async with await st.session(agent_with(note)) as session:
+    async with open_stage(responder=calling(CallFunction("note", call_id="c"))) as stage:
+        async with await stage.session(agent_with(note)) as session:
             await session.send_message("Go")
             await until(session, "tool_end")
             await trio.sleep(10)
-            assert ((await outputs(st)), creates(st)) == ({"c": ["noted"]}, 1)
+            assert ((await outputs(stage)), creates(stage)) == ({"c": ["noted"]}, 1)
 
 
 async def test_an_unknown_tool_is_answered_and_the_model_goes_on(autojump_clock: Clock) -> None:
     """The model is told, the application too, and a response follows."""
-    async with stage(responder=calling(CallFunction("nope", call_id="c"))) as st:
-        async with await st.session(agent_with(slow)) as session:
+    async with open_stage(responder=calling(CallFunction("nope", call_id="c"))) as stage:
+        async with await stage.session(agent_with(slow)) as session:
             await session.send_message("Go")
             events = await until(session, "agent_end", 2)
-            assert (await outputs(st)) == {"c": ["Tool nope not found"]}
+            assert (await outputs(stage)) == {"c": ["Tool nope not found"]}
             (error,) = [event for event in events if isinstance(event, RealtimeError)]
             assert isinstance(error.error, ModelBehaviorError)
 
@@ -141,11 +141,11 @@ async def test_an_unknown_tool_is_answered_and_the_model_goes_on(autojump_clock:
 async def test_bad_arguments_are_answered_with_their_path(autojump_clock: Clock) -> None:
     """No coercion: the model is told where it went wrong."""
     call = CallFunction("slow", {"seconds": "3"}, call_id="c")
-    async with stage(responder=calling(call)) as st:
-        async with await st.session(agent_with(slow)) as session:
+    async with open_stage(responder=calling(call)) as stage:
+        async with await stage.session(agent_with(slow)) as session:
             await session.send_message("Go")
             await until(session, "agent_end", 2)
-            (text,) = (await outputs(st))["c"]
+            (text,) = (await outputs(stage))["c"]
             assert "seconds" in text
             assert "number" in text
 
@@ -158,11 +158,11 @@ async def test_failure_is_output_by_default(autojump_clock: Clock) -> None:
         """Fail."""
         raise ValueError("the secret is 42")
 
-    async with stage(responder=calling(CallFunction("bad", call_id="c"))) as st:
-        async with await st.session(agent_with(bad)) as session:
+    async with open_stage(responder=calling(CallFunction("bad", call_id="c"))) as stage:
+        async with await stage.session(agent_with(bad)) as session:
             await session.send_message("Go")
             await until(session, "agent_end", 2)
-            (text,) = (await outputs(st))["c"]
+            (text,) = (await outputs(stage))["c"]
             assert text == "An error occurred while running the tool. Please try again."
 
 
@@ -175,13 +175,13 @@ async def test_failure_that_is_to_be_raised_ends_the_session(autojump_clock: Clo
         """Fail."""
         raise error
 
-    async with stage(responder=calling(CallFunction("bad", call_id="c"))) as st:
-        async with await st.session(agent_with(bad)) as session:
+    async with open_stage(responder=calling(CallFunction("bad", call_id="c"))) as stage:
+        async with await stage.session(agent_with(bad)) as session:
             await session.send_message("Go")
             with pytest.raises(ValueError, match="cheese") as caught:
                 await until(session, "agent_end", 2)
             assert caught.value is error
-        assert (await outputs(st)) == {"c": ["The tool failed, and the session with it."]}
+        assert (await outputs(stage)) == {"c": ["The tool failed, and the session with it."]}
 
 
 async def test_a_base_exception_in_a_tool_ends_everything(autojump_clock: Clock) -> None:
@@ -195,12 +195,12 @@ async def test_a_base_exception_in_a_tool_ends_everything(autojump_clock: Clock)
         """Stop."""
         raise Stop
 
-    async with stage(responder=calling(CallFunction("stop", call_id="c"))) as st:
+    async with open_stage(responder=calling(CallFunction("stop", call_id="c"))) as stage:
         with pytest.raises(Stop):
-            async with await st.session(agent_with(stop)) as session:
+            async with await stage.session(agent_with(stop)) as session:
                 await session.send_message("Go")
                 await trio.sleep_forever()
-        assert (await outputs(st)) == {"c": ["The tool was cancelled."]}
+        assert (await outputs(stage)) == {"c": ["The tool was cancelled."]}
 
 
 @pytest.mark.parametrize("raises", [False, True])
@@ -214,16 +214,18 @@ async def test_timeouts(raises: bool, autojump_clock: Clock) -> None:
         await trio.sleep_forever()
         raise AssertionError
 
-    async with stage(responder=calling(CallFunction("forever", call_id="c"))) as st:
-        async with await st.session(agent_with(forever)) as session:
+    async with open_stage(responder=calling(CallFunction("forever", call_id="c"))) as stage:
+        async with await stage.session(agent_with(forever)) as session:
             await session.send_message("Go")
             if raises:
                 with pytest.raises(ToolTimeoutError, match="'forever'"):
                     await until(session, "agent_end", 2)
             else:
                 await until(session, "agent_end", 2)
-                assert (await outputs(st)) == {"c": ["Tool 'forever' timed out after 5 seconds."]}
-    assert len((await outputs(st))["c"]) == 1
+                assert (await outputs(stage)) == {
+                    "c": ["Tool 'forever' timed out after 5 seconds."]
+                }
+    assert len((await outputs(stage))["c"]) == 1
 
 
 async def test_a_tool_that_never_ends_is_answered_when_the_session_closes(
@@ -231,15 +233,15 @@ async def test_a_tool_that_never_ends_is_answered_when_the_session_closes(
 ) -> None:
     """Cancelled, answered once, and nothing of it survives."""
     calls = [CallFunction("slow", {"seconds": 1e9}, call_id=c) for c in ("c1", "c2")]
-    async with stage(responder=calling(*calls)) as st:
+    async with open_stage(responder=calling(*calls)) as stage:
         before = trio.lowlevel.current_statistics().tasks_living
-        async with await st.session(agent_with(slow)) as session:
+        async with await stage.session(agent_with(slow)) as session:
             await session.send_message("Go")
             await until(session, "tool_start", 2)
         await trio.sleep(1)
         assert trio.lowlevel.current_statistics().tasks_living == before
         cancelled = ["The tool was cancelled."]
-        assert (await outputs(st)) == {"c1": cancelled, "c2": cancelled}
+        assert (await outputs(stage)) == {"c1": cancelled, "c2": cancelled}
 
 
 async def test_a_tool_may_open_a_nursery_of_its_own(autojump_clock: Clock) -> None:
@@ -260,13 +262,13 @@ async def test_a_tool_may_open_a_nursery_of_its_own(autojump_clock: Clock) -> No
                 nursery.start_soon(child, number)
         raise AssertionError
 
-    async with stage(responder=calling(CallFunction("crowd", call_id="c"))) as st:
-        async with await st.session(agent_with(crowd)) as session:
+    async with open_stage(responder=calling(CallFunction("crowd", call_id="c"))) as stage:
+        async with await stage.session(agent_with(crowd)) as session:
             await session.send_message("Go")
             await until(session, "tool_start")
             await settle()
         assert sorted(ended) == [0, 1, 2]
-        assert (await outputs(st)) == {"c": ["The tool was cancelled."]}
+        assert (await outputs(stage)) == {"c": ["The tool was cancelled."]}
 
 
 async def test_a_duplicate_call_runs_once(autojump_clock: Clock) -> None:
@@ -280,11 +282,11 @@ async def test_a_duplicate_call_runs_once(autojump_clock: Clock) -> None:
         return word
 
     call = CallFunction("once", {"word": "a"}, call_id="c")
-    async with stage(responder=calling(call, call)) as st:
-        async with await st.session(agent_with(once)) as session:
+    async with open_stage(responder=calling(call, call)) as stage:
+        async with await stage.session(agent_with(once)) as session:
             await session.send_message("Go")
             await until(session, "agent_end", 2)
-            assert (ran, (await outputs(st))) == (["a"], {"c": ["a"]})
+            assert (ran, (await outputs(stage))) == (["a"], {"c": ["a"]})
 
 
 async def test_an_id_used_for_another_call_is_the_models_mistake(autojump_clock: Clock) -> None:
@@ -293,11 +295,11 @@ async def test_an_id_used_for_another_call_is_the_models_mistake(autojump_clock:
         CallFunction("slow", {"seconds": 1}, call_id="c"),
         CallFunction("slow", {"seconds": 2}, call_id="c"),
     ]
-    async with stage(responder=calling(*calls)) as st:
-        async with await st.session(agent_with(slow)) as session:
+    async with open_stage(responder=calling(*calls)) as stage:
+        async with await stage.session(agent_with(slow)) as session:
             await session.send_message("Go")
             events = await until(session, "agent_end", 2)
-            assert (await outputs(st)) == {"c": ["slept 1"]}
+            assert (await outputs(stage)) == {"c": ["slept 1"]}
             (error,) = [event for event in events if isinstance(event, RealtimeError)]
             assert isinstance(error.error, ModelBehaviorError)
             assert "already used" in str(error.error)
@@ -306,11 +308,11 @@ async def test_an_id_used_for_another_call_is_the_models_mistake(autojump_clock:
 async def test_a_running_tool_may_finish_after_a_clean_close(autojump_clock: Clock) -> None:
     """Within the close timeout; that its output is lost is an event."""
     call = CallFunction("slow", {"seconds": 3}, call_id="c")
-    async with stage(responder=calling(call)) as st:
-        async with await st.session(agent_with(slow), {"events": "all"}) as session:
+    async with open_stage(responder=calling(call)) as stage:
+        async with await stage.session(agent_with(slow), {"events": "all"}) as session:
             await session.send_message("Go")
             await until(session, "tool_start")
-            await st.server.close(1000)
+            await stage.server.close(1000)
             events = [event async for event in session]
             lost = [event for event in events if isinstance(event, RealtimeOutputLost)]
             assert [(e.call_id, e.tool_name) for e in lost] == [("c", "slow")]
@@ -321,12 +323,12 @@ async def test_a_running_tool_may_finish_after_a_clean_close(autojump_clock: Clo
 async def test_a_running_tool_is_given_up_after_the_close_timeout(autojump_clock: Clock) -> None:
     """A tool that takes too long does not keep a session that the server ended."""
     call = CallFunction("slow", {"seconds": 1e6}, call_id="c")
-    async with stage(responder=calling(call)) as st:
-        async with await st.session(agent_with(slow), {"close_timeout": 2.0}) as session:
+    async with open_stage(responder=calling(call)) as stage:
+        async with await stage.session(agent_with(slow), {"close_timeout": 2.0}) as session:
             await session.send_message("Go")
             await until(session, "tool_start")
             closed_at = trio.current_time()
-            await st.server.close(1000)
+            await stage.server.close(1000)
             assert "tool_end" not in kinds([event async for event in session])
             await session.wait_closed()
             assert trio.current_time() - closed_at < 10
@@ -356,11 +358,11 @@ async def test_limits_on_how_many_run_at_once(autojump_clock: Clock) -> None:
         (make(), {"tool_execution": {"max_concurrent_calls": 3}}, 3),
     ]:
         most[0] = 0
-        async with stage(responder=calling(*calls)) as st:
-            async with await st.session(agent_with(tool), config) as session:
+        async with open_stage(responder=calling(*calls)) as stage:
+            async with await stage.session(agent_with(tool), config) as session:
                 await session.send_message("Go")
                 await until(session, "agent_end", 2)
-                assert (most[0], len(await outputs(st))) == (expected, 5)
+                assert (most[0], len(await outputs(stage))) == (expected, 5)
 
 
 async def test_tool_context_and_progress(autojump_clock: Clock) -> None:
@@ -376,8 +378,8 @@ async def test_tool_context_and_progress(autojump_clock: Clock) -> None:
 
     mine = {"a": 1}
     agent = agent_with(report)
-    async with stage(responder=calling(CallFunction("report", call_id="c"))) as st:
-        async with await st.session(agent, {"events": "all"}, context=mine) as session:
+    async with open_stage(responder=calling(CallFunction("report", call_id="c"))) as stage:
+        async with await stage.session(agent, {"events": "all"}, context=mine) as session:
             await session.send_message("Go")
             events = await until(session, "tool_end")
             assert seen[0] is mine
@@ -395,11 +397,11 @@ async def test_output_of_any_data_reaches_history_and_model(autojump_clock: Cloc
         return {"name": name, "score": math.nan}
 
     call = CallFunction("lookup", {"name": "Ann"}, call_id="c")
-    async with stage(responder=calling(call)) as st:
-        async with await st.session(agent_with(lookup)) as session:
+    async with open_stage(responder=calling(call)) as stage:
+        async with await stage.session(agent_with(lookup)) as session:
             await session.send_message("Go")
             events = await until(session, "agent_end", 2)
-            assert (await outputs(st)) == {"c": ['{"name": "Ann", "score": null}']}
+            assert (await outputs(stage)) == {"c": ['{"name": "Ann", "score": null}']}
             (end,) = [event for event in events if isinstance(event, RealtimeToolEnd)]
             assert end.output["name"] == "Ann"
             (item,) = [i for i in session.history if isinstance(i, RealtimeToolCallItem)]
@@ -423,14 +425,14 @@ async def test_on_interrupt_cancel(how: str, autojump_clock: Clock) -> None:
         CallFunction("fragile", call_id="c1"),
         CallFunction("slow", {"seconds": 5}, call_id="c2"),
     ]
-    async with stage(responder=calling(*calls)) as st:
-        async with await st.session(agent_with(fragile, slow)) as session:
+    async with open_stage(responder=calling(*calls)) as stage:
+        async with await stage.session(agent_with(fragile, slow)) as session:
             await session.send_message("Go")
             await until(session, "tool_start", 2)
             if how == "interrupt":
                 await session.interrupt()
             else:
-                await st.server.send(
+                await stage.server.send(
                     {
                         "type": "input_audio_buffer.speech_started",
                         "event_id": "e",
@@ -439,10 +441,10 @@ async def test_on_interrupt_cancel(how: str, autojump_clock: Clock) -> None:
                     }
                 )
             await until(session, "tool_end", 2)
-            assert (await outputs(st))["c1"] == [
+            assert (await outputs(stage))["c1"] == [
                 "The user interrupted before the tool had finished; it was cancelled."
             ]
-            assert (await outputs(st))["c2"] == ["slept 5"]
+            assert (await outputs(stage))["c2"] == ["slept 5"]
 
 
 # -- approvals ----------------------------------------------------------------------------
@@ -468,31 +470,31 @@ async def waiting(session: RealtimeSession[Any], count: int = 1) -> Sequence[str
 async def test_an_unanswered_approval_blocks_nothing_else(autojump_clock: Clock) -> None:
     """The other call of the response is answered, the model goes on, and messages work."""
     calls = [PAY, CallFunction("slow", {"seconds": 1}, call_id="d")]
-    async with stage(responder=calling(*calls)) as st:
-        async with await st.session(agent_with(paying(), slow)) as session:
+    async with open_stage(responder=calling(*calls)) as stage:
+        async with await stage.session(agent_with(paying(), slow)) as session:
             await session.send_message("Go")
             await until(session, "agent_end", 2)
-            assert (await outputs(st)) == {"d": ["slept 1"]}
+            assert (await outputs(stage)) == {"d": ["slept 1"]}
             await session.send_message("Still there?")
             await until(session, "agent_end")
             await session.approve_tool_call("c")
             await until(session, "agent_end")
-            assert (await outputs(st))["c"] == ["paid 5"]
-            assert creates(st) == 4
+            assert (await outputs(stage))["c"] == ["paid 5"]
+            assert creates(stage) == 4
 
 
 async def test_ordered_calls_do_not_wait_for_an_approval(autojump_clock: Clock) -> None:
     """Also when calls keep their order."""
     calls = [PAY, CallFunction("slow", {"seconds": 1}, call_id="d")]
-    async with stage(responder=calling(*calls)) as st:
+    async with open_stage(responder=calling(*calls)) as stage:
         config = {"async_tool_calls": False}
-        async with await st.session(agent_with(paying(), slow), config) as session:
+        async with await stage.session(agent_with(paying(), slow), config) as session:
             await session.send_message("Go")
             await until(session, "tool_end")
-            assert (await outputs(st)) == {"d": ["slept 1"]}
+            assert (await outputs(stage)) == {"d": ["slept 1"]}
             await session.approve_tool_call("c")
             await until(session, "tool_end")
-            assert (await outputs(st))["c"] == ["paid 5"]
+            assert (await outputs(stage))["c"] == ["paid 5"]
 
 
 async def test_rejection_texts(autojump_clock: Clock) -> None:
@@ -508,13 +510,13 @@ async def test_rejection_texts(autojump_clock: Clock) -> None:
         ({"tool_error_formatter": lambda _args: None}, None, "Tool execution was not approved."),
     ]
     for config, message, expected in cases:
-        async with stage(responder=calling(PAY)) as st:
-            async with await st.session(agent_with(paying()), config) as session:
+        async with open_stage(responder=calling(PAY)) as stage:
+            async with await stage.session(agent_with(paying()), config) as session:
                 await session.send_message("Go")
                 await waiting(session)
                 await session.reject_tool_call("c", rejection_message=message)
                 events = await until(session, "tool_end")
-                assert (await outputs(st)) == {"c": [expected]}
+                assert (await outputs(stage)) == {"c": [expected]}
                 assert "tool_start" not in kinds(events)
 
 
@@ -524,26 +526,26 @@ async def test_always(autojump_clock: Clock) -> None:
     def respond(turn: Turn) -> Reply:
         return CallFunction("pay", {"amount": turn.number}, call_id=f"c{turn.number}")
 
-    async with stage(responder=respond) as st:
-        async with await st.session(agent_with(paying())) as session:
+    async with open_stage(responder=respond) as stage:
+        async with await stage.session(agent_with(paying())) as session:
             await session.send_message("Go")
             await waiting(session)
             await session.approve_tool_call("c0", always=True)
             await until(session, "tool_end", 3)
-            assert (await outputs(st))["c2"] == ["paid 2"]
-    async with stage(responder=respond) as st:
-        async with await st.session(agent_with(paying())) as session:
+            assert (await outputs(stage))["c2"] == ["paid 2"]
+    async with open_stage(responder=respond) as stage:
+        async with await stage.session(agent_with(paying())) as session:
             await session.send_message("Go")
             await waiting(session)
             await session.reject_tool_call("c0", always=True, rejection_message="Never.")
             await until(session, "tool_end", 3)
-            assert (await outputs(st))["c2"] == ["Never."]
+            assert (await outputs(stage))["c2"] == ["Never."]
 
 
 async def test_unknown_approvals_are_errors(autojump_clock: Clock) -> None:
     """Also a second decision on the same call."""
-    async with stage(responder=calling(PAY)) as st:
-        async with await st.session(agent_with(paying())) as session:
+    async with open_stage(responder=calling(PAY)) as stage:
+        async with await stage.session(agent_with(paying())) as session:
             with pytest.raises(UserError, match="'nope'.*none"):
                 await session.approve_tool_call("nope")
             await session.send_message("Go")
@@ -558,27 +560,27 @@ async def test_unknown_approvals_are_errors(autojump_clock: Clock) -> None:
 async def test_approval_timeout(autojump_clock: Clock) -> None:
     """Nobody decides: rejected after the limit; a decision in time stops the clock."""
     config = {"tool_execution": {"approval_timeout": 30.0}}
-    async with stage(responder=calling(PAY)) as st:
-        async with await st.session(agent_with(paying()), config) as session:
+    async with open_stage(responder=calling(PAY)) as stage:
+        async with await stage.session(agent_with(paying()), config) as session:
             await session.send_message("Go")
             await until(session, "tool_end")
-            assert (await outputs(st)) == {"c": ["Nobody approved the call within 30 seconds."]}
-    async with stage(responder=calling(PAY)) as st:
-        async with await st.session(agent_with(paying()), config) as session:
+            assert (await outputs(stage)) == {"c": ["Nobody approved the call within 30 seconds."]}
+    async with open_stage(responder=calling(PAY)) as stage:
+        async with await stage.session(agent_with(paying()), config) as session:
             await session.send_message("Go")
             await waiting(session)
             await session.approve_tool_call("c")
             await trio.sleep(60)
-            assert (await outputs(st)) == {"c": ["paid 5"]}
+            assert (await outputs(stage)) == {"c": ["paid 5"]}
 
 
 async def test_an_approval_pending_at_the_end_is_answered(autojump_clock: Clock) -> None:
     """Closing answers it, once."""
-    async with stage(responder=calling(PAY)) as st:
-        async with await st.session(agent_with(paying())) as session:
+    async with open_stage(responder=calling(PAY)) as stage:
+        async with await stage.session(agent_with(paying())) as session:
             await session.send_message("Go")
             await waiting(session)
-        assert (await outputs(st)) == {"c": ["The tool was cancelled."]}
+        assert (await outputs(stage)) == {"c": ["The tool was cancelled."]}
 
 
 async def test_needs_approval_as_a_function(autojump_clock: Clock) -> None:
@@ -595,13 +597,13 @@ async def test_needs_approval_as_a_function(autojump_clock: Clock) -> None:
         return f"paid {amount}"
 
     calls = [CallFunction("pay", {"amount": n}, call_id=f"c{n}") for n in (1, 20, -1)]
-    async with stage(responder=calling(*calls)) as st:
-        async with await st.session(agent_with(pay)) as session:
+    async with open_stage(responder=calling(*calls)) as stage:
+        async with await stage.session(agent_with(pay)) as session:
             await session.send_message("Go")
             assert await waiting(session) == ["c20"]
             await until(session, "tool_end")
-            assert (await outputs(st))["c1"] == ["paid 1"]
-            assert "error occurred" in (await outputs(st))["c-1"][0]
+            assert (await outputs(stage))["c1"] == ["paid 1"]
+            assert "error occurred" in (await outputs(stage))["c-1"][0]
 
 
 # -- guardrails of tools -----------------------------------------------------------------------
@@ -635,11 +637,11 @@ async def test_tool_guardrails(amount: int, expected: str, autojump_clock: Clock
         return f"paid {amount}"
 
     call = CallFunction("pay", {"amount": amount}, call_id="c")
-    async with stage(responder=calling(call)) as st:
-        async with await st.session(agent_with(pay)) as session:
+    async with open_stage(responder=calling(call)) as stage:
+        async with await stage.session(agent_with(pay)) as session:
             await session.send_message("Go")
             await until(session, "agent_end", 2)
-            assert (await outputs(st)) == {"c": [expected]}
+            assert (await outputs(stage)) == {"c": [expected]}
 
 
 @pytest.mark.parametrize(
@@ -657,12 +659,12 @@ async def test_tool_guardrails_that_raise(
         return f"paid {amount}"
 
     call = CallFunction("pay", {"amount": amount}, call_id="c")
-    async with stage(responder=calling(call)) as st:
-        async with await st.session(agent_with(pay)) as session:
+    async with open_stage(responder=calling(call)) as stage:
+        async with await stage.session(agent_with(pay)) as session:
             await session.send_message("Go")
             with pytest.raises(error):
                 await until(session, "agent_end", 2)
-        assert len((await outputs(st))["c"]) == 1
+        assert len((await outputs(stage))["c"]) == 1
 
 
 async def test_pre_approval_guardrails(autojump_clock: Clock) -> None:
@@ -676,13 +678,13 @@ async def test_pre_approval_guardrails(autojump_clock: Clock) -> None:
 
     config = {"tool_execution": {"pre_approval_tool_input_guardrails": True}}
     calls = [CallFunction("pay", {"amount": n}, call_id=f"c{n}") for n in (5, 50)]
-    async with stage(responder=calling(*calls)) as st:
+    async with open_stage(responder=calling(*calls)) as stage:
         tool = paying(tool_input_guardrails=[count])
-        async with await st.session(agent_with(tool), config) as session:
+        async with await stage.session(agent_with(tool), config) as session:
             await session.send_message("Go")
             assert await waiting(session) == ["c5"]
             await until(session, "tool_end")
-            assert (await outputs(st)) == {"c50": ["Too much."]}
+            assert (await outputs(stage)) == {"c50": ["Too much."]}
             await session.approve_tool_call("c5")
             await until(session, "tool_end", 1)
             assert sorted(seen) == ["c5", "c5", "c50"]
@@ -692,9 +694,9 @@ async def test_pre_approval_guardrail_may_end_the_session(autojump_clock: Clock)
     """``raise_exception`` counts before the approval as well."""
     config = {"tool_execution": {"pre_approval_tool_input_guardrails": True}}
     call = CallFunction("pay", {"amount": 99}, call_id="c")
-    async with stage(responder=calling(call)) as st:
+    async with open_stage(responder=calling(call)) as stage:
         tool = paying(tool_input_guardrails=[small_only])
-        async with await st.session(agent_with(tool), config) as session:
+        async with await stage.session(agent_with(tool), config) as session:
             await session.send_message("Go")
             with pytest.raises(ToolInputGuardrailTripwireTriggered):
                 await until(session, "agent_end", 2)
@@ -710,12 +712,12 @@ async def test_hosted_mcp_tools_and_their_approvals(autojump_clock: Clock) -> No
         server_label="docs", server_url="https://example.com/mcp", require_approval="always"
     )
     agent = RealtimeAgent[Any]("A", tools=[tool])
-    async with stage() as st, await st.session(agent, {"events": "all"}) as session:
+    async with open_stage() as stage, await stage.session(agent, {"events": "all"}) as session:
         await settle()
-        (update,) = st.server.received_of("session.update")
+        (update,) = stage.server.received_of("session.update")
         (declared,) = update["session"]["tools"]
         assert (declared["type"], declared["server_label"]) == ("mcp", "docs")
-        await st.server.send(
+        await stage.server.send(
             {
                 "type": "response.output_item.done",
                 "event_id": "e",
@@ -736,7 +738,7 @@ async def test_hosted_mcp_tools_and_their_approvals(autojump_clock: Clock) -> No
         await session.answer_mcp_approval("mcpr_1", approve=True)
         await session.answer_mcp_approval("mcpr_1", approve=False, reason="too late")
         await settle()
-        items = [e["item"] for e in st.server.received_of("conversation.item.create")]
+        items = [e["item"] for e in stage.server.received_of("conversation.item.create")]
         assert [(i["approve"], i.get("reason")) for i in items] == [
             (True, None),
             (False, "too late"),
@@ -747,8 +749,8 @@ async def test_hosted_mcp_tools_and_their_approvals(autojump_clock: Clock) -> No
 async def test_statistics(autojump_clock: Clock) -> None:
     """A session in numbers, at any time."""
     calls = [PAY, CallFunction("slow", {"seconds": 100}, call_id="d")]
-    async with stage(responder=calling(*calls)) as st:
-        session = await st.session(agent_with(paying(), slow))
+    async with open_stage(responder=calling(*calls)) as stage:
+        session = await stage.session(agent_with(paying(), slow))
         assert session.statistics().history_items == 0
         async with session:
             await session.send_message("Go")

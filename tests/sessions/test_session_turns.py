@@ -8,7 +8,7 @@ import attrs
 import pytest
 import trio
 import trio.testing
-from support_sessions import Stage, kinds, settle, stage, until
+from support_sessions import Stage, kinds, open_stage, settle, until
 
 from trio_realtime import (
     AssistantMessageItem,
@@ -50,13 +50,13 @@ PUSH = {"turn_detection": None}
 """The settings for push-to-talk."""
 
 
-def sent(st: Stage, *kinds: str) -> list[dict[str, Any]]:
-    return [event for event in st.server.received if event["type"] in kinds]
+def sent(stage: Stage, *kinds: str) -> list[dict[str, Any]]:
+    return [event for event in stage.server.received if event["type"] in kinds]
 
 
-def types(st: Stage) -> list[str]:
+def types(stage: Stage) -> list[str]:
     """What the server was sent, beside the settings."""
-    return [event["type"] for event in st.server.received if event["type"] != "session.update"]
+    return [event["type"] for event in stage.server.received if event["type"] != "session.update"]
 
 
 async def read(session: Session, into: list[RealtimeSessionEvent] | None = None) -> None:
@@ -83,23 +83,23 @@ CLEAR, CREATE = "input_audio_buffer.clear", "response.create"
 )
 async def test_the_server_ends_turns(detection: Mapping[str, Any], autojump_clock: Clock) -> None:
     """It commits and answers by itself; nothing has to be asked for."""
-    async with stage(hears="Good day") as st:
-        async with await st.session(
+    async with open_stage(hears="Good day") as stage:
+        async with await stage.session(
             config={"events": "all"}, initial_model_settings={"turn_detection": detection}
         ) as session:
             await session.send_audio(LOUD + SILENCE)
             seen = kinds(await until(session, "response_done"))
             for kind in ("user_speech_started", "user_speech_stopped", "agent_end"):
                 assert kind in seen
-            assert types(st) == [APPEND]
+            assert types(stage) == [APPEND]
             assert [item.type for item in session.history] == ["message", "message"]
 
 
 async def test_nobody_ends_turns_by_itself(autojump_clock: Clock) -> None:
     """Without turn detection, audio is only audio until it is committed; a commit is no request
     for a response; both are ours to make."""
-    async with stage(hears="Good day") as st:
-        async with await st.session(initial_model_settings=PUSH) as session:
+    async with open_stage(hears="Good day") as stage:
+        async with await stage.session(initial_model_settings=PUSH) as session:
             await session.send_audio(LOUD + SILENCE)
             await trio.sleep(60)
             assert len(session.history) == 0
@@ -108,7 +108,7 @@ async def test_nobody_ends_turns_by_itself(autojump_clock: Clock) -> None:
             assert [getattr(item, "role", "") for item in session.history] == ["user"]
             await session.respond()
             await until(session, "agent_end")
-            assert types(st) == [APPEND, COMMIT, CREATE]
+            assert types(stage) == [APPEND, COMMIT, CREATE]
 
 
 # -- push to talk ---------------------------------------------------------------------------------
@@ -116,16 +116,16 @@ async def test_nobody_ends_turns_by_itself(autojump_clock: Clock) -> None:
 
 async def test_a_turn_of_the_user(autojump_clock: Clock) -> None:
     """Stray audio is thrown away, then what was sent is committed and answered."""
-    async with stage(hears="Good day") as st:
-        async with await st.session(initial_model_settings=PUSH) as session:
+    async with open_stage(hears="Good day") as stage:
+        async with await stage.session(initial_model_settings=PUSH) as session:
             await session.send_audio(LOUD)
             async with session.user_turn() as turn:
                 await turn.send(LOUD)
                 await turn.send(LOUD[:960])
                 assert turn.nbytes == len(LOUD) + 960
             await until(session, "agent_end")
-            assert types(st) == [APPEND, CLEAR, APPEND, APPEND, COMMIT, CREATE]
-            (user,) = [i for i in st.server.conversation.items if i.fields["role"] == "user"]
+            assert types(stage) == [APPEND, CLEAR, APPEND, APPEND, COMMIT, CREATE]
+            (user,) = [i for i in stage.server.conversation.items if i.fields["role"] == "user"]
             assert user.parts is not None
             assert user.parts[0].audio_ms == 220
 
@@ -133,8 +133,8 @@ async def test_a_turn_of_the_user(autojump_clock: Clock) -> None:
 async def test_the_button_stops_the_model(autojump_clock: Clock) -> None:
     """Pressed while the model speaks, it cuts the answer where it was heard; the next answer comes
     when that one is over."""
-    async with stage(responder=lambda _t: Say("On and on.", audio_ms=3_000), speed=1) as st:
-        async with await st.session(initial_model_settings=PUSH) as session:
+    async with open_stage(responder=lambda _t: Say("On and on.", audio_ms=3_000), speed=1) as stage:
+        async with await stage.session(initial_model_settings=PUSH) as session:
             first = await session.respond()
             await until(session, "audio", 5)
             async with session.user_turn() as turn:
@@ -143,7 +143,7 @@ async def test_the_button_stops_the_model(autojump_clock: Clock) -> None:
                 await turn.send(LOUD)
             assert (await first.wait_done()).status == "cancelled"
             await until(session, "agent_end", 2)
-            assert len(sent(st, CREATE)) == 2
+            assert len(sent(stage, CREATE)) == 2
 
 
 class Slip(Exception):
@@ -153,21 +153,21 @@ class Slip(Exception):
 async def test_a_turn_that_raises(autojump_clock: Clock) -> None:
     """Is thrown away, and the exception leaves the block as it is."""
     slip = Slip()
-    async with stage() as st:
-        async with await st.session(initial_model_settings=PUSH) as session:
+    async with open_stage() as stage:
+        async with await stage.session(initial_model_settings=PUSH) as session:
             with pytest.raises(Slip) as caught:
                 async with session.user_turn() as turn:
                     await turn.send(LOUD)
                     raise slip
             assert caught.value is slip
             await settle()
-            assert types(st) == [CLEAR, APPEND, CLEAR]
+            assert types(stage) == [CLEAR, APPEND, CLEAR]
 
 
 async def test_a_turn_that_raises_because_the_session_is_over(autojump_clock: Clock) -> None:
     """Its own exception counts, not that there is nothing left to clear."""
-    async with stage() as st:
-        async with await st.session(initial_model_settings=PUSH) as session:
+    async with open_stage() as stage:
+        async with await stage.session(initial_model_settings=PUSH) as session:
             with pytest.raises(Slip):
                 async with session.user_turn() as turn:
                     await turn.send(LOUD)
@@ -177,29 +177,29 @@ async def test_a_turn_that_raises_because_the_session_is_over(autojump_clock: Cl
 
 async def test_a_turn_that_is_cancelled(autojump_clock: Clock) -> None:
     """Leaves nothing committed; the next turn begins with an empty buffer."""
-    async with stage() as st:
-        async with await st.session(initial_model_settings=PUSH) as session:
+    async with open_stage() as stage:
+        async with await stage.session(initial_model_settings=PUSH) as session:
             with trio.move_on_after(1) as scope:
                 async with session.user_turn() as turn:
                     await turn.send(LOUD)
                     await trio.sleep(60)
             assert scope.cancelled_caught
             await settle()
-            assert sent(st, COMMIT, CREATE) == []
+            assert sent(stage, COMMIT, CREATE) == []
             async with session.user_turn() as turn:
                 await turn.send(LOUD)
             await until(session, "agent_end")
-            assert types(st) == [CLEAR, APPEND, CLEAR, APPEND, COMMIT, CREATE]
+            assert types(stage) == [CLEAR, APPEND, CLEAR, APPEND, COMMIT, CREATE]
 
 
 async def test_a_turn_without_a_word(autojump_clock: Clock) -> None:
     """The button was only touched: nothing is committed, nothing answered."""
-    async with stage() as st:
-        async with await st.session(initial_model_settings=PUSH) as session:
+    async with open_stage() as stage:
+        async with await stage.session(initial_model_settings=PUSH) as session:
             async with session.user_turn():
                 await trio.sleep(1)
             await settle()
-            assert types(st) == [CLEAR]
+            assert types(stage) == [CLEAR]
 
 
 @pytest.mark.parametrize("settings", [{}, {"turn_detection": {"type": "server_vad"}}])
@@ -207,11 +207,14 @@ async def test_no_button_where_the_server_listens(
     settings: Mapping[str, Any], autojump_clock: Clock
 ) -> None:
     """The server would end turns too; said before anything is sent."""
-    async with stage() as st, await st.session(initial_model_settings=settings) as session:
+    async with (
+        open_stage() as stage,
+        await stage.session(initial_model_settings=settings) as session,
+    ):
         with pytest.raises(UserError, match="turn_detection=None"):
             session.user_turn()
         await settle()
-        assert types(st) == []
+        assert types(stage) == []
 
 
 # -- responses to wait for ------------------------------------------------------------------------
@@ -219,8 +222,8 @@ async def test_no_button_where_the_server_listens(
 
 async def test_a_response_from_request_to_end(autojump_clock: Clock) -> None:
     """What is known of it when."""
-    async with stage(responder=lambda _t: [Wait(1), Say("Yes.", audio_ms=500)]) as st:
-        async with await st.session() as session, trio.open_nursery() as nursery:
+    async with open_stage(responder=lambda _t: [Wait(1), Say("Yes.", audio_ms=500)]) as stage:
+        async with await stage.session() as session, trio.open_nursery() as nursery:
             nursery.start_soon(read, session)
             response = await session.respond("Say yes.")
             assert (response.status, response.response_id, response.usage) == (
@@ -230,7 +233,7 @@ async def test_a_response_from_request_to_end(autojump_clock: Clock) -> None:
             )
             await settle()
             assert response.status == "active"
-            assert response.response_id == st.server.active_responses[0]
+            assert response.response_id == stage.server.active_responses[0]
             began = trio.current_time()
             done = await response.wait_done()
             assert (done.status, response.status) == ("completed", "done")
@@ -240,7 +243,7 @@ async def test_a_response_from_request_to_end(autojump_clock: Clock) -> None:
             await response.wait_played()
             assert trio.current_time() - began == pytest.approx(1.5)
             assert await response.wait_played() is done
-            assert sent(st, CREATE)[0]["response"]["instructions"] == "Say yes."
+            assert sent(stage, CREATE)[0]["response"]["instructions"] == "Say yes."
             nursery.cancel_scope.cancel()
 
 
@@ -252,7 +255,7 @@ async def test_settings_for_one_response(autojump_clock: Clock) -> None:
         """Look."""
         return ""
 
-    async with stage() as st, await st.session() as session:
+    async with open_stage() as stage, await stage.session() as session:
         response = await session.create_response(
             tools=[look],
             tool_choice="auto",
@@ -261,7 +264,7 @@ async def test_settings_for_one_response(autojump_clock: Clock) -> None:
             max_output_tokens=99,
         )
         await response.wait_done()
-        (create,) = sent(st, CREATE)
+        (create,) = sent(stage, CREATE)
         params = dict(create["response"])
         metadata = params.pop("metadata")
         assert metadata["topic"] == "weather"
@@ -276,11 +279,11 @@ async def test_settings_for_one_response(autojump_clock: Clock) -> None:
 async def test_metadata_has_a_limit(autojump_clock: Clock) -> None:
     """Of the API's sixteen pairs one is the library's; said before anything is sent."""
     pairs = {f"key{number}": "" for number in range(16)}
-    async with stage() as st, await st.session() as session:
+    async with open_stage() as stage, await stage.session() as session:
         with pytest.raises(UserError, match="15 pairs"):
             await session.create_response(metadata=pairs)
         await settle()
-        assert types(st) == []
+        assert types(stage) == []
         del pairs["key0"]
         for conversation in ("auto", "none"):
             response = await session.create_response(metadata=pairs, conversation=conversation)
@@ -296,14 +299,14 @@ async def test_beside_the_conversation(autojump_clock: Clock) -> None:
         return Text("A summary.") if turn.out_of_band else [Wait(5), Say("Said.")]
 
     asked = {"type": "message", "role": "user", "content": [{"type": "input_text", "text": "?"}]}
-    async with stage(responder=answer) as st, await st.session() as session:
+    async with open_stage(responder=answer) as stage, await stage.session() as session:
         await session.send_message("Hello")
         await until(session, "agent_start")
         response = await session.create_response(
             conversation="none", input=[asked], metadata={"topic": "summary"}
         )
         assert (await response.wait_done()).status == "completed"
-        assert len(st.server.active_responses) == 1
+        assert len(stage.server.active_responses) == 1
         (item,) = response.output
         assert isinstance(item, AssistantMessageItem)
         assert item.content == (AssistantText(text="A summary."),)
@@ -312,13 +315,13 @@ async def test_beside_the_conversation(autojump_clock: Clock) -> None:
         assert turns[1].metadata["topic"] == "summary"
         await until(session, "agent_end")
         assert len(session.history) == 2
-        assert len(st.server.conversation.items) == 2
+        assert len(stage.server.conversation.items) == 2
 
 
 async def test_waiting_can_be_cancelled(autojump_clock: Clock) -> None:
     """It is not the response that is cancelled."""
-    async with stage(responder=lambda _t: [Wait(9), Text("Yes.")]) as st:
-        async with await st.session() as session:
+    async with open_stage(responder=lambda _t: [Wait(9), Text("Yes.")]) as stage:
+        async with await stage.session() as session:
             response = await session.respond()
             with trio.move_on_after(1) as scope:
                 await response.wait_done()
@@ -328,8 +331,8 @@ async def test_waiting_can_be_cancelled(autojump_clock: Clock) -> None:
 
 async def test_interrupted_while_it_is_waited_for(autojump_clock: Clock) -> None:
     """Both waits end soon after, with the status that says so."""
-    async with stage(responder=lambda _t: Say("Long.", audio_ms=60_000), speed=30) as st:
-        async with await st.session() as session, trio.open_nursery() as nursery:
+    async with open_stage(responder=lambda _t: Say("Long.", audio_ms=60_000), speed=30) as stage:
+        async with await stage.session() as session, trio.open_nursery() as nursery:
             nursery.start_soon(read, session)
             response = await session.respond()
             await trio.sleep(1)
@@ -362,8 +365,8 @@ async def interrupt_later(session: Session, seconds: float) -> None:
 
 async def test_refused(autojump_clock: Clock) -> None:
     """The server's reason is the cause."""
-    async with stage() as st, await st.session() as session:
-        st.simulator.refuse_next(CREATE, code="rate_limit_exceeded", message="slow down")
+    async with open_stage() as stage, await stage.session() as session:
+        stage.simulator.refuse_next(CREATE, code="rate_limit_exceeded", message="slow down")
         response = await session.respond()
         with pytest.raises(RealtimeSessionClosed) as caught:
             await response.wait_done()
@@ -371,15 +374,15 @@ async def test_refused(autojump_clock: Clock) -> None:
         assert response.status == "failed"
         # An error about something else is not taken for its own.
         response = await session.respond()
-        st.simulator.refuse_next("conversation.item.create", code="invalid_value", message="no")
+        stage.simulator.refuse_next("conversation.item.create", code="invalid_value", message="no")
         await session.send_message("Hello")
         assert (await response.wait_done()).status == "completed"
 
 
 async def test_never_answered(autojump_clock: Clock) -> None:
     """After the time limit it is lost, and says so."""
-    async with stage() as st, await st.session(response_timeout=15.0) as session:
-        st.simulator.ignore_next(CREATE)
+    async with open_stage() as stage, await stage.session(response_timeout=15.0) as session:
+        stage.simulator.ignore_next(CREATE)
         response = await session.respond()
         with pytest.raises(RealtimeSessionClosed) as caught:
             await response.wait_played()
@@ -397,8 +400,8 @@ async def test_the_session_ends_first(how: str, autojump_clock: Clock) -> None:
             await response.wait_played()
         reasons.append(caught.value.__cause__)
 
-    async def talk(st: Stage) -> None:
-        async with await st.session() as session, trio.open_nursery() as nursery:
+    async def talk(stage: Stage) -> None:
+        async with await stage.session() as session, trio.open_nursery() as nursery:
             ended = await session.respond()
             await ended.wait_done()
             active = await session.respond()
@@ -409,22 +412,22 @@ async def test_the_session_ends_first(how: str, autojump_clock: Clock) -> None:
             if how == "closed":
                 await session.aclose()
             else:
-                await st.server.drop()
+                await stage.server.drop()
 
     replies: list[Reply] = [Say("Unread.", audio_ms=9_000), Wait(99)]
-    async with stage(responder=lambda turn: replies[turn.number], speed=1_000) as st:
+    async with open_stage(responder=lambda turn: replies[turn.number], speed=1_000) as stage:
         if how == "closed":
-            await talk(st)
+            await talk(stage)
             assert reasons == [None] * 3
         else:
             with pytest.raises(RealtimeConnectionError) as caught:
-                await talk(st)
+                await talk(stage)
             assert reasons == [caught.value] * 3
 
 
 async def test_a_request_that_was_not_sent(autojump_clock: Clock) -> None:
     """Is not waited for by anybody."""
-    async with stage() as st, await st.session() as session:
+    async with open_stage() as stage, await stage.session() as session:
         with trio.CancelScope() as scope:
             scope.cancel()
             await session.respond()
@@ -434,16 +437,16 @@ async def test_a_request_that_was_not_sent(autojump_clock: Clock) -> None:
         assert session._parts is not None
         assert not session._parts.responses._asked
         await settle()
-        assert types(st) == []
+        assert types(stage) == []
 
 
 async def test_words_to_say(autojump_clock: Clock) -> None:
     """The model is asked to say them and to call nothing."""
-    async with stage() as st, await st.session() as session:
+    async with open_stage() as stage, await stage.session() as session:
         with pytest.raises(UserError):
             await session.say("")
         await (await session.say("Mind the gap.")).wait_done()
-        (create,) = sent(st, CREATE)
+        (create,) = sent(stage, CREATE)
         assert create["response"]["instructions"].endswith("\n\nMind the gap.")
         assert create["response"]["tool_choice"] == "none"
 
@@ -476,9 +479,12 @@ async def test_typed_answers(
     output_type: Any, given: Any, answer: Any, autojump_clock: Clock
 ) -> None:
     """The model is made to answer in the form of the type, and the answer is of it."""
-    async with stage(responder=lambda _t: gives(given)) as st, await st.session() as session:
+    async with (
+        open_stage(responder=lambda _t: gives(given)) as stage,
+        await stage.session() as session,
+    ):
         assert await session.ask("What is wanted?", output_type) == answer
-        (create,) = sent(st, CREATE)
+        (create,) = sent(stage, CREATE)
         assert create["response"]["instructions"] == "What is wanted?"
         assert create["response"]["tool_choice"] == {"type": "function", "name": "answer"}
         assert len(create["response"]["tools"]) == 1
@@ -488,9 +494,9 @@ async def test_typed_answers(
 @pytest.mark.parametrize("reply", [Text("In short."), Say("In short.")])
 async def test_answers_in_words(reply: Reply, autojump_clock: Clock) -> None:
     """Written, however the session speaks, or else what was said."""
-    async with stage(responder=lambda _t: reply) as st, await st.session() as session:
+    async with open_stage(responder=lambda _t: reply) as stage, await stage.session() as session:
         assert await session.ask("How?", with_history=False) == "In short."
-        (create,) = sent(st, CREATE)
+        (create,) = sent(stage, CREATE)
         params = create["response"]
         assert params["input"][0]["content"] == [{"type": "input_text", "text": "How?"}]
         assert (params["output_modalities"], params["tool_choice"]) == (["text"], "none")
@@ -499,7 +505,7 @@ async def test_answers_in_words(reply: Reply, autojump_clock: Clock) -> None:
 
 async def test_an_answer_that_is_spoken_after_all(autojump_clock: Clock) -> None:
     """Its transcript is the answer."""
-    async with stage(responder=lambda _t: Wait(99)) as st, await st.session() as session:
+    async with open_stage(responder=lambda _t: Wait(99)) as stage, await stage.session() as session:
         answers: list[str] = []
 
         async def ask() -> None:
@@ -508,7 +514,7 @@ async def test_an_answer_that_is_spoken_after_all(autojump_clock: Clock) -> None
         async with trio.open_nursery() as nursery:
             nursery.start_soon(ask)
             await settle()
-            (response_id,) = st.server.active_responses
+            (response_id,) = stage.server.active_responses
             parts = [{"type": "output_audio", "transcript": text} for text in ("Out ", "loud.")]
             item = {"id": "i", "type": "message", "role": "assistant", "content": parts}
             response = {
@@ -517,7 +523,7 @@ async def test_an_answer_that_is_spoken_after_all(autojump_clock: Clock) -> None
                 "status": "completed",
                 "output": [{**item, "status": "completed"}],
             }
-            await st.server.send({"type": "response.done", "response": response})
+            await stage.server.send({"type": "response.done", "response": response})
         assert answers == ["Out loud."]
 
 
@@ -534,7 +540,7 @@ async def test_an_answer_that_is_spoken_after_all(autojump_clock: Clock) -> None
 )
 async def test_wrong_answers(reply: Reply, error: type[Exception], autojump_clock: Clock) -> None:
     """Raised where the question was asked; the session goes on."""
-    async with stage(responder=lambda _t: reply) as st, await st.session() as session:
+    async with open_stage(responder=lambda _t: reply) as stage, await stage.session() as session:
         with pytest.raises(error):
             await session.ask("How many?", int)
         assert "error" not in kinds(session._events._events)  # type: ignore[arg-type]
@@ -549,14 +555,14 @@ async def test_wrong_answers(reply: Reply, error: type[Exception], autojump_cloc
 )
 async def test_half_an_answer(reply: Reply, why: str, autojump_clock: Clock) -> None:
     """Is none."""
-    async with stage(responder=lambda _t: reply) as st, await st.session() as session:
+    async with open_stage(responder=lambda _t: reply) as stage, await stage.session() as session:
         with pytest.raises(ModelBehaviorError, match=why):
             await session.ask("How?")
 
 
 async def test_an_answer_that_failed_without_a_word(autojump_clock: Clock) -> None:
     """Nothing is made up."""
-    async with stage(responder=lambda _t: Wait(9)) as st, await st.session() as session:
+    async with open_stage(responder=lambda _t: Wait(9)) as stage, await stage.session() as session:
 
         async def ask() -> None:
             with pytest.raises(ModelBehaviorError, match="was failed, so"):
@@ -565,15 +571,15 @@ async def test_an_answer_that_failed_without_a_word(autojump_clock: Clock) -> No
         async with trio.open_nursery() as nursery:
             nursery.start_soon(ask)
             await settle()
-            (response_id,) = st.server.active_responses
+            (response_id,) = stage.server.active_responses
             response = {"object": "realtime.response", "id": response_id, "status": "failed"}
-            await st.server.send({"type": "response.done", "response": response})
+            await stage.server.send({"type": "response.done", "response": response})
 
 
 async def test_a_question_that_is_refused(autojump_clock: Clock) -> None:
     """The reason is the cause."""
-    async with stage() as st, await st.session() as session:
-        st.simulator.refuse_next(CREATE, code="invalid_value", message="no")
+    async with open_stage() as stage, await stage.session() as session:
+        stage.simulator.refuse_next(CREATE, code="invalid_value", message="no")
         with pytest.raises(RealtimeSessionClosed) as caught:
             await session.ask("How?")
         assert "invalid_value" in str(caught.value.__cause__)
@@ -581,11 +587,11 @@ async def test_a_question_that_is_refused(autojump_clock: Clock) -> None:
 
 async def test_a_type_that_no_model_could_give(autojump_clock: Clock) -> None:
     """Said before anything is sent."""
-    async with stage() as st, await st.session() as session:
+    async with open_stage() as stage, await stage.session() as session:
         with pytest.raises(UserError):
             await session.ask("How?", object)
         await settle()
-        assert types(st) == []
+        assert types(stage) == []
 
 
 async def test_questions_at_the_same_time(autojump_clock: Clock) -> None:
@@ -598,7 +604,7 @@ async def test_questions_at_the_same_time(autojump_clock: Clock) -> None:
         await trio.sleep(5 - number)  # the first asked is the last answered
         return gives(number)
 
-    async with stage(responder=answer) as st, await st.session() as session:
+    async with open_stage(responder=answer) as stage, await stage.session() as session:
         answers: dict[int, int] = {}
 
         async def ask(number: int) -> None:
@@ -610,7 +616,7 @@ async def test_questions_at_the_same_time(autojump_clock: Clock) -> None:
             for number in range(4):
                 nursery.start_soon(ask, number)
         assert answers == {0: 0, 1: 1, 2: 2, 3: 3}
-        assert len(st.server.active_responses) == 1
+        assert len(stage.server.active_responses) == 1
         seen += await until(session, "agent_end")
         assert {"tool_start", "error"}.isdisjoint(kinds(seen))
         assert len(session.history) == 2
@@ -618,8 +624,8 @@ async def test_questions_at_the_same_time(autojump_clock: Clock) -> None:
 
 async def test_a_question_given_up(autojump_clock: Clock) -> None:
     """The conversation is none the wiser."""
-    async with stage(responder=lambda _t: [Wait(9), Text("Late.")]) as st:
-        async with await st.session() as session:
+    async with open_stage(responder=lambda _t: [Wait(9), Text("Late.")]) as stage:
+        async with await stage.session() as session:
             with trio.move_on_after(1) as scope:
                 await session.ask("How?")
             assert scope.cancelled_caught
@@ -634,8 +640,10 @@ async def test_a_question_given_up(autojump_clock: Clock) -> None:
 @pytest.mark.parametrize("speed", [1, 50])
 async def test_hang_up_once_it_was_heard(speed: float, autojump_clock: Clock) -> None:
     """Not when it was generated: after the length of its audio."""
-    async with stage(responder=lambda _t: Say("Goodbye.", audio_ms=4_300), speed=speed) as st:
-        async with await st.session() as session, trio.open_nursery() as nursery:
+    async with open_stage(
+        responder=lambda _t: Say("Goodbye.", audio_ms=4_300), speed=speed
+    ) as stage:
+        async with await stage.session() as session, trio.open_nursery() as nursery:
             nursery.start_soon(read, session)
             goodbye = await session.say("Goodbye.")
             await session.end(after=goodbye)
@@ -656,9 +664,9 @@ async def test_hang_up_once_the_tracker_says_so(autojump_clock: Clock) -> None:
                 await trio.sleep(0.2)
                 tracker.on_play_bytes(event.item_id, 0, event.audio.data)
 
-    async with stage(responder=lambda _t: Say("Goodbye.", audio_ms=3_000), speed=50) as st:
+    async with open_stage(responder=lambda _t: Say("Goodbye.", audio_ms=3_000), speed=50) as stage:
         async with (
-            await st.session(playback_tracker=tracker) as session,
+            await stage.session(playback_tracker=tracker) as session,
             trio.open_nursery() as nursery,
         ):
             nursery.start_soon(play, session)
@@ -668,8 +676,8 @@ async def test_hang_up_once_the_tracker_says_so(autojump_clock: Clock) -> None:
 
 async def test_hang_up_at_once(autojump_clock: Clock) -> None:
     """Without a word."""
-    async with stage(responder=lambda _t: Say("On and on.", audio_ms=9_000)) as st:
-        async with await st.session() as session:
+    async with open_stage(responder=lambda _t: Say("On and on.", audio_ms=9_000)) as stage:
+        async with await stage.session() as session:
             await session.respond()
             await session.end()
             assert trio.current_time() == 0
@@ -677,16 +685,16 @@ async def test_hang_up_at_once(autojump_clock: Clock) -> None:
 
 async def test_hang_up_where_there_is_no_goodbye(autojump_clock: Clock) -> None:
     """Refused, it is not waited for: the session ends all the same."""
-    async with stage() as st, await st.session() as session:
-        st.simulator.refuse_next(CREATE, code="rate_limit_exceeded", message="no")
+    async with open_stage() as stage, await stage.session() as session:
+        stage.simulator.refuse_next(CREATE, code="rate_limit_exceeded", message="no")
         await session.end(after=await session.say("Goodbye."))
         await session.wait_closed()
 
 
 async def test_a_goodbye_that_is_cancelled(autojump_clock: Clock) -> None:
     """The session goes on."""
-    async with stage(responder=lambda _t: Say("Goodbye.", audio_ms=9_000)) as st:
-        async with await st.session() as session:
+    async with open_stage(responder=lambda _t: Say("Goodbye.", audio_ms=9_000)) as stage:
+        async with await stage.session() as session:
             goodbye = await session.say("Goodbye.")
             with trio.move_on_after(1):
                 await session.end(after=goodbye)
@@ -700,9 +708,9 @@ async def test_early_audio(autojump_clock: Clock) -> None:
     """What is said while the session connects goes first, in order; beyond ten seconds it waits."""
     pieces = [bytes([number]) * 96_000 for number in range(1, 8)]  # two seconds each
     kept: list[tuple[int, float]] = []
-    async with stage() as st:
-        st.simulator.plan_handshake(delay=3)
-        session = await st.session(initial_model_settings=PUSH)
+    async with open_stage() as stage:
+        stage.simulator.plan_handshake(delay=3)
+        session = await stage.session(initial_model_settings=PUSH)
 
         async def speak() -> None:
             for number, piece in enumerate(pieces):
@@ -718,16 +726,16 @@ async def test_early_audio(autojump_clock: Clock) -> None:
             await trio.sleep(2)
             assert [at for _number, at in kept[5:]] == [3.0, 3.0]
             await settle()
-            appended = [base64.b64decode(event["audio"]) for event in sent(st, APPEND)]
+            appended = [base64.b64decode(event["audio"]) for event in sent(stage, APPEND)]
             assert appended == pieces
             await session.aclose()
 
 
 async def test_early_audio_of_a_session_that_fails(autojump_clock: Clock) -> None:
     """Whoever waits with more of it hears that the session is over."""
-    async with stage() as st:
-        st.simulator.plan_handshake(delay=3, status=503)
-        session = await st.session(initial_model_settings=PUSH)
+    async with open_stage() as stage:
+        stage.simulator.plan_handshake(delay=3, status=503)
+        session = await stage.session(initial_model_settings=PUSH)
         failures: list[BaseException] = []
 
         async def speak() -> None:
@@ -755,22 +763,22 @@ async def test_early_audio_of_a_session_that_fails(autojump_clock: Clock) -> Non
 # -- silence --------------------------------------------------------------------------------------
 
 
-async def lifetime(st: Stage, agent: Any = None, act: Any = None, **idle: Any) -> float:
+async def lifetime(stage: Stage, agent: Any = None, act: Any = None, **idle: Any) -> float:
     """Run a session with this idle policy until it ends by itself; how long it took."""
     began = trio.current_time()
     settings = PUSH if act is press else {}
     async with (
-        await st.session(agent, {"idle": idle}, initial_model_settings=settings) as session,
+        await stage.session(agent, {"idle": idle}, initial_model_settings=settings) as session,
         trio.open_nursery() as nursery,
     ):
         nursery.start_soon(read, session)
         if act is not None:
-            await act(st, session)
+            await act(stage, session)
         await session.wait_closed()
     return trio.current_time() - began
 
 
-async def press(st: Stage, session: Session) -> None:
+async def press(stage: Stage, session: Session) -> None:
     """Hold the button for twenty seconds."""
     async with session.user_turn() as turn:
         for _ in range(20):
@@ -778,20 +786,20 @@ async def press(st: Stage, session: Session) -> None:
             await trio.sleep(1)
 
 
-async def write(st: Stage, session: Session) -> None:
+async def write(stage: Stage, session: Session) -> None:
     await trio.sleep(4)
     await session.send_message("Hello")
 
 
-async def speak(st: Stage, session: Session) -> None:
+async def speak(stage: Stage, session: Session) -> None:
     await trio.sleep(4)
     await session.send_audio(LOUD + SILENCE)
 
 
-async def dial(st: Stage, session: Session) -> None:
+async def dial(stage: Stage, session: Session) -> None:
     await trio.sleep(4)
     key = {"event": "5", "received_at": 1}
-    await st.server.send({"type": "input_audio_buffer.dtmf_event_received", **key})
+    await stage.server.send({"type": "input_audio_buffer.dtmf_event_received", **key})
 
 
 async def test_nudged_then_ended(autojump_clock: Clock) -> None:
@@ -802,9 +810,9 @@ async def test_nudged_then_ended(autojump_clock: Clock) -> None:
         nudges.append(turn.instructions)
         return Say("Are you there?", audio_ms=2_000)
 
-    async with stage(responder=answer) as st:
+    async with open_stage(responder=answer) as stage:
         lasted = await lifetime(
-            st, nudge_after=10.0, nudge="Ask for a sign.", nudges=2, end_after=20.0
+            stage, nudge_after=10.0, nudge="Ask for a sign.", nudges=2, end_after=20.0
         )
         assert nudges == ["Ask for a sign."] * 2
         # 10 s, a nudge of 2 s, 10 s, another, 20 s.
@@ -813,49 +821,49 @@ async def test_nudged_then_ended(autojump_clock: Clock) -> None:
 
 async def test_ended_without_a_nudge(autojump_clock: Clock) -> None:
     """Where none is asked for."""
-    async with stage() as st:
-        assert await lifetime(st, end_after=7.0) == pytest.approx(7.0)
-        assert await lifetime(st, nudge_after=1.0, nudges=0, end_after=7.0) == pytest.approx(7.0)
-        assert sent(st, CREATE) == []
+    async with open_stage() as stage:
+        assert await lifetime(stage, end_after=7.0) == pytest.approx(7.0)
+        assert await lifetime(stage, nudge_after=1.0, nudges=0, end_after=7.0) == pytest.approx(7.0)
+        assert sent(stage, CREATE) == []
 
 
 @pytest.mark.parametrize("act", [write, speak, dial])
 async def test_the_user_is_there(act: Any, autojump_clock: Clock) -> None:
     """A word, a message or a key begins the silence anew."""
-    async with stage(responder=lambda _t: Text("Yes.")) as st:
-        lasted = await lifetime(st, act=act, end_after=5.0)
+    async with open_stage(responder=lambda _t: Text("Yes.")) as stage:
+        lasted = await lifetime(stage, act=act, end_after=5.0)
         assert lasted == pytest.approx(9.0, abs=0.5)
 
 
 async def test_the_user_holds_the_button(autojump_clock: Clock) -> None:
     """Whoever speaks is not silent, though the server tells nobody."""
-    async with stage(responder=lambda _t: Text("Yes.")) as st:
-        lasted = await lifetime(st, act=press, nudge_after=5.0, end_after=9.0)
-        assert len(sent(st, CREATE)) == 2  # the user's turn, and then a nudge
+    async with open_stage(responder=lambda _t: Text("Yes.")) as stage:
+        lasted = await lifetime(stage, act=press, nudge_after=5.0, end_after=9.0)
+        assert len(sent(stage, CREATE)) == 2  # the user's turn, and then a nudge
         assert lasted == pytest.approx(20 + 5 + 9, abs=0.75)
 
 
 async def test_activity_allows_new_nudges(autojump_clock: Clock) -> None:
     """The policy begins anew with whoever comes back."""
-    async with stage(responder=lambda _t: Text("Yes?")) as st:
+    async with open_stage(responder=lambda _t: Text("Yes?")) as stage:
 
-        async def come_back(st: Stage, session: Session) -> None:
+        async def come_back(stage: Stage, session: Session) -> None:
             await trio.sleep(14)
             await session.send_message("Here")
 
-        lasted = await lifetime(st, act=come_back, nudge_after=10.0, end_after=10.0)
+        lasted = await lifetime(stage, act=come_back, nudge_after=10.0, end_after=10.0)
         assert lasted == pytest.approx(14 + 10 + 10, abs=0.75)
-        assert len(sent(st, CREATE)) == 3
+        assert len(sent(stage, CREATE)) == 3
 
 
 async def test_not_while_the_model_is_heard(autojump_clock: Clock) -> None:
     """Long after it was generated."""
-    async with stage(responder=lambda _t: Say("A tale.", audio_ms=30_000), speed=100) as st:
+    async with open_stage(responder=lambda _t: Say("A tale.", audio_ms=30_000), speed=100) as stage:
 
-        async def listen(st: Stage, session: Session) -> None:
+        async def listen(stage: Stage, session: Session) -> None:
             await session.send_message("Tell")
 
-        assert await lifetime(st, act=listen, end_after=5.0) == pytest.approx(35, abs=0.5)
+        assert await lifetime(stage, act=listen, end_after=5.0) == pytest.approx(35, abs=0.5)
 
 
 async def test_not_while_a_tool_runs(autojump_clock: Clock) -> None:
@@ -870,13 +878,13 @@ async def test_not_while_a_tool_runs(autojump_clock: Clock) -> None:
     def answer(turn: Turn) -> Reply:
         return Text("Found.") if turn.tool_outputs else CallFunction("search")
 
-    async with stage(responder=answer) as st:
+    async with open_stage(responder=answer) as stage:
 
-        async def ask(st: Stage, session: Session) -> None:
+        async def ask(stage: Stage, session: Session) -> None:
             await session.send_message("Search")
 
         agent = RealtimeAgent("Clerk", tools=[search])
-        assert await lifetime(st, agent, ask, end_after=5.0) == pytest.approx(45, abs=0.75)
+        assert await lifetime(stage, agent, ask, end_after=5.0) == pytest.approx(45, abs=0.75)
 
 
 async def test_a_nudge_to_nobody(autojump_clock: Clock) -> None:
@@ -888,40 +896,45 @@ async def test_a_nudge_to_nobody(autojump_clock: Clock) -> None:
         await trio.sleep(4)
         return "found"
 
-    async with stage(responder=lambda _t: CallFunction("search")) as st:
+    async with open_stage(responder=lambda _t: CallFunction("search")) as stage:
 
-        async def leave(st: Stage, session: Session) -> None:
+        async def leave(stage: Stage, session: Session) -> None:
             await session.send_message("Search")
             await trio.sleep(1)
             assert session._parts is not None
             assert session._parts.idle is not None
-            await st.server.close(1000)
+            await stage.server.close(1000)
             await session._parts.idle._nudge("Ask.")
 
         agent = RealtimeAgent("Clerk", tools=[search])
-        assert await lifetime(st, agent, leave, end_after=60.0) < 10
+        assert await lifetime(stage, agent, leave, end_after=60.0) < 10
 
 
 async def test_a_long_utterance_is_no_silence(autojump_clock: Clock) -> None:
     """While the server hears the user speak nobody is nudged, and nobody hung up on."""
     config = {"idle": {"end_after": 20.0}}
-    async with stage() as st, await st.session(config=config) as session:
+    async with open_stage() as stage, await stage.session(config=config) as session:
         start = trio.current_time()
         spoken = {"event_id": "e", "item_id": "u"}
         kind = "input_audio_buffer.speech_"
-        await st.server.send({"type": f"{kind}started", **spoken, "audio_start_ms": 0})
+        await stage.server.send({"type": f"{kind}started", **spoken, "audio_start_ms": 0})
         await trio.sleep(100)
-        await st.server.send({"type": f"{kind}stopped", **spoken, "audio_end_ms": 100_000})
+        await stage.server.send({"type": f"{kind}stopped", **spoken, "audio_end_ms": 100_000})
         await session.wait_closed()
         assert trio.current_time() - start == pytest.approx(120, abs=1)
 
 
 async def test_speech_that_never_stops(autojump_clock: Clock) -> None:
     """A server that is sent no more audio says nothing; after two minutes that is silence too."""
-    async with stage() as st, await st.session(config={"idle": {"end_after": 20.0}}) as session:
+    async with (
+        open_stage() as stage,
+        await stage.session(config={"idle": {"end_after": 20.0}}) as session,
+    ):
         start = trio.current_time()
         kind = "input_audio_buffer.speech_started"
-        await st.server.send({"type": kind, "event_id": "e", "item_id": "u", "audio_start_ms": 0})
+        await stage.server.send(
+            {"type": kind, "event_id": "e", "item_id": "u", "audio_start_ms": 0}
+        )
         await session.wait_closed()
         assert trio.current_time() - start == pytest.approx(140, abs=1)
 
@@ -943,7 +956,7 @@ async def test_a_failed_response_is_an_error_event(
     details: dict[str, Any] | None, words: str, autojump_clock: Clock
 ) -> None:
     """Of the default events, with the server's words; else it looks like an answer of no words."""
-    async with stage(responder=lambda _t: Wait(9)) as scene, await scene.session() as session:
+    async with open_stage(responder=lambda _t: Wait(9)) as scene, await scene.session() as session:
         await session.send_message("Hello")
         await settle()
         (response_id,) = scene.server.active_responses
@@ -956,7 +969,7 @@ async def test_a_failed_response_is_an_error_event(
 
 async def test_a_failed_transcription_is_an_error_event(autojump_clock: Clock) -> None:
     """Of the default events, with the server's words; else the history just has a gap."""
-    async with stage() as scene, await scene.session() as session:
+    async with open_stage() as scene, await scene.session() as session:
         failed = {"type": "conversation.item.input_audio_transcription.failed", "item_id": "u1"}
         problem = {"type": "x", "code": "model_not_found", "message": "No access."}
         await scene.server.send({**failed, "content_index": 0, "error": problem})
@@ -967,7 +980,7 @@ async def test_a_failed_transcription_is_an_error_event(autojump_clock: Clock) -
 
 async def test_a_response_that_was_cut_short_is_no_error(autojump_clock: Clock) -> None:
     """Cancelled and incomplete responses say what they are in ``response_done``."""
-    async with stage(responder=lambda _t: Wait(9)) as scene:
+    async with open_stage(responder=lambda _t: Wait(9)) as scene:
         async with await scene.session(config={"events": "all"}) as session:
             for status in ("cancelled", "incomplete"):
                 await session.send_message("Hello")
@@ -981,7 +994,7 @@ async def test_a_response_that_was_cut_short_is_no_error(autojump_clock: Clock) 
 
 async def test_a_question_that_the_server_never_takes_up(autojump_clock: Clock) -> None:
     """The time limit for responses ends the wait, and says so."""
-    async with stage() as scene, await scene.session() as session:
+    async with open_stage() as scene, await scene.session() as session:
         scene.simulator.ignore_next(CREATE)
         with trio.fail_after(31), pytest.raises(RealtimeSessionClosed) as caught:
             await session.ask("How?")

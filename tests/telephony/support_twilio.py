@@ -6,7 +6,7 @@ from typing import Any
 
 import attrs
 import trio
-from support_sessions import REACH, Stage, stage
+from support_sessions import REACH, Stage, open_stage
 
 from trio_realtime import RealtimeAgent
 from trio_realtime.audio import ulaw_encode
@@ -83,10 +83,10 @@ async def phone_call(
     what it raised is raised."""
     far, near = sockets or memory_sockets()
     run_config = {"model_settings": SERVER_VAD, **(config or {})}
-    async with stage(simulator) as st, trio.open_nursery() as nursery:
-        runner = st.runner(agent, run_config)
+    async with open_stage(simulator) as stage, trio.open_nursery() as nursery:
+        runner = stage.runner(agent, run_config)
         async with stand_in_call(far, custom_parameters=parameters) as caller:
-            line = Line(st, caller)
+            line = Line(stage, caller)
 
             async def serve() -> None:
                 try:
