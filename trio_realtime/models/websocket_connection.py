@@ -1,10 +1,12 @@
 """`WebSocketConnection`: any model's protocol over any WebSocket.
 
 This is the only module that waits on a socket. All decisions are made in a `ModelProtocol`, which
-is pure; here are the two tasks around it. The task that receives reads frames and hands them to the
-protocol. The writer sends what the protocol has to send, all that has gathered in one write. Frames
-that the protocol sends without being asked (a cancel, a truncation, the next request for a
-response) therefore never wait for a reader, and a read never waits for a write.
+is pure. The task that receives reads frames and hands them to the protocol. What the protocol has
+to send leaves at once, from whichever task caused it, as long as the operating system takes it
+without waiting. Otherwise, and where much is sent in a short time, a task writes all that has
+gathered, in one write, and ends. Frames that the protocol sends without being asked (a cancel, a
+truncation, the next request for a response) therefore never wait for a reader, and a read never
+waits for a write.
 
 Time limits (a request that nothing answers, the next ping) need no task of their own: they are the
 deadline of the scope in which the receiving task waits.
@@ -52,6 +54,10 @@ HIGH_WATER: Final = 64 * 1024
 """Bytes waiting to be written before `send` makes its caller wait: ten 100 ms chunks of PCM16, so
 enough for writes to be worth their price and little enough to hear of congestion at once."""
 
+GATHERING: Final = 0.001
+"""Seconds after something was sent, during which further inputs wait for the writing task. One is
+worth a system call of its own where they are few, and not in a stream of them."""
+
 
 @attrs.define(eq=False, repr=False)
 class WebSocketConnection(RealtimeConnection):
@@ -67,9 +73,9 @@ class WebSocketConnection(RealtimeConnection):
     _room: Sleepers = attrs.field(factory=Sleepers, init=False)
     """Those who cannot go on before something has been written."""
     _writer: trio.CancelScope | None = attrs.field(default=None, init=False)
-    """Of the writer; ``None`` when it is over."""
-    _writer_rests: Sleepers = attrs.field(factory=Sleepers, init=False)
-    """The writer, while there is nothing to write."""
+    """Of the task that writes; ``None`` while there is none."""
+    _sent_at: float = attrs.field(default=-math.inf, init=False)
+    """When something was last sent."""
     _armed: float | None = attrs.field(default=None, init=False)
     """The time limit of the protocol's that the reader will be woken for."""
     _ping_at: float = attrs.field(init=False)
@@ -80,7 +86,6 @@ class WebSocketConnection(RealtimeConnection):
 
     def __attrs_post_init__(self) -> None:
         self._set_ping()
-        self._writer = self._transport.helpers.start_soon(self._write)
 
     # -- opening -----------------------------------------------------------------
     async def wait_open(self) -> None:
@@ -93,7 +98,7 @@ class WebSocketConnection(RealtimeConnection):
             RealtimeHandshakeError: the server refused the settings, or this client.
             RealtimeConnectionError: the connection broke.
         """
-        self._write_pending()
+        self._write_pending(trio.current_time())
         await self._look_at_opening()
         try:
             with trio.move_on_after(OPENING_TIMEOUT):
@@ -122,8 +127,9 @@ class WebSocketConnection(RealtimeConnection):
         if self._closing:
             raise RealtimeSessionClosed("the connection is closed") from self._failure
         news = len(self._ready)
-        protocol.send(input, trio.current_time(), self._ready)
-        self._write_pending()
+        now = trio.current_time()
+        protocol.send(input, now, self._ready)
+        self._write_pending(now, at_once=now - self._sent_at >= GATHERING)
         if len(self._ready) > news and self._reader is not None:
             self._reader.cancel()  # no frame will bring them
 
@@ -192,7 +198,7 @@ class WebSocketConnection(RealtimeConnection):
         now = trio.current_time()
         for frame in frames:
             protocol.receive(frame, now, self._ready)
-        self._write_pending()
+        self._write_pending(now)
         if self._opening:
             await self._look_at_opening()
         return True
@@ -204,7 +210,7 @@ class WebSocketConnection(RealtimeConnection):
         deadline = self._protocol.deadline
         if deadline is not None and now >= deadline:
             self._protocol.expire(now, self._ready)
-            self._write_pending()
+            self._write_pending(now)
         if now >= self._ping_at and not self._closing:
             self._ping_at = math.inf
             self._transport.helpers.start_soon(self._ping)
@@ -239,29 +245,33 @@ class WebSocketConnection(RealtimeConnection):
         self._set_ping()
         self._set_alarm()
 
-    # -- the writer --------------------------------------------------------------
-    def _write_pending(self) -> None:
-        """If there is something to write, see that it is written; it may begin a time limit."""
-        protocol = self._protocol
-        if protocol.pending_bytes:
-            if protocol.deadline != self._armed:
-                self._set_alarm()
-            if self._writer_rests.tasks:
-                self._writer_rests.wake_one()
+    # -- writing -----------------------------------------------------------------
+    def _write_pending(self, now: float, *, at_once: bool = True) -> None:
+        """If there is something to write, write it or see that it is; it may begin a time limit."""
+        protocol, transport = self._protocol, self._transport
+        if not protocol.pending_bytes:
+            return
+        if protocol.deadline != self._armed:
+            self._set_alarm()
+        if self._writer is not None:
+            return
+        if at_once and transport.can_send_nowait:
+            self._sent_at = now
+            transport.send_nowait(protocol.data_to_send())
+        else:
+            self._writer = transport.helpers.start_soon(self._write)
 
     async def _write(self) -> None:
-        """Send what the protocol has to send, until `flush` says that was all.
+        """Send all that the protocol has to send.
 
         Out of reach of the session's cancellation, since a frame cut in the middle would end the
         connection for good and with it the orderly goodbye; `flush` bounds how long it may take.
         """
         protocol = self._protocol
         try:
-            while protocol.pending_bytes or not self._closing:
-                if not protocol.pending_bytes:
-                    await self._writer_rests.sleep()
-                    continue
+            while protocol.pending_bytes:
                 await self._transport.send(protocol.data_to_send())
+                self._sent_at = trio.current_time()
                 self._room.wake_all()
         except RealtimeConnectionError as exc:
             # A clean close may be noticed here first; the reader then ends without an error.
@@ -284,7 +294,6 @@ class WebSocketConnection(RealtimeConnection):
         self._closing = True
         self._set_alarm()
         self._room.wake_all()
-        self._writer_rests.wake_all()
 
     async def flush(self) -> None:
         """Take no more inputs and write those taken; at most the close timeout, even cancelled."""

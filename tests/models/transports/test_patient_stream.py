@@ -405,3 +405,58 @@ async def test_a_read_that_is_cancelled_when_it_has_been_woken_returns_what_it_r
             assert await stream.receive_some() == b"x"
         assert scope.cancel_called
         assert not scope.cancelled_caught
+
+
+# Sending without waiting
+
+
+async def test_what_the_socket_takes_is_sent_at_once() -> None:
+    plain, peer = socket.socketpair()
+    with peer:
+        async with patient(plain) as stream:
+            assert stream.send_nowait(b"at once")
+            assert peer.recv(100, socket.MSG_DONTWAIT) == b"at once"
+
+
+async def test_what_a_full_socket_does_not_take_is_sent_afterwards_in_order() -> None:
+    stream, peer = patient_pair_with_little_room()
+    data = bytes(range(256)) * 4000
+    got = bytearray()
+    async with stream, peer, trio.open_nursery() as nursery:
+        assert not stream.send_nowait(data)
+
+        @nursery.start_soon
+        async def send() -> None:
+            await stream.send_rest()
+            await stream.send_all(b"after it")
+            await stream.send_eof()
+
+        while part := await peer.receive_some():
+            got += part
+    assert got == data + b"after it"
+
+
+async def test_a_broken_socket_is_reported_by_sending_the_rest() -> None:
+    plain, peer = socket.socketpair()
+    peer.close()
+    async with patient(plain) as stream:
+        assert not stream.send_nowait(b"x")
+        with pytest.raises(trio.BrokenResourceError):
+            await stream.send_rest()
+
+
+async def test_a_closed_one_sends_nothing_at_once_either() -> None:
+    plain, peer = socket.socketpair()
+    with peer:
+        stream = patient(plain)
+        await stream.aclose()
+        assert not stream.send_nowait(b"x")
+        with pytest.raises(trio.ClosedResourceError):
+            await stream.send_rest()
+        assert peer.recv(1) == b""
+
+
+def patient_pair_with_little_room() -> tuple[PatientStream, PatientStream]:
+    one, other = socket.socketpair()
+    one.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
+    return patient(one), patient(other)

@@ -3,13 +3,14 @@
 There is no reader task: `receive` reads the stream itself, so a message costs no hand-off between
 tasks. Which bytes make which frames is the business of a `FrameCodec`.
 
-Who writes. Data frames are written by `send`. Control frames (pongs, pings, the close frame) are
-appended to a buffer: a `send` in progress writes them after its own data; otherwise a short-lived
-child task does. The reader itself never writes, so a server that blocks on us reading is always
-read, even while our own write is blocked on the server.
+Who writes. Data frames are written by `send` or `send_nowait`. Control frames (pongs, pings, the
+close frame) are appended to a buffer: a write in progress writes them after its own data; otherwise
+they are written at once. What the operating system does not take at once is written by a
+short-lived child task. The reader never waits for a write, so a server that blocks on us reading is
+always read, even while our own write is blocked on the server.
 """
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 from contextlib import suppress
 from typing import Final
 
@@ -19,7 +20,11 @@ import trio
 from .endings import CLOSED_HERE, TORN, Ending, check_close, lost
 from .frame_codec import FrameCodec
 from .tasks import Helpers
+from .tcp_stream import PromptStream
 from .text_transport import READ_SIZE, TextTransport, TransportSettings
+
+LARGE_READ: Final = READ_SIZE // 2
+"""Bytes after which it is likely that more have arrived already."""
 
 MAX_REPLIES: Final = 4096
 """Bytes of unsent pongs kept; beyond, only the latest pings are answered (RFC 6455, 5.5.3)."""
@@ -33,6 +38,8 @@ class StreamTransport(TextTransport):
     _stream: trio.abc.Stream
     _codec: FrameCodec
     _settings: TransportSettings
+    _prompt: PromptStream | None = attrs.field(init=False)
+    """The stream, if it can send without waiting."""
     _ready: list[bytes] = attrs.field(factory=list[bytes], init=False)
     _ending: Ending | None = attrs.field(default=None, init=False)
     _ended: trio.Event = attrs.field(factory=trio.Event, init=False)
@@ -40,6 +47,8 @@ class StreamTransport(TextTransport):
     _reading: bool = attrs.field(default=False, init=False)
     _reader_left: trio.Event | None = attrs.field(default=None, init=False)
     _eof: bool = attrs.field(default=False, init=False)
+    _behind: bool = attrs.field(default=False, init=False)
+    """Whether more has probably arrived than was read."""
     # Writing is done by whoever set the flag; it also writes what others append meanwhile.
     _writing: bool = attrs.field(default=False, init=False)
     _writer_left: trio.Event | None = attrs.field(default=None, init=False)
@@ -51,11 +60,12 @@ class StreamTransport(TextTransport):
     _closing: bool = attrs.field(default=False, init=False)
     _closed: trio.Event = attrs.field(factory=trio.Event, init=False)
 
+    def __attrs_post_init__(self) -> None:
+        self._prompt = self._stream if isinstance(self._stream, PromptStream) else None
+
     def take_early(self, data: bytes) -> None:
         """Feed what arrived together with the handshake's response."""
-        self._ready = self._codec.feed(data)
-        if self._codec.eventful:
-            self._attend()
+        self._ready = self._feed(data)
 
     # -- reading -----------------------------------------------------------------
 
@@ -69,6 +79,11 @@ class StreamTransport(TextTransport):
             if self._closing:
                 await self._ended.wait()
                 continue
+            if self._behind:
+                # Those who were woken by the last batch come before the next: an application has
+                # taken the first of the audio before it is told that the audio was interrupted.
+                self._behind = False
+                await trio.lowlevel.checkpoint()
             messages = await self._read()
             if messages and not self._closing:
                 return messages
@@ -94,6 +109,11 @@ class StreamTransport(TextTransport):
             self._eof = True
             self._end(lost())
             return []
+        return self._feed(data)
+
+    def _feed(self, data: bytes | bytearray) -> list[bytes]:
+        """The messages that these bytes complete. What else they bring is seen to."""
+        self._behind = len(data) >= LARGE_READ
         messages = self._codec.feed(data)
         if self._codec.eventful:
             self._attend()
@@ -111,7 +131,7 @@ class StreamTransport(TextTransport):
         if codec.ending is not None:
             self._end(codec.ending)
         if self._replies:
-            self._start_writing()
+            self._write_control()
 
     def _end(self, ending: Ending) -> None:
         """Record the first end, and wake whoever waits for something that cannot come any more."""
@@ -136,9 +156,19 @@ class StreamTransport(TextTransport):
             return
         self._writing = True
         try:
-            await self._write(data)
+            await self._write(self._stream.send_all(data))
         except (trio.BrokenResourceError, trio.ClosedResourceError) as error:
             raise (self._over() or lost()).error() from error
+
+    @property
+    def can_send_nowait(self) -> bool:
+        """See `TextTransport.can_send_nowait`."""
+        return self._prompt is not None and not self._writing and self._over() is None
+
+    def send_nowait(self, messages: Sequence[str | bytes]) -> None:
+        """See `TextTransport.send_nowait`. The messages of one call leave in one write."""
+        assert self._prompt is not None
+        self._write_nowait(self._prompt, self._codec.encode_text(messages))
 
     def _over(self) -> Ending | None:
         """Why nothing can be sent any more, if that is so."""
@@ -154,10 +184,10 @@ class StreamTransport(TextTransport):
             self._writer_left = trio.Event()
         await self._writer_left.wait()
 
-    async def _write(self, data: bytes) -> None:
+    async def _write(self, first: Awaitable[None]) -> None:
         """Write, then what was appended meanwhile. The caller has set ``_writing``."""
         try:
-            await self._stream.send_all(data)
+            await first
             while self._replies or self._control:
                 await self._stream.send_all(self._take_control())
         except (trio.BrokenResourceError, trio.ClosedResourceError) as error:
@@ -172,15 +202,28 @@ class StreamTransport(TextTransport):
                 self._writer_left.set()
                 self._writer_left = None
 
-    def _start_writing(self) -> None:
+    def _write_control(self) -> None:
         """Have the control frames written, without waiting for it."""
-        if not self._writing and self._unwritable is None:
+        if self._writing or self._unwritable is not None:
+            return
+        if self._prompt is not None:
+            self._write_nowait(self._prompt, self._take_control())
+        else:
             self._writing = True
-            self.helpers.start_soon(self._write_control)
+            self.helpers.start_soon(self._write_in_background, None)
 
-    async def _write_control(self) -> None:
+    def _write_nowait(self, prompt: PromptStream, data: bytes) -> None:
+        if not prompt.send_nowait(data):
+            self._writing = True
+            self.helpers.start_soon(self._write_in_background, prompt)
+
+    async def _write_in_background(self, prompt: PromptStream | None) -> None:
+        """Write what a `PromptStream` has left, or else the control frames."""
         with suppress(trio.BrokenResourceError, trio.ClosedResourceError):  # the reader reports it
-            await self._write(self._take_control())
+            if prompt is not None:
+                await self._write(prompt.send_rest())
+            else:
+                await self._write(self._stream.send_all(self._take_control()))
 
     def _take_control(self) -> bytes:
         data = bytes(self._replies + self._control)
@@ -198,7 +241,7 @@ class StreamTransport(TextTransport):
         payload = self._ping_count.to_bytes(8, "big")
         ponged = self._pings[payload] = trio.Event()
         self._control += self._codec.encode_ping(payload)
-        self._start_writing()
+        self._write_control()
         try:
             await ponged.wait()
         finally:
@@ -238,7 +281,7 @@ class StreamTransport(TextTransport):
         codec = self._codec
         if self._ending is None and self._unwritable is None:
             self._control += codec.encode_close(code, reason)
-            self._start_writing()
+            self._write_control()
         while self._unwritable is None and not self._eof:
             if codec.close_answered:
                 return  # the server has answered, so our close frame has arrived

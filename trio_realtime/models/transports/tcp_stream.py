@@ -1,4 +1,4 @@
-"""A TCP stream that waits before it reads when it knows that nothing is there.
+"""A TCP stream that waits before it reads when it knows that nothing is there, and sends at once.
 
 Trio's own tries to read first and waits when that was in vain. On a voice connection it nearly
 always is: what arrives in a moment is taken in one read. The vain try costs a system call and an
@@ -6,6 +6,7 @@ exception, a tenth of all that a connection costs that gets a piece of audio now
 """
 
 import socket
+from abc import abstractmethod
 from typing import Final
 
 import trio
@@ -19,16 +20,39 @@ async def open_patient_stream(host: str, port: int) -> "PatientStream":
     return PatientStream(await trio.open_tcp_stream(host, port))
 
 
-class PatientStream(trio.abc.HalfCloseableStream):
+class PromptStream(trio.abc.Stream):
+    """A byte stream that can also send without waiting.
+
+    Whoever has called `send_nowait`, and was told that something is left, calls `send_rest` before
+    anything else is sent.
+    """
+
+    __slots__ = ()
+
+    @abstractmethod
+    def send_nowait(self, data: bytes) -> bool:
+        """Send as much of ``data`` as goes without waiting; keep the rest for `send_rest`.
+
+        Returns whether nothing is left. Never raises: where sending fails, all that was not sent is
+        left, and `send_rest` raises the reason. Nobody may be sending at the time.
+        """
+
+    @abstractmethod
+    async def send_rest(self) -> None:
+        """Send what is left. Waits, raises and can be cancelled as `send_all`."""
+
+
+class PatientStream(PromptStream, trio.abc.HalfCloseableStream):
     """Takes over a connected stream, and does as `trio.SocketStream` does."""
 
-    __slots__ = ("_drained", "_socket", "_stream")
+    __slots__ = ("_drained", "_socket", "_stream", "_unsent")
 
     def __init__(self, stream: trio.SocketStream) -> None:
         # Trio's sockets read with a checkpoint after the read, so the plain one is needed as well.
         self._socket = socket.socket(fileno=stream.socket.detach())
         self._stream = trio.SocketStream(trio.socket.from_stdlib_socket(self._socket))
         self._drained = False
+        self._unsent = b""
 
     async def receive_some(self, max_bytes: int | None = None) -> bytes:
         """See `trio.abc.ReceiveStream.receive_some`."""
@@ -61,6 +85,20 @@ class PatientStream(trio.abc.HalfCloseableStream):
 
     async def send_all(self, data: bytes | bytearray | memoryview) -> None:
         """See `trio.abc.SendStream.send_all`."""
+        await self._stream.send_all(data)
+
+    def send_nowait(self, data: bytes) -> bool:
+        """See `PromptStream.send_nowait`."""
+        try:
+            sent = self._socket.send(data)
+        except OSError:  # the socket is full, or broken
+            sent = 0
+        self._unsent = data[sent:]
+        return not self._unsent
+
+    async def send_rest(self) -> None:
+        """See `PromptStream.send_rest`."""
+        data, self._unsent = self._unsent, b""
         await self._stream.send_all(data)
 
     async def wait_send_all_might_not_block(self) -> None:

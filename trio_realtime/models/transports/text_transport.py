@@ -74,6 +74,19 @@ class TextTransport(ABC):
             RealtimeSessionClosed: `aclose` was called, or an earlier `send` was cut short.
         """
 
+    @property
+    def can_send_nowait(self) -> bool:
+        """Whether `send_nowait` may be called now. Not by default, and not while a `send` runs."""
+        return False
+
+    def send_nowait(self, messages: Sequence[str | bytes]) -> None:
+        """Send each message as one text frame, as `send` does, without waiting for anything.
+
+        What the operating system does not take at once is sent in the background. A failure of
+        sending is raised by the next `send`. Only while `can_send_nowait` is true.
+        """
+        raise NotImplementedError
+
     @abstractmethod
     async def ping(self) -> None:
         """Send a ping and wait for its pong, which arrives only while some task is in `receive`.
