@@ -1,4 +1,4 @@
-"""What code of the application is handed while a session runs: its own context, and the usage.
+"""What the application's functions are called with: its own context object, and the token usage.
 
 Instructions, tools, hooks, guardrails and handoffs get a `RunContext`; a tool gets a
 `ToolContext`, which also says which call it serves. Sessions make them; nothing here waits except
@@ -25,7 +25,8 @@ else:
 
 @attrs.frozen(kw_only=True)
 class InputTokensDetails:
-    """What the input tokens were, in tokens. Cached tokens are counted in the others too."""
+    """The input tokens by kind. ``cached_tokens`` are part of the others: how many of them were
+    cached."""
 
     cached_tokens: int = 0
     text_tokens: int = 0
@@ -49,8 +50,8 @@ class InputTokensDetails:
 
 @attrs.frozen(kw_only=True)
 class OutputTokensDetails:
-    """What the output tokens were, in tokens. Those spent on reasoning are counted in the others
-    too."""
+    """The output tokens by kind. ``reasoning_tokens`` are part of the others: how many of them were
+    spent on reasoning."""
 
     text_tokens: int = 0
     audio_tokens: int = 0
@@ -69,8 +70,9 @@ class Usage:
     """Tokens spent: by one response, or by a session so far.
 
     A session keeps one running total and calls `add` with the usage of each response, so whoever
-    holds `RunContext.usage` always sees the latest numbers; `snapshot` is a total that stays put.
-    ``requests`` counts responses that reported a usage. The details are values and never change.
+    holds `RunContext.usage` always sees the latest numbers; `snapshot` returns a copy that does not
+    change. ``requests`` counts responses that reported a usage. The details are values, which never
+    change.
     """
 
     requests: int = 0
@@ -128,10 +130,10 @@ class ToolContext(RunContext[TContext]):
     )
 
     async def progress(self, text: str) -> None:
-        """Report how far the tool is. Always a checkpoint; cancelling it loses this report only.
+        """Report the progress of the tool, in words for the application.
 
-        Where the context was made without ``on_progress``, as in the test of a tool, the report
-        goes nowhere.
+        Always a checkpoint; cancelling it loses this report only. Where the context was made
+        without ``on_progress``, as in the test of a tool, the report goes nowhere.
         """
         if self.on_progress is None:
             await trio.lowlevel.checkpoint()

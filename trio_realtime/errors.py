@@ -13,7 +13,7 @@
     ├── RealtimeProtocolError         the server sent what the protocol does not allow
     ├── EventBufferOverflow           the application stopped reading its events
     ├── WebhookVerificationError      a request is no webhook of OpenAI's, or too old
-    │   └── WebhookReplayError        it was taken before
+    │   └── WebhookReplayError        it was accepted before
     ├── ModelBehaviorError            the model did something nobody can act on
     │   └── ToolArgumentsError        it called a tool with wrong arguments
     └── ToolError                     a tool failed, and the tool asked that failures be raised
@@ -54,7 +54,7 @@ class RealtimeConnectionError(TrioRealtimeError):
 
 
 class RealtimeHandshakeError(RealtimeConnectionError):
-    """The server would not have the session: it refused the WebSocket, or the opening after it.
+    """The server refused the session: the WebSocket handshake, or the settings that open it.
 
     ``status`` is the HTTP status of the handshake. With 101 the WebSocket was opened, and the
     server then refused the client or the session's settings, as OpenAI does with a wrong key, an
@@ -148,8 +148,8 @@ class WebhookVerificationError(TrioRealtimeError):
 
 
 class WebhookReplayError(WebhookVerificationError):
-    """A webhook that was taken before came again. Answer it with 200: OpenAI may have missed the
-    first answer."""
+    """A webhook that was accepted before came again. Answer it with 200: the first answer may not
+    have reached OpenAI."""
 
 
 class ModelBehaviorError(TrioRealtimeError):

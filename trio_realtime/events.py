@@ -1,8 +1,9 @@
 """Session events: what the application sees when it iterates over a session.
 
-The first fifteen are those of the OpenAI Agents SDK, under its names and ``type`` strings; they
-and `RealtimeOutputLost` are what a session delivers by default. The others tell what the SDK does
-not: ask for them with ``RealtimeRunConfig(events="all")``, or name the ones wanted.
+The first fifteen are those of the OpenAI Agents SDK, under its names and ``type`` strings; they,
+`RealtimeOutputLost` and `RealtimeMcpApprovalRequired` are what a session delivers by default. The
+others tell what the SDK does not: ask for them with ``RealtimeRunConfig(events="all")``, or name
+the ones wanted.
 """
 
 from typing import Any, ClassVar, Literal, TypeAlias
@@ -37,7 +38,7 @@ class RealtimeEventInfo:
 
 @attrs.frozen(kw_only=True)
 class RealtimeAgentStartEvent:
-    """A response began; this agent gives it."""
+    """A response began. ``agent`` gives it."""
 
     agent: RealtimeAgent[Any]
     info: RealtimeEventInfo
@@ -46,7 +47,7 @@ class RealtimeAgentStartEvent:
 
 @attrs.frozen(kw_only=True)
 class RealtimeAgentEndEvent:
-    """A response ended; this is the agent that gave it, also when it handed off meanwhile."""
+    """A response ended. ``agent`` gave it, even if it has handed the conversation over since."""
 
     agent: RealtimeAgent[Any]
     info: RealtimeEventInfo
@@ -65,7 +66,7 @@ class RealtimeHandoffEvent:
 
 @attrs.frozen(kw_only=True)
 class RealtimeToolStart:
-    """A tool begins to run."""
+    """A tool starts to run."""
 
     agent: RealtimeAgent[Any]
     tool: FunctionTool[Any]
@@ -154,9 +155,10 @@ class RealtimeAudioInterrupted:
 
 @attrs.frozen(kw_only=True)
 class RealtimeError:
-    """Something went wrong and the session goes on."""
+    """Something went wrong, and the session goes on."""
 
-    error: RealtimeServerError | Exception | str
+    error: RealtimeServerError | Exception
+    """What the server reported, or what the library found wrong."""
     info: RealtimeEventInfo
     type: ClassVar[Literal["error"]] = "error"
 
@@ -203,7 +205,7 @@ class RealtimeInputAudioTimeoutTriggered:
 
 @attrs.frozen(kw_only=True)
 class RealtimeUserSpeechStarted:
-    """The user began to speak, at this ms of the input audio."""
+    """The user began to speak, ``audio_start_ms`` after the beginning of the input audio."""
 
     item_id: str
     audio_start_ms: int | None
@@ -213,7 +215,7 @@ class RealtimeUserSpeechStarted:
 
 @attrs.frozen(kw_only=True)
 class RealtimeUserSpeechStopped:
-    """The user stopped speaking, at this ms of the input audio."""
+    """The user stopped speaking, ``audio_end_ms`` after the beginning of the input audio."""
 
     item_id: str
     audio_end_ms: int | None
@@ -269,7 +271,7 @@ class RealtimeTranscriptDelta:
 
 @attrs.frozen(kw_only=True)
 class RealtimeResponseDone:
-    """A response ended: how, why, and what it took."""
+    """A response ended: with which status, why, and how many tokens it took."""
 
     response_id: str | None
     status: ResponseStatus
@@ -294,7 +296,7 @@ class RealtimeRateLimitsUpdated:
 
 @attrs.frozen(kw_only=True)
 class RealtimeToolProgress:
-    """A running tool reports how far it is (`ToolContext.progress`)."""
+    """A running tool reports its progress (`ToolContext.progress`)."""
 
     agent: RealtimeAgent[Any]
     tool: FunctionTool[Any]
@@ -306,7 +308,7 @@ class RealtimeToolProgress:
 
 @attrs.frozen(kw_only=True)
 class RealtimeGuardrailFailed:
-    """A guardrail raised instead of answering."""
+    """A guardrail raised an exception, so its text was not checked by it."""
 
     guardrail_name: str
     error: Exception
@@ -316,7 +318,7 @@ class RealtimeGuardrailFailed:
 
 @attrs.frozen(kw_only=True)
 class RealtimeInputGuardrailTripped:
-    """A guardrail on the user's words tripped."""
+    """An input guardrail tripped on what the user said or typed."""
 
     guardrail_results: tuple[InputGuardrailResult, ...]
     message: str = attrs.field(repr=hidden)

@@ -131,7 +131,7 @@ def test_only_events_are_printed(capsys: pytest.CaptureFixture[str]) -> None:
     out = io.StringIO()
     show = JsonLines(out)
     show.notice("Talking to a simulator.")
-    show.event(RealtimeError(error="où?", info=INFO))
+    show.event(RealtimeError(error=UserError("où?"), info=INFO))
     other = RealtimeModelItemDeletedEvent(item_id="x")
     show.event(RealtimeRawModelEvent(data=other, info=INFO))
     show.problem("x")
@@ -141,5 +141,6 @@ def test_only_events_are_printed(capsys: pytest.CaptureFixture[str]) -> None:
     show.entered()
     show.end_of_input()
     show.finish(Usage(), Answer(), Path("a.wav"))
-    assert out.getvalue() == '{"type": "error", "error": "où?"}\n'
+    error = '{"type": "UserError", "message": "où?"}'
+    assert out.getvalue() == f'{{"type": "error", "error": {error}}}\n'
     assert capsys.readouterr() == ("", "Talking to a simulator.\n")

@@ -1,1 +1,1 @@
-"""What several rooms need and none of them is about: nurseries, waits, type checks, settings."""
+"""Helpers that several rooms share: nurseries, waits, type checks, settings, secrets."""

@@ -7,13 +7,13 @@ may be of any type and any length.
 from collections.abc import Iterable
 
 MAX_NAME = 64
-"""Characters of an unknown name that are looked at, and at most shown."""
+"""How many characters of an unknown name are compared, and shown in messages, at most."""
 
 
 def closest(name: object, known: Iterable[str], *, cutoff: float = 0.6) -> str | None:
     """The one of ``known`` that is most like ``name``, or None if none is much like it.
 
-    ``cutoff``, from 0 to 1, says how much it must be like it.
+    ``cutoff`` is the least similarity that counts, from 0 to 1.
     """
     import difflib  # costs as much as all the settings together, and errors are rare
 
@@ -24,6 +24,6 @@ def closest(name: object, known: Iterable[str], *, cutoff: float = 0.6) -> str |
 
 
 def hint(name: object, known: Iterable[str], *, cutoff: float = 0.6) -> str:
-    """``"; did you mean 'x'?"``, to end a message with; empty if no name is close."""
+    """Return ``"; did you mean 'x'?"``, the end of a message; empty if no name is close."""
     close = closest(name, known, cutoff=cutoff)
     return "" if close is None else f"; did you mean {close!r}?"

@@ -1,7 +1,7 @@
-"""Showing that there are words without showing them.
+"""Reprs that say how long a text is, and not what it says.
 
-What a user, a model or a tool said belongs to them: reprs end in logs and tracebacks, so the fields
-of items, events and inputs that hold words show how long they are and nothing else.
+Reprs end up in logs and tracebacks, where the words of a user, a model or a tool do not belong. So
+the fields of items, events and inputs that hold words show their length and nothing else.
 """
 
 from collections.abc import Sized

@@ -25,7 +25,8 @@ class open_quiet_nursery:  # noqa: N801 - an async context manager, called like 
     cancels the block, as in any nursery, and comes out bare where it is the only one; unless the
     block has an exception of its own, which then carries a note.
 
-    A class and no generator, which would cost a session half as much memory again as its nursery.
+    A class, since a generator function would take half as much memory again as the nursery itself,
+    in each session.
     """
 
     _manager: AbstractAsyncContextManager[trio.Nursery]
@@ -59,7 +60,8 @@ class open_quiet_nursery:  # noqa: N801 - an async context manager, called like 
 
 
 def _what_to_raise(held: BaseException | None, exc: BaseException) -> BaseException:
-    """``held`` is the block's exception, ``exc`` what the nursery made of it and of the tasks'."""
+    """Return the exception to raise. ``held`` is the block's own, and ``exc`` the one that the
+    nursery raised, which may be a group of it and of those of the tasks."""
     leaves = list(_leaves(exc))
     failures = [leaf for leaf in leaves if not isinstance(leaf, trio.Cancelled)]
     parts = [] if held is None else list(_leaves(held))

@@ -1,6 +1,6 @@
 """What may be shown of values that hold secrets: URLs, the names and values of HTTP headers.
 
-Errors, logs and reprs show these through here. What cannot be told from a key is not shown.
+Errors, logs and reprs show these through here. Whatever might be a key is not shown.
 """
 
 import re

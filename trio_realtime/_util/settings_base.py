@@ -44,7 +44,7 @@ def _fields(cls: Any) -> "tuple[tuple[str, Any, attrs.Attribute[Any]], ...]":
 
 
 def _settled(field: "attrs.Attribute[Any]", value: Any) -> Any:
-    """A field's value after its check; `UNSET` for a None that only says nothing was given."""
+    """A field's value after its check; `UNSET` for a None that means the same as no value."""
     if value is field.default:
         return value
     if value is None and field.default is UNSET and types.NoneType not in members(field.type):
@@ -54,7 +54,7 @@ def _settled(field: "attrs.Attribute[Any]", value: Any) -> Any:
 
 
 class _ByName(type):
-    """The type of settings classes: a call of one names what is wrong with it as a mapping does."""
+    """The metaclass of settings classes: wrong keywords raise the same errors as wrong keys."""
 
     if not TYPE_CHECKING:  # type checkers know the fields, and find the wrong names by themselves
 

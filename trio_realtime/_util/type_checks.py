@@ -6,7 +6,7 @@ rule about a particular setting belongs here.
 
 A value has its type or is refused: ``"3"`` is not an int, ``True`` is not an int, an int does for a
 float, NaN and infinity are not numbers. No message holds a value that could be a user's text or a
-secret: of wrong types it names the type, of wrong choices the choice if it is short.
+secret: for a wrong type it names the type, and for a wrong choice the choice if it is short.
 """
 
 import enum
@@ -95,14 +95,14 @@ def join(outer: str, inner: str) -> str:
 
 
 def nearest(name: object, known: Iterable[str]) -> str:
-    """What to say after an unknown name: the nearest of ``known``, or all of them."""
+    """Return the end of a message about an unknown name: the nearest of ``known``, or all."""
     options = [*known]
     close = closest(name, options)
     return f"did you mean {close!r}?" if close else "expected one of " + ", ".join(options)
 
 
 def shown_name(name: object) -> str:
-    """An unknown name as part of a path; of what is no name, its type."""
+    """An unknown name as part of a path; for what is not a string, its type."""
     if not isinstance(name, str):
         return f"({type(name).__name__})"
     return name if len(name) <= _MAX_QUOTED else f"{name[:_MAX_QUOTED]}..."

@@ -1,7 +1,7 @@
 """Tasks that wait to be woken, the longest waiting first.
 
-`trio.lowlevel.ParkingLot` does this and more, for half as much again; here it is done for each
-event of an application that keeps up, and for each write.
+`trio.lowlevel.ParkingLot` does this and more, and takes half as much time again. These waits happen
+for each event of an application that keeps up, and for each write.
 """
 
 import attrs
@@ -10,14 +10,14 @@ import trio
 
 @attrs.define(eq=False, repr=False)
 class Sleepers:
-    """The tasks that sleep in one place."""
+    """The tasks that wait for one thing."""
 
     tasks: list[trio.lowlevel.Task] = attrs.field(factory=list[trio.lowlevel.Task], init=False)
     """The longest sleeping first. Not to be changed from outside."""
 
     @trio.lowlevel.enable_ki_protection
     async def sleep(self) -> None:
-        """Wait to be woken. Cancelled, the task is not counted any more."""
+        """Wait to be woken. A cancelled task leaves the queue."""
         task = trio.lowlevel.current_task()
 
         def abort(_raise_cancel: trio.lowlevel.RaiseCancelT) -> trio.lowlevel.Abort:
@@ -33,6 +33,6 @@ class Sleepers:
         trio.lowlevel.reschedule(self.tasks.pop(0))
 
     def wake_all(self) -> None:
-        """Wake all there are."""
+        """Wake every task that waits."""
         while self.tasks:
             self.wake_one()

@@ -1,7 +1,7 @@
 """The audio formats of realtime models, and the arithmetic of bytes and milliseconds.
 
-Used by the playback ledger, the playback tracker and whoever has to know how long some bytes
-sound. It holds facts only: converting audio is the business of `trio_realtime.audio`.
+Used by the playback ledger, the playback tracker and whatever else has to know the duration of
+some bytes. Nothing here converts audio; the other modules of `trio_realtime.audio` do.
 
 There are three formats, each mono: PCM16 little-endian, and the two laws of G.711, µ and A, at
 8 kHz (8 bytes per ms). The OpenAI Realtime API has PCM16 at 24 kHz (48 bytes per ms) and no other
@@ -39,7 +39,7 @@ class AudioFormat:
         return f"{self.name} at {self.rate} Hz"
 
     def duration_ms(self, nbytes: int) -> float:
-        """How many milliseconds ``nbytes`` bytes sound."""
+        """The duration of ``nbytes`` bytes, in ms."""
         return nbytes / self.bytes_per_ms
 
     def nbytes(self, ms: float) -> int:
@@ -82,7 +82,8 @@ _BY_NAME: Final = {
 
 
 def _shown(name: object) -> str:
-    """What stands in the place of a format's name, without what may be a user's words."""
+    """An unknown name as messages show it: its first 40 characters, or the type of what is not a
+    string."""
     return repr(name[:40]) if isinstance(name, str) else type(name).__name__
 
 

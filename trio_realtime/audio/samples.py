@@ -67,7 +67,7 @@ def pack(samples: Sequence[int]) -> bytes:
 
 
 def mix(pcm: bytes, channels: int) -> bytes:
-    """One channel of several, whose samples follow each other: their mean."""
+    """Mix interleaved channels to one, which is their mean."""
     if channels == 1:
         return pcm
     samples = array("h", pcm)
@@ -90,7 +90,7 @@ class WholeSamples:
         self._rest = b""
 
     def feed(self, audio: bytes, width: int = 2) -> bytes:
-        """The whole samples there are now, of ``width`` bytes each, which may be nothing."""
+        """Add audio; return the samples that are whole now, of ``width`` bytes each, if any."""
         if not self._rest and not len(audio) % width:
             return audio
         audio = self._rest + audio
@@ -99,5 +99,5 @@ class WholeSamples:
         return audio[:whole]
 
     def clear(self) -> None:
-        """Another sound begins: forget what is left of the last one."""
+        """Forget the part of a sample that is left: the next audio belongs to another sound."""
         self._rest = b""

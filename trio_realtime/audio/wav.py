@@ -33,7 +33,7 @@ class Wav:
 
     @property
     def duration_ms(self) -> float:
-        """How long it sounds, in ms."""
+        """Its duration, in ms."""
         return len(self.samples) / 2 / self.rate * 1000
 
 
@@ -72,7 +72,7 @@ class WavReader:
 
     @property
     def duration_ms(self) -> float | None:
-        """How long the file sounds by its header, in ms; None where the header does not say."""
+        """The duration of the file, in ms, by its header; None if the header does not say."""
         if self._header.nbytes is None:
             return None
         return self._header.nbytes / self._header.frame_bytes / self.rate * 1000
@@ -143,7 +143,7 @@ def write_wav(
     """Write mono PCM16 as a WAV file: to a path, or into a binary file open for writing."""
     check_samples(pcm)
     if isinstance(target, str | os.PathLike):
-        # Opened here: where it cannot be, `wave` would print a traceback of its own besides.
+        # Opened here: given a path that cannot be opened, `wave` also prints a traceback.
         with open(target, "wb") as file:
             write_wav(file, pcm, rate)
         return
@@ -176,7 +176,7 @@ def _from_float_64(data: bytes) -> bytes:
 
 
 def _from_floats(values: Sequence[float]) -> bytes:
-    """Full scale is 1.0; what is louder is clipped, and what is no number is silent."""
+    """PCM16 of floats whose full scale is 1.0. Louder ones are clipped, and NaN becomes silence."""
     return pack(
         [
             0 if math.isnan(value) else round(max(-32768.0, min(32767.0, value * 32768)))

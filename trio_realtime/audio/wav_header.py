@@ -1,4 +1,4 @@
-"""What a WAV file's header says: how its samples are encoded, and where they are. Pure but for I/O.
+"""What a WAV file's header says: how its samples are encoded, and where they are.
 
 Reads RIFF files and their 64-bit relatives, RF64 and BW64 (EBU Tech 3306), from a binary file that
 is open for reading, seekable or not.
@@ -18,10 +18,11 @@ _EXTENSIBLE: Final = 0xFFFE
 _EXTENSIBLE_HEADER: Final = 40
 
 _LONGEST_HEADER: Final = 65_536
-"""Bytes of a chunk that describes; what is longer is not read into memory."""
+"""The most bytes of one header chunk that are read into memory; longer chunks are passed over."""
 
 _UNKNOWN_SIZES: Final = frozenset({0, 0xFFFF_FFFF})
-"""What a recorder leaves as the size of data that it did not come back to."""
+"""Sizes that a recorder writes before it knows the size of its data. One that was stopped, or that
+wrote into a pipe, leaves them in the file."""
 
 
 @attrs.frozen(kw_only=True)
@@ -36,7 +37,7 @@ class WavHeader:
     rate: int
     """Samples per second, in Hz."""
     nbytes: int | None
-    """Bytes of sound; None where only the end of the file tells."""
+    """Bytes of sound; None if the header does not say, and the sound ends with the file."""
 
     @property
     def frame_bytes(self) -> int:
@@ -63,7 +64,8 @@ def read_header(file: IO[bytes]) -> WavHeader:
 
 
 def read_up_to(file: IO[bytes], nbytes: int) -> bytes:
-    """Read so many bytes, or all there are: one read of a pipe may bring less."""
+    """Read ``nbytes`` bytes, or all that are left. Reads several times, since one read of a pipe
+    may return less."""
     pieces: list[bytes] = []
     while nbytes and (piece := file.read(nbytes)):
         pieces.append(piece)
@@ -83,7 +85,7 @@ def _read_chunk(file: IO[bytes], name: bytes, size: int, described: dict[bytes, 
 
 
 def _data_size(file: IO[bytes], size: int, ds64: bytes) -> int | None:
-    """How many bytes of sound there are; None where only the end of the file tells."""
+    """How many bytes of sound there are; None if the sound ends with the file."""
     if size == 0xFFFF_FFFF and len(ds64) >= 16:
         (size,) = struct.unpack_from("<Q", ds64, 8)
         return int(size)
@@ -114,7 +116,7 @@ def _only_chunks_follow(file: IO[bytes]) -> bool:
 
 
 def _skip_exactly(file: IO[bytes], size: int) -> bool:
-    """Pass over so many bytes, and one more for odd sizes; false when the file ends before."""
+    """Pass over ``size`` bytes, and one more if that is odd; False if the file ends first."""
     here = file.tell()
     end = file.seek(0, io.SEEK_END)
     if here + size > end:

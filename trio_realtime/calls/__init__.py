@@ -1,7 +1,7 @@
-"""Phone calls and browsers: the OpenAI Realtime Calls API, its webhooks, and WebRTC's relay.
+"""Calls by phone and from browsers: the OpenAI Realtime Calls API, its webhooks, WebRTC offers.
 
-Gathers what `models.openai.rest` has for it, and adds what needs agents: `session_payload` and
-`sip_model`. ``docs/howto/sip`` tells how the pieces go together.
+Exports the clients of `models.openai.rest`, and adds the two modules that need agents:
+`session_payload` and `sip_model`. ``docs/howto/sip`` tells how the pieces go together.
 Needs the ``[sip]`` extra, except for the webhooks.
 """
 

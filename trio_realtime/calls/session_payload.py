@@ -1,8 +1,9 @@
-"""The session that a call is accepted with: an agent, made ready as a session would make it.
+"""The settings that a call is accepted with: those that a session of the agent would send.
 
-Between accepting a call and attaching to it the model is already there, and must know who it is.
-The payload for `Call.accept`, `relay_offer` and `create_client_secret` is made here, above the
-sessions, because an agent is made ready as a session makes it ready.
+Between the moment when a call is accepted and the moment when a session attaches to it, the model
+talks to the caller already, so it needs its instructions and tools with the acceptance. The payload
+for `Call.accept`, `relay_offer` and `create_client_secret` is made here, above the sessions, since
+the agent's functions are asked for it as a session asks them.
 """
 
 from collections.abc import Mapping
@@ -27,14 +28,15 @@ async def initial_session_payload(
     run_config: RealtimeRunConfig | Mapping[str, Any] | None = None,
     overrides: RealtimeSessionModelSettings | Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """The session object, in JSON's types, that says this agent: instructions, tools, handoffs.
+    """Return the agent's session object in JSON's types: instructions, tools, handoffs, settings.
 
     ``context`` and both configs are what the session that attaches will be given. ``overrides``
     win over all of them; the model's name goes there, since a session that attaches to a call may
     not name one. Left out are the trace settings and the tools of MCP servers: the session says
     those when it attaches.
 
-    Asks the agent's functions for instructions and the like, and is cancelled with them.
+    Asks the agent's functions, such as the one for instructions. Cancelling it cancels the function
+    that is being asked; nothing was sent.
 
     Raises:
         UserError: the agent or a setting is wrong.

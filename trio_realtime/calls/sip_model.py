@@ -47,7 +47,7 @@ class OpenAIRealtimeSIPModel(OpenAIRealtimeWebSocketModel):
         run_config: RealtimeRunConfig | Mapping[str, Any] | None = None,
         overrides: RealtimeSessionModelSettings | Mapping[str, Any] | None = None,
     ) -> dict[str, Any]:
-        """What to accept a call with, so that it begins as a session of this agent would.
+        """The session object to accept a call with, so that it begins as a session of the agent.
 
         The same function as `trio_realtime.calls.initial_session_payload`. It is here as well
         because the OpenAI Agents SDK has it here.

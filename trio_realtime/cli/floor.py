@@ -18,6 +18,7 @@ from ..events import (
     RealtimeUserTranscriptCompleted,
     RealtimeUserTranscriptFailed,
 )
+from ..models.events import RealtimeServerError
 from .failures import CommandError
 
 TRANSCRIPT_GRACE: float = 3.0
@@ -93,4 +94,4 @@ class Floor:
 def describe(event: RealtimeError) -> str:
     """The message of an error event."""
     error = event.error
-    return error if isinstance(error, str) else str(getattr(error, "message", error))
+    return error.message if isinstance(error, RealtimeServerError) else str(error)
