@@ -172,7 +172,7 @@ class Desk:
 
 
 @asynccontextmanager
-async def desk() -> AsyncGenerator[Desk]:
+async def open_desk() -> AsyncGenerator[Desk]:
     errors: list[Exception] = []
     async with open_quiet_nursery() as nursery:
         yield Desk(MCPTools(nursery, errors.append), nursery, errors)
@@ -187,7 +187,7 @@ async def call(tool: FunctionTool[Any], arguments: str = "{}") -> Any:
     return await tool.invoke(call_context(tool, arguments), arguments)
 
 
-async def told(tool: FunctionTool[Any], arguments: str = "{}") -> str:
+async def answer_to_model(tool: FunctionTool[Any], arguments: str = "{}") -> str:
     """What the model is told of a call that fails."""
     ctx = call_context(tool, arguments)
     try:

@@ -31,10 +31,10 @@ class Client:
     def hears_frame(self, frame: str | bytes) -> list[Any]:
         out: deque[Any] = deque()
         self.protocol.receive(frame, self.now, out)
-        raw, *told = out
+        raw, *events = out
         assert isinstance(raw, model.RealtimeModelRawServerEvent)
         assert raw.frame is frame
-        return told
+        return events
 
     def says(self, given: inputs.RealtimeModelInput) -> list[Any]:
         out: deque[Any] = deque()
@@ -81,7 +81,7 @@ class Client:
         taken: bool = True,
     ) -> list[Any]:
         """Audio, which the application takes at once unless told otherwise."""
-        told = self.hears(
+        events = self.hears(
             "response.output_audio.delta",
             response_id=response_id,
             item_id=item_id,
@@ -89,9 +89,9 @@ class Client:
             content_index=index,
             delta=base64.b64encode(pcm).decode(),
         )
-        if told and taken:
+        if events and taken:
             self.protocol.delivered(item_id, index, len(pcm), self.now)
-        return told
+        return events
 
     def finishes(self, item_id: str = "a1", response_id: str = "r1") -> list[Any]:
         return self.hears(

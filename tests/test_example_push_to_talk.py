@@ -48,7 +48,7 @@ async def test_the_conversation(
     autojump_clock: trio.testing.MockClock,
 ) -> None:
     """Two questions, the second into the answer to the first, and a goodbye that is heard."""
-    async with open_stage(responder=lambda _t: Say("An answer.", audio_ms=4_000)) as stage:
+    async with open_stage(responder=lambda _turn: Say("An answer.", audio_ms=4_000)) as stage:
         runner = functools.partial(RealtimeRunner, model=stage.model)
         monkeypatch.setattr(program, "RealtimeRunner", runner)
         await program.converse(REACH, bytes(48 * 2_600))

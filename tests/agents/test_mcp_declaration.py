@@ -232,9 +232,9 @@ async def test_functions_decide_on_approval_sync_or_async() -> None:
 
 def test_what_the_model_is_told_of_a_failure() -> None:
     """The text for the model if there is one, and else no details."""
-    told = MCPToolError("m", server_name="Desk", tool_name="a", text="no stock")
+    error = MCPToolError("m", server_name="Desk", tool_name="a", text="no stock")
     silent = MCPToolError("m", server_name="Desk", tool_name="a")
-    assert default_mcp_tool_error(CONTEXT, told) == "no stock"
+    assert default_mcp_tool_error(CONTEXT, error) == "no stock"
     assert default_mcp_tool_error(CONTEXT, silent) == DEFAULT_TOOL_ERROR
     assert default_mcp_tool_error(CONTEXT, ValueError("secret")) == DEFAULT_TOOL_ERROR
     wrong = ToolArgumentsError([("n", "expected an integer")])

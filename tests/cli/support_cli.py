@@ -61,37 +61,37 @@ class Recorded(Show):
     """Notes what it is told, as (what, detail)."""
 
     def __init__(self) -> None:
-        self.told: list[tuple[str, object]] = []
+        self.shown: list[tuple[str, object]] = []
 
     def count(self, what: str) -> int:
-        return sum(name == what for name, _ in self.told)
+        return sum(name == what for name, _ in self.shown)
 
     def notice(self, text: str) -> None:
-        self.told.append(("notice", text))
+        self.shown.append(("notice", text))
 
     def event(self, event: RealtimeSessionEvent) -> None:
-        self.told.append(("event", event.type))
+        self.shown.append(("event", event.type))
 
     def problem(self, text: str) -> None:
-        self.told.append(("problem", text))
+        self.shown.append(("problem", text))
 
     def sent(self, pcm: bytes, *, of_seconds: float | None = None) -> None:
-        self.told.append(("sent", pcm))
+        self.shown.append(("sent", pcm))
 
     def sent_all(self, name: str) -> None:
-        self.told.append(("sent_all", name))
+        self.shown.append(("sent_all", name))
 
     def prompt(self) -> None:
-        self.told.append(("prompt", None))
+        self.shown.append(("prompt", None))
 
     def entered(self) -> None:
-        self.told.append(("entered", None))
+        self.shown.append(("entered", None))
 
     def end_of_input(self) -> None:
-        self.told.append(("end_of_input", None))
+        self.shown.append(("end_of_input", None))
 
     def finish(self, usage: Usage, answer: Answer, saved: Path | None) -> None:
-        self.told.append(("finish", saved))
+        self.shown.append(("finish", saved))
 
 
 class FakeTerminal(io.StringIO):

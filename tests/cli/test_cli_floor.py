@@ -64,8 +64,8 @@ def test_a_failed_answer_says_why() -> None:
     floor = Floor(60)
     floor.take(ANSWERING)
     assert floor.take(done("failed", error=why)) is None
-    told = floor.take(RealtimeError(error=why, info=INFO))
-    assert told == "the server reported an error: response r failed: overloaded"
+    line = floor.take(RealtimeError(error=why, info=INFO))
+    assert line == "the server reported an error: response r failed: overloaded"
 
 
 async def test_the_answer_and_the_transcript_are_waited_for(

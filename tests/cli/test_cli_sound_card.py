@@ -150,7 +150,7 @@ async def test_what_the_microphone_hears_is_sent_in_order(
             device.hear(block)
         connection = await talk.simulator.wait_connected()
         await connection.wait_received("input_audio_buffer.append", 5)
-        assert show.told == [("sent", block) for block in blocks]
+        assert show.shown == [("sent", block) for block in blocks]
         assert [each["blocksize"] for each in device.formats] == [960, 960]
         assert {each["samplerate"] for each in device.formats} == {24_000}
         card.take(audio(TONE))

@@ -60,14 +60,14 @@ async def test_a_recording_is_sent_as_fast_as_it_was_spoken(
     async with open_talk(hears=["When?"]) as talk, conversing(talk) as (conversation, show):
         begun = trio.current_time()
         await speak(conversation, TONE)
-        pieces = [detail for name, detail in show.told if name == "sent"]
+        pieces = [detail for name, detail in show.shown if name == "sent"]
         assert b"".join(pieces) == TONE  # type: ignore[arg-type]
         assert {len(piece) for piece in pieces} == {4800}  # type: ignore[arg-type]
         # A second of silence follows, so that the server's turn detection can tell the end.
         assert trio.current_time() - begun == pytest.approx(2.0)
-        assert ("sent_all", "a.wav") in show.told
-        assert ("event", "response_done") in show.told
-        assert ("event", "user_transcript_completed") in show.told
+        assert ("sent_all", "a.wav") in show.shown
+        assert ("event", "response_done") in show.shown
+        assert ("event", "user_transcript_completed") in show.shown
 
 
 async def test_every_turn_of_a_recording_is_answered(
@@ -76,7 +76,7 @@ async def test_every_turn_of_a_recording_is_answered(
     async with open_talk(speed=1000) as talk, conversing(talk) as (conversation, show):
         await speak(conversation, TONE + SILENCE + TONE)
         assert conversation.floor.turns_heard == 2
-        assert show.told.count(("event", "response_done")) == 2
+        assert show.shown.count(("event", "response_done")) == 2
 
 
 async def test_without_turn_detection_the_end_of_the_recording_is_the_end_of_the_turn(
@@ -87,7 +87,7 @@ async def test_without_turn_detection_the_end_of_the_recording_is_the_end_of_the
         conversing(talk) as (conversation, show),
     ):
         await speak(conversation, SILENCE, detected=False)
-        assert ("event", "response_done") in show.told
+        assert ("event", "response_done") in show.shown
         connection = await talk.simulator.wait_connected()
         kinds = [event["type"] for event in connection.received]
         assert kinds[-2:] == ["input_audio_buffer.commit", "response.create"]
@@ -111,7 +111,7 @@ async def test_a_line_waits_for_the_answer_to_the_one_before(
     async with open_talk(responder=slowly) as talk, conversing(talk) as (conversation, show):
         await speak_lines(conversation, given_lines(["one", "two"]))
         wanted = {"history_added", "response_done"}
-        kinds = [detail for _, detail in show.told if detail in wanted]
+        kinds = [detail for _, detail in show.shown if detail in wanted]
         # Each: the message, the answer, the end of the answer.
         assert kinds == ["history_added", "history_added", "response_done"] * 2
 
@@ -131,7 +131,7 @@ async def test_lines_of_a_pipe(pipe: tuple[int, int]) -> None:
     os.close(writing)
     show = Recorded()
     assert await collect(reading, show) == ["one", "two ünf", "three\ufffd"]
-    assert show.told[-1] == ("end_of_input", None)
+    assert show.shown[-1] == ("end_of_input", None)
     os.close(reading)
 
 
@@ -141,10 +141,10 @@ async def test_each_line_is_prompted_for(pipe: tuple[int, int], nursery: trio.Nu
     lines = typed_lines(reading, show)
     os.write(writing, b"one\n")
     assert await anext(lines) == "one"
-    assert [name for name, _ in show.told] == ["prompt", "entered"]
+    assert [name for name, _ in show.shown] == ["prompt", "entered"]
     os.close(writing)
     assert [line async for line in lines] == []
-    assert [name for name, _ in show.told[2:]] == ["prompt", "end_of_input"]
+    assert [name for name, _ in show.shown[2:]] == ["prompt", "end_of_input"]
     os.close(reading)
 
 

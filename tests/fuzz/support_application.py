@@ -90,19 +90,19 @@ class Wire:
     async def _tell(self) -> None:
         with suppress(trio.BrokenResourceError, trio.ClosedResourceError):
             while True:
-                told = self.server.tells()
-                if told is None:
+                server_frame = self.server.tells()
+                if server_frame is None:
                     self._news = trio.Event()
                     await self._news.wait()
                     continue
-                for message in self._arriving(told):
+                for message in self._arriving(server_frame):
                     await self.send(message)
                 await trio.sleep(self.random.choice([0, 0, 0.01, 0.2]))
 
-    def _arriving(self, told: dict[str, Any]) -> list[Message]:
+    def _arriving(self, server_frame: dict[str, Any]) -> list[Message]:
         if self.server.calm:
-            return [*self.damage.rest(), json.dumps(told)]
-        return list(self.damage.of(told))
+            return [*self.damage.rest(), json.dumps(server_frame)]
+        return list(self.damage.of(server_frame))
 
     async def send(self, message: Message) -> None:
         if isinstance(message, str):

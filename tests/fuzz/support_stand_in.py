@@ -102,8 +102,8 @@ class StandIn:
             self._cancelled.add(response_id)
 
     def _item_truncate(self, frame: Frame) -> None:
-        told = ("item_id", "content_index", "audio_end_ms")
-        self._tell({"type": "conversation.item.truncated", **{key: frame[key] for key in told}})
+        keys = ("item_id", "content_index", "audio_end_ms")
+        self._tell({"type": "conversation.item.truncated", **{key: frame[key] for key in keys}})
 
     def _item_delete(self, frame: Frame) -> None:
         self._tell({"type": "conversation.item.deleted", "item_id": frame["item_id"]})

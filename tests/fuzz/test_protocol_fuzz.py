@@ -27,12 +27,12 @@ class Story:
     client: Client
     server: StandIn
     damage: Damage
-    told: list[Any] = attrs.field(factory=list[Any])
+    events: list[Any] = attrs.field(factory=list[Any])
     delivered: list[str | bytes] = attrs.field(factory=list[str | bytes])
 
     def deliver(self, message: str | bytes) -> None:
         self.delivered.append(message)
-        self.told += self.client.hears_frame(message)
+        self.events += self.client.hears_frame(message)
         self.exchange()
 
     def exchange(self) -> None:
@@ -41,14 +41,14 @@ class Story:
             self.server.hears(frame)
 
     def asks(self, given: inputs.RealtimeModelInput) -> None:
-        self.told += self.client.says(given)
+        self.events += self.client.says(given)
         self.exchange()
 
     def passes(self, seconds: float) -> None:
         self.client.now += seconds
         deadline = self.client.protocol.deadline
         if deadline is not None and self.client.now >= deadline:
-            self.told += self.client.time_passes()
+            self.events += self.client.time_passes()
             self.exchange()
 
     def goes_on(self) -> None:
@@ -95,11 +95,11 @@ class Story:
         for message in self.damage.rest():
             self.deliver(message)
         self.tell_the_rest()
-        self.told.clear()
+        self.events.clear()
         self.asks(asked())
         for _ in range(50):
             self.tell_the_rest()
-            if "hi" in said(self.told).split():
+            if "hi" in said(self.events).split():
                 return True
             self.passes(CREATE_TIMEOUT)
         return False
@@ -109,10 +109,10 @@ class Story:
             self.deliver(json.dumps(frame))
 
 
-def said(told: list[Any]) -> str:
+def said(events: list[Any]) -> str:
     """What the model wrote."""
     texts = model.RealtimeModelOutputTextDeltaEvent
-    return " ".join(each.delta for each in told if isinstance(each, texts))
+    return " ".join(each.delta for each in events if isinstance(each, texts))
 
 
 def story(seed: int, *, one_in: int = 6) -> Story:
@@ -124,20 +124,20 @@ def story(seed: int, *, one_in: int = 6) -> Story:
 @pytest.mark.parametrize("seed", seeds(100))
 def test_after_any_story_the_next_good_turn_is_taken(seed: int) -> None:
     """No frame raises, none makes the client deaf, and errors are those of the library."""
-    told = story(seed)
+    tale = story(seed)
     for _ in range(200):
-        told.goes_on()
-    errors = [each.error for each in told.told if isinstance(each, model.RealtimeModelErrorEvent)]
+        tale.goes_on()
+    errors = [each.error for each in tale.events if isinstance(each, model.RealtimeModelErrorEvent)]
     assert all(isinstance(e, model.RealtimeServerError | Exception) for e in errors)
-    assert told.takes_a_good_turn()
+    assert tale.takes_a_good_turn()
 
 
 @pytest.mark.parametrize("seed", seeds(3))
 def test_frames_are_no_more_work_later_than_earlier(seed: int) -> None:
     """Neither the protocol nor the history slows down, whatever frames went before."""
-    told = story(seed)
-    while len(told.delivered) < 4000:
-        told.goes_on()
+    tale = story(seed)
+    while len(tale.delivered) < 4000:
+        tale.goes_on()
     client, history = make(), History()
 
     def hears(messages: list[str | bytes]) -> None:
@@ -148,6 +148,6 @@ def test_frames_are_no_more_work_later_than_earlier(seed: int) -> None:
             history.snapshot()
             client.sent()
 
-    first = steps_of(lambda: hears(told.delivered[:1000]))
-    hears(told.delivered[1000:3000])
-    assert steps_of(lambda: hears(told.delivered[3000:4000])) < 2 * first
+    first = steps_of(lambda: hears(tale.delivered[:1000]))
+    hears(tale.delivered[1000:3000])
+    assert steps_of(lambda: hears(tale.delivered[3000:4000])) < 2 * first

@@ -83,14 +83,14 @@ async def read(
     connection: RealtimeConnection,
     *,
     delivered: bool,
-    told: Callable[[RealtimeModelEvent], None] = lambda _event: None,
+    on_event: Callable[[RealtimeModelEvent], None] = lambda _event: None,
 ) -> None:
     """Receive to the end, in both ways there are: as sessions do, or by iterating."""
     if delivered:
-        await connection.deliver(told)
+        await connection.deliver(on_event)
         return
     async for event in connection:
-        told(event)
+        on_event(event)
 
 
 each_reader = pytest.mark.parametrize("delivered", [True, False])
@@ -165,20 +165,20 @@ async def test_a_request_that_nothing_answers_wakes_the_reader(
     """Its time limit is news that no frame brings; it may begin before or while somebody reads."""
     server = Pings(answered=True)
     async with connected(server.serve) as connection, trio.open_nursery() as nursery:
-        told: list[tuple[str, float]] = []
+        seen: list[tuple[str, float]] = []
 
         def note(event: RealtimeModelEvent) -> None:
             if event.type == "error":
-                told.append((event.type, trio.current_time() - began))
+                seen.append((event.type, trio.current_time() - began))
 
         began = trio.current_time()
         await connection.send(RealtimeModelCreateResponse(options=ResponseOptions()))
-        nursery.start_soon(partial(read, connection, delivered=delivered, told=note))
+        nursery.start_soon(partial(read, connection, delivered=delivered, on_event=note))
         await trio.sleep(8)
         await connection.send(RealtimeModelCreateResponse(options=ResponseOptions()))
         await trio.sleep(8)
         nursery.cancel_scope.cancel()
-    assert told == [("error", 7.0), ("error", 15.0)]
+    assert seen == [("error", 7.0), ("error", 15.0)]
 
 
 @each_reader
@@ -188,13 +188,13 @@ async def test_an_interruption_wakes_the_reader(
     """What was cut is news as well, and is told before anything else arrives."""
     server = Pings(answered=True, greeting=AUDIO)
     async with connected(server.serve) as connection, trio.open_nursery() as nursery:
-        told: list[RealtimeModelEvent] = []
-        nursery.start_soon(partial(read, connection, delivered=delivered, told=told.append))
+        seen: list[RealtimeModelEvent] = []
+        nursery.start_soon(partial(read, connection, delivered=delivered, on_event=seen.append))
         await trio.testing.wait_all_tasks_blocked()
         await connection.send(RealtimeModelSendInterrupt())
         await trio.testing.wait_all_tasks_blocked()
         nursery.cancel_scope.cancel()
-    types = [event.type for event in told]
+    types = [event.type for event in seen]
     assert types == ["raw_server_event", "raw_server_event", "audio", "audio_interrupted"]
 
 

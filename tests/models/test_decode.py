@@ -200,13 +200,13 @@ def frames_with(event: dict[str, Any], secret: str) -> list[str]:
 def test_never_raises_on_garbage(frame: bytes | str) -> None:
     """Arbitrary bytes and text are refused, unless by luck they are JSON objects with a type."""
     decoded = decode(frame)
-    told = raw_data(frame)
+    raw = raw_data(frame)
     if isinstance(decoded, MalformedFrame):
         assert decoded.type is None
     else:
-        assert isinstance(told, dict)
-    if isinstance(told, str):
-        assert told == (frame if isinstance(frame, str) else str(frame, "utf-8", "replace"))
+        assert isinstance(raw, dict)
+    if isinstance(raw, str):
+        assert raw == (frame if isinstance(frame, str) else str(frame, "utf-8", "replace"))
 
 
 @given(st.data(), st.sampled_from(sorted(SAMPLES)))
@@ -220,9 +220,9 @@ def test_never_raises_on_damage(data: st.DataObject, kind: str) -> None:
     if isinstance(decoded, SplitText):
         decoded = decoded.event
     if not isinstance(decoded, MalformedFrame):
-        told = raw_data(bytes(frame))
-        assert isinstance(told, dict)
-        assert sound_text(told["type"]) == decoded.type
+        raw = raw_data(bytes(frame))
+        assert isinstance(raw, dict)
+        assert sound_text(raw["type"]) == decoded.type
 
 
 def test_raw_dict_is_the_whole_frame() -> None:

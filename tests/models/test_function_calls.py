@@ -39,9 +39,9 @@ def done(client: Client, item: dict[str, Any], response_id: str = "r1") -> list[
     return client.hears("response.output_item.done", response_id=response_id, item=item)
 
 
-def calls(told: list[Any]) -> list[tuple[str, str, str]]:
+def calls(events: list[Any]) -> list[tuple[str, str, str]]:
     """The calls to run among what a client told."""
-    found = [each for each in told if isinstance(each, model.RealtimeModelToolCallEvent)]
+    found = [each for each in events if isinstance(each, model.RealtimeModelToolCallEvent)]
     return [(each.call_id, each.name, each.arguments) for each in found]
 
 
@@ -57,15 +57,15 @@ def test_an_incomplete_call_is_never_run(how: str, arguments: str) -> None:
     """Whatever its arguments look like, and however its response ends."""
     client = begun()
     item = call("incomplete", arguments=arguments)
-    told = [
+    events = [
         *added(client, call("in_progress", arguments="")),
         *written(client, arguments=arguments),
         *done(client, item),
         *client.ends(status=how, output=[item]),
         *done(client, item),
     ]
-    assert calls(told) == []
-    items = [e.item for e in told if isinstance(e, model.RealtimeModelItemUpdatedEvent)]
+    assert calls(events) == []
+    items = [e.item for e in events if isinstance(e, model.RealtimeModelItemUpdatedEvent)]
     assert {e.status for e in items if isinstance(e, RealtimeToolCallItem)} == {"incomplete"}
 
 
@@ -82,9 +82,9 @@ def test_a_call_that_only_its_arguments_announce_is_run_when_the_response_has_en
     """And before the end of the response is told, like any call."""
     client = begun()
     assert written(client) == []
-    told = client.ends()
-    assert calls(told) == [("c1", "pay", "{}")]
-    assert isinstance(told[-1], model.RealtimeModelTurnEndedEvent)
+    events = client.ends()
+    assert calls(events) == [("c1", "pay", "{}")]
+    assert isinstance(events[-1], model.RealtimeModelTurnEndedEvent)
 
 
 def test_the_name_of_a_call_may_come_with_its_beginning_only() -> None:
@@ -120,34 +120,34 @@ def test_an_item_said_to_be_done_but_in_progress_waits_for_the_end_of_its_respon
 def test_a_call_is_run_once_in_a_response_however_often_it_is_announced() -> None:
     """Gateways repeat events, also after the end."""
     client = begun()
-    told = [
+    events = [
         *(event for _ in range(2) for event in done(client, call())),
         *written(client),
         *client.ends(output=[call(), call()]),
         *done(client, call()),
         *client.ends(output=[call()]),
     ]
-    assert calls(told) == [("c1", "pay", "{}")]
+    assert calls(events) == [("c1", "pay", "{}")]
 
 
 def test_the_next_response_may_use_the_same_ids() -> None:
     """Some servers number their calls anew in each."""
     client = begun()
-    told = done(client, call())
+    events = done(client, call())
     client.ends()
     client.begins("r2")
-    assert calls([*told, *done(client, call(), "r2")]) == [("c1", "pay", "{}")] * 2
+    assert calls([*events, *done(client, call(), "r2")]) == [("c1", "pay", "{}")] * 2
 
 
 def test_two_calls_of_one_response_are_two() -> None:
     """Each by its own ids, or by the only id it has."""
     client = begun()
-    told = [
+    events = [
         *done(client, call(id=None, call_id="c1")),
         *done(client, call(id=None, call_id="c2")),
         *done(client, call(id="f3", call_id=None)),
     ]
-    assert [each[0] for each in calls(told)] == ["c1", "c2", "f3"]
+    assert [each[0] for each in calls(events)] == ["c1", "c2", "f3"]
 
 
 def test_ids_that_are_missing_in_one_announcement_do_not_make_it_another_call() -> None:
@@ -163,14 +163,14 @@ def test_ids_that_are_missing_in_one_announcement_do_not_make_it_another_call() 
 def test_two_items_with_one_call_id_are_left_to_the_session() -> None:
     """It reports the model's mistake."""
     client = begun()
-    told = [*done(client, call()), *done(client, call(id="f2"))]
-    assert calls(told) == [("c1", "pay", "{}")] * 2
+    events = [*done(client, call()), *done(client, call(id="f2"))]
+    assert calls(events) == [("c1", "pay", "{}")] * 2
 
 
 def test_arguments_may_be_an_object() -> None:
     """Then its JSON is the text that the API would have sent."""
-    told = done(begun(), call(arguments={"amount": 1}))
-    assert calls(told) == [("c1", "pay", '{"amount": 1}')]
+    events = done(begun(), call(arguments={"amount": 1}))
+    assert calls(events) == [("c1", "pay", '{"amount": 1}')]
     assert calls(done(begun(), call(arguments=None))) == [("c1", "pay", "")]
 
 
@@ -178,9 +178,9 @@ def test_a_call_of_a_response_outside_the_conversation_is_not_run() -> None:
     """It could not be answered there."""
     client = make()
     client.begins("oob", metadata={"trio_realtime_request": "x"}, conversation_id=None)
-    told = [*written(client, "oob"), *done(client, call(), "oob")]
-    told += client.ends("oob", output=[call()])
-    assert calls(told) == []
+    events = [*written(client, "oob"), *done(client, call(), "oob")]
+    events += client.ends("oob", output=[call()])
+    assert calls(events) == []
 
 
 def test_calls_of_many_responses_cost_no_memory() -> None:

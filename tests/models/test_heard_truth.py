@@ -355,8 +355,8 @@ def test_items_that_came_too_late_are_forgotten_once() -> None:
         assert client.delta("r1", item_id) == []
     assert client.says(inputs.RealtimeModelCreateResponse(options=inputs.ResponseOptions())) == []
     client.ends("r1")
-    told = [(event["type"], event.get("item_id")) for event in client.sent()]
-    assert told == [
+    sent = [(event["type"], event.get("item_id")) for event in client.sent()]
+    assert sent == [
         ("conversation.item.delete", "i2"),
         ("conversation.item.delete", "i3"),
         ("response.create", None),

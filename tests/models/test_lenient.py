@@ -76,9 +76,9 @@ def test_values_that_no_program_reads_cost_nothing(extra: bytes) -> None:
     event = decode(frame)
     assert isinstance(event, ResponseDone)
     assert event.response.id == "r1"
-    told = raw_data(frame)
-    assert isinstance(told, dict)
-    assert told["response"] == DONE["response"]
+    seen = raw_data(frame)
+    assert isinstance(seen, dict)
+    assert seen["response"] == DONE["response"]
 
 
 @pytest.mark.parametrize("text", ["[]", "5", "", "{", '{"a":', '{"a":' + "[" * 5000])
@@ -112,9 +112,9 @@ def test_a_byte_order_mark_is_passed_over() -> None:
 )
 def test_an_error_in_any_form_is_told_with_its_words(event: dict[str, Any], words: str) -> None:
     """Gateways and compatible servers put an error's words in many places."""
-    (told,) = make().hears("error", **event)
-    assert isinstance(told.error, model.RealtimeServerError)
-    assert words in told.error.message
+    (seen,) = make().hears("error", **event)
+    assert isinstance(seen.error, model.RealtimeServerError)
+    assert words in seen.error.message
 
 
 def test_an_emoji_cut_between_two_deltas_comes_out_whole() -> None:
@@ -135,10 +135,10 @@ def test_halves_of_characters_are_not_mixed_up_between_texts() -> None:
     kind = "response.output_text.delta"
     for number in range(40):
         assert client.hears_frame(with_delta(kind, f"m{number}", "\\ud83d")) == []
-    (told,) = client.hears_frame(with_delta(kind, "m39", "\\ude00"))
-    assert told.delta == "\U0001f600"
-    (told,) = client.hears_frame(with_delta(kind, "m0", "\\ude00"))
-    assert told.delta == "\ufffd"
+    (seen,) = client.hears_frame(with_delta(kind, "m39", "\\ude00"))
+    assert seen.delta == "\U0001f600"
+    (seen,) = client.hears_frame(with_delta(kind, "m0", "\\ude00"))
+    assert seen.delta == "\ufffd"
 
 
 def test_what_the_user_says_is_put_together_too() -> None:
@@ -146,8 +146,8 @@ def test_what_the_user_says_is_put_together_too() -> None:
     kind = "conversation.item.input_audio_transcription.delta"
     client = make()
     assert client.hears_frame(with_delta(kind, "u1", "\\ud83d")) == []
-    (told,) = client.hears_frame(with_delta(kind, "u1", "\\ude00"))
-    assert told.delta == "\U0001f600"
+    (seen,) = client.hears_frame(with_delta(kind, "u1", "\\ude00"))
+    assert seen.delta == "\U0001f600"
 
 
 def test_audio_is_read_in_every_base64() -> None:
@@ -155,8 +155,8 @@ def test_audio_is_read_in_every_base64() -> None:
     client = make()
     client.begins()
     for text, pcm in (("-_8", b"\xfb\xff"), ("AQAB\r\nAAEA", b"\1\0\1\0\1\0"), ("AQA=", b"\1\0")):
-        (told,) = client.hears("response.output_audio.delta", item_id="m1", delta=text)
-        assert (told.data, told.response_id, told.content_index) == (pcm, "r1", 0)
+        (seen,) = client.hears("response.output_audio.delta", item_id="m1", delta=text)
+        assert (seen.data, seen.response_id, seen.content_index) == (pcm, "r1", 0)
     for nothing in ("", None):
         assert client.hears("response.output_audio.delta", item_id="m1", delta=nothing) == []
 
@@ -183,11 +183,11 @@ def outcome(frame: str) -> tuple[Any, ...]:
     client.speaks()
     client.says(asked())
     client.sent()
-    told = client.hears_frame(frame)
-    errors = [each for each in told if isinstance(each, model.RealtimeModelErrorEvent)]
+    seen = client.hears_frame(frame)
+    errors = [each for each in seen if isinstance(each, model.RealtimeModelErrorEvent)]
     after = client.sent()
     client.ends()
-    return [type(each) for each in told], errors, after, client.sent(), client.protocol.deadline
+    return [type(each) for each in seen], errors, after, client.sent(), client.protocol.deadline
 
 
 @given(st.data(), st.sampled_from(sorted(SAMPLES)))
@@ -201,11 +201,11 @@ def test_no_field_that_is_not_needed_changes_what_is_done(data: st.DataObject, k
             event.pop(name, None)
         else:
             event[name] = wrong
-    told, errors, *done = outcome(json.dumps(event))
-    told_whole, errors_whole, *done_whole = outcome(json.dumps(support.samples()[kind]))
+    seen, errors, *done = outcome(json.dumps(event))
+    seen_whole, errors_whole, *done_whole = outcome(json.dumps(support.samples()[kind]))
     assert errors == errors_whole
     assert done == done_whole
-    assert set(told) <= set(told_whole)
+    assert set(seen) <= set(seen_whole)
 
 
 def places(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
@@ -239,10 +239,10 @@ def test_nothing_inside_an_object_costs_the_event(
         holder[path[-1]] = wrong
     client = make()
     client.begins()
-    for told in client.hears_frame(json.dumps(event)):
-        if isinstance(told, model.RealtimeModelErrorEvent):
-            of_the_format = "format" in path and "has a format or a rate" in str(told.error)
-            assert of_the_format or isinstance(told.error, model.RealtimeServerError)
+    for seen in client.hears_frame(json.dumps(event)):
+        if isinstance(seen, model.RealtimeModelErrorEvent):
+            of_the_format = "format" in path and "has a format or a rate" in str(seen.error)
+            assert of_the_format or isinstance(seen.error, model.RealtimeServerError)
 
 
 def test_the_beta_names_of_events_mean_what_todays_mean() -> None:
@@ -264,8 +264,8 @@ def test_the_beta_names_of_events_mean_what_todays_mean() -> None:
 
     for beta, current in names.items():
         event = SAMPLES[current]
-        told, expected = (heard(make(), {**event, "type": kind}) for kind in (beta, current))
-        assert list(map(repr, told)) == list(map(repr, expected))
+        seen, expected = (heard(make(), {**event, "type": kind}) for kind in (beta, current))
+        assert list(map(repr, seen)) == list(map(repr, expected))
         decoded = decode(json.dumps({**event, "type": beta}))
         assert not isinstance(decoded, SplitText)
         assert decoded.type == beta

@@ -109,9 +109,9 @@ def test_a_beginning_with_a_wrong_field_is_a_beginning_like_any() -> None:
 @pytest.mark.parametrize("kind", ["response.created", "response.done"])
 def test_of_a_response_that_is_no_object_nothing_is_guessed(kind: str, response: Any) -> None:
     client = make()
-    told = client.hears(kind, response=response)
-    assert told[-1].response_id is None
-    assert told[-1].metadata is None
+    events = client.hears(kind, response=response)
+    assert events[-1].response_id is None
+    assert events[-1].metadata is None
 
 
 # Turns
@@ -250,8 +250,8 @@ def test_only_so_many_responses_with_audio_are_remembered(
     for number in range(4):
         client.speaks(item_id=f"a{number}", response_id=f"r{number}", taken=False)
     assert client.says(inputs.RealtimeModelSendInterrupt(response_id="r0")) == []
-    told = client.is_interrupted()[1:]
-    assert [(event.item_id, event.response_id) for event in told] == [
+    events = client.is_interrupted()[1:]
+    assert [(event.item_id, event.response_id) for event in events] == [
         ("a0", None),
         ("a1", "r1"),
         ("a2", "r2"),
@@ -305,8 +305,8 @@ def test_a_server_that_does_not_is_asked_to_cancel_as_well() -> None:
     client.speaks()
     client.speaks(item_id="a2")
     client.now += 0.5
-    told = client.is_interrupted()
-    assert [(event.item_id, event.heard_ms) for event in told[1:]] == [("a1", 500), ("a2", 0)]
+    events = client.is_interrupted()
+    assert [(event.item_id, event.heard_ms) for event in events[1:]] == [("a1", 500), ("a2", 0)]
     assert client.sent_briefly() == [
         "conversation.item.truncate a1 500",
         "response.cancel r1",
@@ -495,8 +495,8 @@ def test_with_a_tracker_its_word_counts() -> None:
     assert client.is_interrupted()[1].heard_ms == 700
 
 
-def heard_audio(told: list[Any]) -> list[bytes]:
-    return [each.data for each in told if isinstance(each, model.RealtimeModelAudioEvent)]
+def heard_audio(events: list[Any]) -> list[bytes]:
+    return [each.data for each in events if isinstance(each, model.RealtimeModelAudioEvent)]
 
 
 @given(st.lists(st.integers(0, 9), max_size=12))
@@ -505,13 +505,13 @@ def test_audio_is_told_in_whole_samples(sizes: list[int]) -> None:
     client = make()
     client.begins()
     sound = bytes(range(sum(sizes)))
-    told: list[bytes] = []
+    events: list[bytes] = []
     for size in sizes:
         piece, sound = sound[:size], sound[size:]
-        told += heard_audio(client.speaks(piece))
+        events += heard_audio(client.speaks(piece))
     whole = sum(sizes) // 2 * 2
-    assert b"".join(told) == bytes(range(whole))
-    assert all(piece and len(piece) % 2 == 0 for piece in told)
+    assert b"".join(events) == bytes(range(whole))
+    assert all(piece and len(piece) % 2 == 0 for piece in events)
     client.now += 60.0
     assert client.protocol.remaining_ms("r1", client.now) == 0.0
 
@@ -552,10 +552,10 @@ def test_a_foreign_truncation_is_not_followed_by_ours() -> None:
     client = make()
     client.begins()
     client.speaks()
-    told = client.hears(
+    events = client.hears(
         "conversation.item.truncated", item_id="a1", content_index=0, audio_end_ms=300
     )
-    assert told == [
+    assert events == [
         model.RealtimeModelItemTruncatedEvent(item_id="a1", content_index=0, audio_end_ms=300)
     ]
     assert client.sent_briefly() == ["conversation.item.retrieve a1"]
@@ -692,8 +692,8 @@ def test_its_audio_is_heard_but_never_truncated_at_the_server() -> None:
     client.speaks(item_id="o2", response_id="oob")
     client.ends("oob")
     client.now += 0.5
-    told = client.is_interrupted()
-    assert [(event.item_id, event.heard_ms) for event in told[1:]] == [("o1", 500), ("o2", 0)]
+    events = client.is_interrupted()
+    assert [(event.item_id, event.heard_ms) for event in events[1:]] == [("o1", 500), ("o2", 0)]
     assert client.sent() == []
 
 
@@ -856,11 +856,11 @@ def test_an_error_without_an_event_id_is_told_with_the_request_it_refuses() -> N
     client.says(asked())
     client.says(inputs.RealtimeModelCreateResponse(event_id="mine"))
     (create,) = (each for each in client.sent() if each["type"] == "response.create")
-    (told,) = client.refuses("invalid_value", None)
-    assert told.event_id == create["event_id"]
+    (events,) = client.refuses("invalid_value", None)
+    assert events.event_id == create["event_id"]
     assert [each["event_id"] for each in client.sent()] == ["mine"]
-    (told,) = client.refuses("input_audio_buffer_commit_empty", None)
-    assert told.event_id is None
+    (events,) = client.refuses("input_audio_buffer_commit_empty", None)
+    assert events.event_id is None
     assert client.sent() == []
 
 
@@ -911,8 +911,8 @@ def test_an_out_of_band_response_that_falls_silent_has_failed() -> None:
     """After twice the limit, which each of its events begins anew; nobody waits for it then."""
     client = make()
     asks_out_of_band(client)
-    told = client.begins("r2", metadata={REQUEST_KEY: "mine"}, output_modalities=["audio"])
-    assert told[0].out_of_band
+    events = client.begins("r2", metadata={REQUEST_KEY: "mine"}, output_modalities=["audio"])
+    assert events[0].out_of_band
     client.now += 50.0
     client.speaks(response_id="r2")
     assert client.protocol.deadline == client.now + 60.0

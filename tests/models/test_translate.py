@@ -45,7 +45,7 @@ def wire_item(kind: str, **changes: Any) -> WireItem:
     return decoded.item
 
 
-def told(kind: str, **changes: Any) -> list[Any]:
+def translated(kind: str, **changes: Any) -> list[Any]:
     """What a client that keeps no state of the event makes of it, the raw event aside."""
     out: deque[Any] = deque()
     RealtimeProtocol().receive(json.dumps(support.sample(kind, **changes)), 0.0, out)
@@ -149,7 +149,7 @@ def test_the_parts_of_a_part_stream_and_missing_values() -> None:
 
 
 def test_usage_counts_one_request_and_every_kind_of_token() -> None:
-    (usage, done) = told("response.done")
+    (usage, done) = translated("response.done")
     assert isinstance(usage, model.RealtimeModelUsageEvent)
     assert usage.usage == done.usage
     assert usage.usage == Usage(
@@ -215,7 +215,7 @@ def placed(item_id: str = "item_1", previous: str | None = "item_0") -> Any:
 @pytest.mark.parametrize("kind", ["conversation.item.added", "conversation.item.created"])
 @pytest.mark.parametrize("item", ["system", "user", "assistant", "function_call"])
 def test_an_item_the_conversation_adds_is_announced_in_its_place(kind: str, item: str) -> None:
-    (event,) = told(kind, item=support.items()[item])
+    (event,) = translated(kind, item=support.items()[item])
     assert event == model.RealtimeModelItemUpdatedEvent(
         item=translate.item(wire_item(item), "item_0"),  # type: ignore[arg-type]
         announced=True,
@@ -224,44 +224,44 @@ def test_an_item_the_conversation_adds_is_announced_in_its_place(kind: str, item
 
 def test_a_call_whose_arguments_are_not_complete_has_only_a_place() -> None:
     item = support.items()["function_call"] | {"status": "in_progress", "arguments": ""}
-    assert told("conversation.item.added", item=item) == [placed()]
-    assert told("conversation.item.added", item=item | {"id": None}) == []
-    assert told("response.output_item.added", item=item) == []
+    assert translated("conversation.item.added", item=item) == [placed()]
+    assert translated("conversation.item.added", item=item | {"id": None}) == []
+    assert translated("response.output_item.added", item=item) == []
 
 
 def test_a_finished_item_is_updated_in_its_place() -> None:
-    (event,) = told("conversation.item.done", item=support.items()["user"])
+    (event,) = translated("conversation.item.done", item=support.items()["user"])
     assert not event.announced
     assert event.item.previous_item_id == "item_0"
 
 
 def test_a_retrieved_item_is_updated_where_it_stands() -> None:
-    (event,) = told("conversation.item.retrieved", item=support.items()["user"])
+    (event,) = translated("conversation.item.retrieved", item=support.items()["user"])
     assert event.item.previous_item_id is None
-    assert told("conversation.item.retrieved") == []
+    assert translated("conversation.item.retrieved") == []
 
 
 def test_the_output_of_a_call_is_told_with_its_place() -> None:
-    assert told("conversation.item.done") == [
+    assert translated("conversation.item.done") == [
         model.RealtimeModelToolOutputEvent(
             item_id="item_1", call_id="call_1", output="rain", previous_item_id="item_0"
         )
     ]
-    assert told("conversation.item.done", item=support.items()["mcp_call"]) == [placed()]
+    assert translated("conversation.item.done", item=support.items()["mcp_call"]) == [placed()]
     nameless = support.items()["function_call_output"] | {"id": None}
-    assert told("conversation.item.done", item=nameless) == []
+    assert translated("conversation.item.done", item=nameless) == []
 
 
 def test_the_items_of_a_response_are_told_with_it() -> None:
     for kind in ("response.output_item.added", "response.output_item.done"):
-        (event,) = told(kind, item=support.items()["assistant"])
+        (event,) = translated(kind, item=support.items()["assistant"])
         assert event.response_id == "resp_1"
         assert event.item == translate.item(wire_item("assistant"))
         assert not event.announced
 
 
 def test_a_finished_call_is_shown_and_asked_for() -> None:
-    shown, asked = told("response.output_item.done", item=support.items()["function_call"])
+    shown, asked = translated("response.output_item.done", item=support.items()["function_call"])
     assert shown.item == translate.item(wire_item("function_call"))
     assert asked == model.RealtimeModelToolCallEvent(
         name="weather",
@@ -273,12 +273,12 @@ def test_a_finished_call_is_shown_and_asked_for() -> None:
 
 
 def test_a_hosted_tool_that_wants_approval_is_asked_for() -> None:
-    assert told("response.output_item.done") == [
+    assert translated("response.output_item.done") == [
         model.RealtimeModelMcpApprovalRequestEvent(
             item_id="item_1", server_label="docs", name="search", arguments="{}"
         )
     ]
-    assert told("response.output_item.done", item=support.items()["mcp_call"]) == []
+    assert translated("response.output_item.done", item=support.items()["mcp_call"]) == []
 
 
 OF_ITEM: dict[str, Any] = {"item_id": "item_1", "content_index": 2}
@@ -343,14 +343,14 @@ OF_ITEM: dict[str, Any] = {"item_id": "item_1", "content_index": 2}
     ],
 )
 def test_an_event_in_the_librarys_words(kind: str, expected: Any) -> None:
-    assert told(kind) == [expected]
+    assert translated(kind) == [expected]
 
 
 def test_a_delta_without_text_tells_nothing() -> None:
     """It carries log probabilities only."""
     kind = "conversation.item.input_audio_transcription.delta"
-    assert told(kind, delta=None) == told(kind, delta="") == []
-    (event,) = told(kind, content_index=None)
+    assert translated(kind, delta=None) == translated(kind, delta="") == []
+    (event,) = translated(kind, content_index=None)
     assert event.content_index == 0
 
 
@@ -385,7 +385,7 @@ SILENT = {
 
 @pytest.mark.parametrize("kind", sorted(support.samples()))
 def test_every_event_is_told_raw_and_most_in_words_too(kind: str) -> None:
-    assert bool(told(kind)) == (kind not in SILENT)
+    assert bool(translated(kind)) == (kind not in SILENT)
 
 
 def test_every_translation_is_of_an_event_of_the_protocol() -> None:

@@ -231,13 +231,13 @@ def test_rule_2_manual_requests_never_merge_and_keep_their_order_and_parameters(
     turns.request(now=0.0)
     turns.request(now=0.0, automatic=False, params=params[1])
     turns.request(now=0.0)  # shares with the one before: what it answers is said already
-    told: list[Any] = []
+    created: list[Any] = []
     while commands := turns.done(None, now=1.0):
         (command,) = commands
         assert isinstance(command, SendCreate)
-        told.append(command.request.params)
+        created.append(command.request.params)
         turns.created(None, now=1.0)
-    assert told == [params[0], None, params[1]]
+    assert created == [params[0], None, params[1]]
 
 
 def test_rule_3_a_refused_create_frees_the_slot_and_an_unrelated_error_does_not() -> None:

@@ -75,7 +75,7 @@ async def test_a_message_is_an_item_and_a_create(autojump_clock: Clock) -> None:
 
 async def test_messages_during_a_response_share_one(autojump_clock: Clock) -> None:
     """Two messages wait together; two manual creates each get a response; order is kept."""
-    async with open_stage(responder=lambda _t: [Wait(5), Say("Yes.")]) as stage:
+    async with open_stage(responder=lambda _turn: [Wait(5), Say("Yes.")]) as stage:
         async with await stage.session() as session:
             await session.send_message("one")
             await until(session, "agent_start")
@@ -110,7 +110,7 @@ async def test_a_refused_create_frees_the_slot(autojump_clock: Clock) -> None:
 
 async def test_an_unrelated_error_does_not_free_it(autojump_clock: Clock) -> None:
     """While a response is active the next message still waits for its end."""
-    async with open_stage(responder=lambda _t: [Wait(5), Say("Yes.")]) as stage:
+    async with open_stage(responder=lambda _turn: [Wait(5), Say("Yes.")]) as stage:
         async with await stage.session() as session:
             await session.send_message("one")
             await until(session, "agent_start")

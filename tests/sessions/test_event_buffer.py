@@ -121,15 +121,15 @@ async def test_a_reader_waits_for_an_event() -> None:
 
 
 async def test_somebody_may_be_told_when_audio_is_taken_and_not_before() -> None:
-    told: list[RealtimeAudio] = []
-    buffer = make(on_audio_taken=told.append)
+    taken: list[RealtimeAudio] = []
+    buffer = make(on_audio_taken=taken.append)
     for event in (key(1), audio("a"), audio("stale"), audio("b")):
         buffer.put(event)
     buffer.interrupt(interrupted("stale"), audio_of("stale"))
-    assert not told
+    assert not taken
     buffer.close()
     await rest_of(buffer)
-    assert told == [audio("a"), audio("b")]
+    assert taken == [audio("a"), audio("b")]
 
 
 # Overflow

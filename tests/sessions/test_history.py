@@ -350,7 +350,7 @@ def test_a_transcript_of_an_item_that_is_not_the_users_is_not_followed() -> None
 
 
 @pytest.mark.parametrize(
-    ("known", "told", "expected"),
+    ("known", "update", "expected"),
     [
         (InputAudio(transcript="said"), InputAudio(), InputAudio(transcript="said")),
         (
@@ -365,9 +365,9 @@ def test_a_transcript_of_an_item_that_is_not_the_users_is_not_followed() -> None
     ],
 )
 def test_a_users_part_keeps_what_the_server_leaves_out(
-    known: Any, told: Any, expected: Any
+    known: Any, update: Any, expected: Any
 ) -> None:
-    history = history_of(announced(user(known)), announced(user(told)))
+    history = history_of(announced(user(known)), announced(user(update)))
     if expected is None:
         expected = InputImage(image_url="data:", detail="high")
     assert only(history).content == (expected,)

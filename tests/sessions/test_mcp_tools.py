@@ -25,7 +25,17 @@ from mcp.types import (
     TextContent,
     TextResourceContents,
 )
-from support_mcp import MODERN, Desk, InMemory, Scripted, call, desk, text, told, tool
+from support_mcp import (
+    MODERN,
+    Desk,
+    InMemory,
+    Scripted,
+    answer_to_model,
+    call,
+    open_desk,
+    text,
+    tool,
+)
 
 from trio_realtime import (
     RealtimeAgent,
@@ -92,22 +102,22 @@ async def never(params: Any) -> None:
 
 async def test_tools_of_a_server_are_function_tools() -> None:
     """Name, description and schema are the server's; calling gives what the server answers."""
-    async with desk() as d:
-        tools = await d.open(InMemory(name="Shop", peer=peer_server()))
+    async with open_desk() as desk:
+        tools = await desk.open(InMemory(name="Shop", peer=peer_server()))
         assert [*tools] == ["price", "restock"]
         price = tools["price"]
         assert price.description == "What an item costs.\n\nIn euros."
         assert price.params_json_schema["properties"]["item"]["type"] == "string"
         assert price.strict_json_schema is False
         assert await call(price, '{"item": "tea"}') == "4.5"
-        assert "The moon is not for sale." in await told(price, '{"item": "moon"}')
+        assert "The moon is not for sale." in await answer_to_model(price, '{"item": "moon"}')
 
 
 async def test_a_schema_and_a_description_that_say_little_are_completed() -> None:
     """The Realtime API wants properties and a description; MCP does not."""
     listed = [tool("look_up", title="Look up"), tool("bare")]
-    async with desk() as d:
-        tools = await d.open(Scripted(tools=listed))
+    async with open_desk() as desk:
+        tools = await desk.open(Scripted(tools=listed))
         assert tools["look_up"].description == "Look up"
         assert tools["bare"].description == ""
         assert tools["bare"].params_json_schema == {"type": "object", "properties": {}}
@@ -115,18 +125,23 @@ async def test_a_schema_and_a_description_that_say_little_are_completed() -> Non
 
 async def test_structured_content_on_request() -> None:
     """By default the text of a result; with ``use_structured_content`` the JSON value."""
-    async with desk() as d:
-        tools = await d.open(InMemory(name="Shop", peer=peer_server(), use_structured_content=True))
+    async with open_desk() as desk:
+        tools = await desk.open(
+            InMemory(name="Shop", peer=peer_server(), use_structured_content=True)
+        )
         assert await call(tools["price"], '{"item": "tea"}') == {"result": 4.5}
 
 
 async def test_arguments_that_are_no_object_never_reach_the_server() -> None:
     server = Scripted()
-    async with desk() as d:
-        tools = await d.open(server)
+    async with open_desk() as desk:
+        tools = await desk.open(server)
         with pytest.raises(ToolArgumentsError):
             await call(tools["look_up"], "[1]")
-        assert await told(tools["look_up"], "{") == "Invalid arguments. arguments: not valid JSON"
+        assert (
+            await answer_to_model(tools["look_up"], "{")
+            == "Invalid arguments. arguments: not valid JSON"
+        )
         assert server.calls == []
 
 
@@ -136,30 +151,30 @@ async def test_a_listing_of_several_pages() -> None:
         "2": {"tools": [tool("second")]},
     }
     server = Scripted(answers={"tools/list": lambda params: pages[params.get("cursor")]})
-    async with desk() as d:
-        assert [*await d.open(server)] == ["first", "second"]
+    async with open_desk() as desk:
+        assert [*await desk.open(server)] == ["first", "second"]
 
 
 async def test_a_listing_without_end_is_found_out() -> None:
     page = {"tools": [], "nextCursor": "again"}
     server = Scripted(answers={"tools/list": lambda params: page})
-    async with desk() as d:
+    async with open_desk() as desk:
         with pytest.raises(RealtimeConnectionError, match="'Desk' could not be opened") as info:
-            await d.open(server)
+            await desk.open(server)
         assert "more than 100 pages" in str(info.value.__cause__)
 
 
 async def test_a_server_without_tools() -> None:
     server = Scripted(answers={"tools/list": lambda params: MCPError(METHOD_NOT_FOUND, "no")})
-    async with desk() as d:
-        assert await d.open(server) == {}
+    async with open_desk() as desk:
+        assert await desk.open(server) == {}
 
 
 async def test_a_server_of_two_agents_is_opened_once() -> None:
     server = Scripted()
-    async with desk() as d:
-        first = await d.open(server)
-        second = await d.tools(RealtimeAgent("Other", mcp_servers=[server, server]))
+    async with open_desk() as desk:
+        first = await desk.open(server)
+        second = await desk.tools(RealtimeAgent("Other", mcp_servers=[server, server]))
         assert [*first] == [*second] == ["look_up"]
         assert server.opened == 1
     assert server.closed == 1
@@ -167,7 +182,7 @@ async def test_a_server_of_two_agents_is_opened_once() -> None:
 
 async def test_one_declaration_serves_several_sessions() -> None:
     server = Scripted()
-    async with desk() as one, desk() as other:
+    async with open_desk() as one, open_desk() as other:
         await one.open(server)
         await other.open(server)
         assert server.opened == 2
@@ -175,23 +190,23 @@ async def test_one_declaration_serves_several_sessions() -> None:
 
 async def test_a_listing_is_cached_unless_the_server_says_otherwise() -> None:
     cached, asked = Scripted(name="cached"), Scripted(name="asked", cache_tools_list=False)
-    async with desk() as d:
-        await d.open(cached)
-        await d.open(cached)
+    async with open_desk() as desk:
+        await desk.open(cached)
+        await desk.open(cached)
         assert cached.heard.count("tools/list") == 1
-        await d.open(asked)
+        await desk.open(asked)
         asked.tools = [tool("other")]
-        assert [*await d.open(asked)] == ["other"]
+        assert [*await desk.open(asked)] == ["other"]
 
 
 async def test_a_listing_that_fails_leaves_the_old_one() -> None:
     server = Scripted(cache_tools_list=False)
-    async with desk() as d:
-        await d.open(server)
+    async with open_desk() as desk:
+        await desk.open(server)
         server.answers["tools/list"] = lambda params: MCPError(INTERNAL_ERROR, "no")
-        assert [*await d.open(server)] == ["look_up"]
-        assert "'Desk': its tools could not be listed anew" in str(d.errors[-1])
-        assert isinstance(d.errors[-1].__cause__, MCPError)
+        assert [*await desk.open(server)] == ["look_up"]
+        assert "'Desk': its tools could not be listed anew" in str(desk.errors[-1])
+        assert isinstance(desk.errors[-1].__cause__, MCPError)
 
 
 # -- what an agent is offered ----------------------------------------------------------------------
@@ -214,8 +229,8 @@ async def test_filters() -> None:
         (read_only, ["c"]),
     ]
     for tool_filter, names in cases:
-        async with desk() as d:
-            tools = await d.open(Scripted(tools=listed, tool_filter=tool_filter))
+        async with open_desk() as desk:
+            tools = await desk.open(Scripted(tools=listed, tool_filter=tool_filter))
             assert [*tools] == names
     assert [(context.agent.name, context.server_name) for context in asked] == [
         ("Assistant", "Desk")
@@ -224,8 +239,8 @@ async def test_filters() -> None:
 
 async def test_approvals_become_those_of_the_function_tools() -> None:
     listed = [tool("look_up"), tool("delete")]
-    async with desk() as d:
-        tools = await d.open(Scripted(tools=listed, require_approval={"always": ["delete"]}))
+    async with open_desk() as desk:
+        tools = await desk.open(Scripted(tools=listed, require_approval={"always": ["delete"]}))
         assert tools["delete"].needs_approval is True
         assert tools["look_up"].needs_approval is False
 
@@ -234,14 +249,14 @@ async def test_a_function_decides_on_approval_at_each_call() -> None:
     def ask(context: RunContext[Any], agent: RealtimeAgent[Any], called: Any) -> bool:
         return bool(agent.name == "Assistant" and called.name == "delete")
 
-    async with desk() as d:
-        tools = await d.open(
+    async with open_desk() as desk:
+        tools = await desk.open(
             Scripted(tools=[tool("look_up"), tool("delete")], require_approval=ask)
         )
         needed = {}
         for name, made in tools.items():
             assert callable(made.needs_approval)
-            needed[name] = await made.needs_approval(d.context, {}, "call_1")  # type: ignore[misc]
+            needed[name] = await made.needs_approval(desk.context, {}, "call_1")  # type: ignore[misc]
         assert needed == {"look_up": False, "delete": True}
 
 
@@ -249,28 +264,28 @@ async def test_two_servers_with_a_tool_of_one_name() -> None:
     """A clear error; a prefix, or the agent's own setting, tells them apart."""
     one, two = Scripted(name="Shop 1"), Scripted(name="Shop 2")
     prefixed = Scripted(name="Shop 3", tool_name_prefix="third_")
-    async with desk() as d:
+    async with open_desk() as desk:
         with pytest.raises(UserError, match="'Shop 1' and 'Shop 2' both have a tool 'look_up'"):
-            await d.open(one, two)
-        assert [*await d.open(one, prefixed)] == ["look_up", "third_look_up"]
-        tools = await d.open(one, two, mcp_config={"include_server_in_tool_names": True})
+            await desk.open(one, two)
+        assert [*await desk.open(one, prefixed)] == ["look_up", "third_look_up"]
+        tools = await desk.open(one, two, mcp_config={"include_server_in_tool_names": True})
         assert [*tools] == ["Shop_1__look_up", "Shop_2__look_up"]
         assert await call(tools["Shop_2__look_up"]) == "look_up {}"
 
 
 async def test_two_tools_of_one_server_that_come_to_one_name() -> None:
     """Names of MCP may have characters that the Realtime API refuses."""
-    async with desk() as d:
-        assert [*await d.open(Scripted(tools=[tool("shop.price")]))] == ["shop_price"]
+    async with open_desk() as desk:
+        assert [*await desk.open(Scripted(tools=[tool("shop.price")]))] == ["shop_price"]
         clash = Scripted(tools=[tool("shop.price"), tool("shop/price")])
         with pytest.raises(UserError, match="two are named 'shop_price'"):
-            await d.open(clash)
+            await desk.open(clash)
 
 
 async def test_names_that_are_too_long_are_cut_and_stay_apart() -> None:
     listed = [tool("n" * 64), tool("n" * 80 + "1"), tool("n" * 80 + "2")]
-    async with desk() as d:
-        names = [*await d.open(Scripted(tools=listed))]
+    async with open_desk() as desk:
+        names = [*await desk.open(Scripted(tools=listed))]
     assert names[0] == "n" * 64
     assert [len(name) for name in names] == [64, 64, 64]
     assert len({*names}) == 3
@@ -279,8 +294,8 @@ async def test_names_that_are_too_long_are_cut_and_stay_apart() -> None:
 async def test_strict_schemas_where_they_are_possible() -> None:
     closed = tool("closed", inputSchema={"type": "object", "properties": {"a": {"type": "string"}}})
     free = tool("free", inputSchema={"type": "object", "additionalProperties": True})
-    async with desk() as d:
-        tools = await d.open(
+    async with open_desk() as desk:
+        tools = await desk.open(
             Scripted(tools=[closed, free]), mcp_config={"convert_schemas_to_strict": True}
         )
     assert tools["closed"].params_json_schema["required"] == ["a"]
@@ -290,9 +305,9 @@ async def test_strict_schemas_where_they_are_possible() -> None:
 
 
 async def test_an_unknown_key_of_mcp_config() -> None:
-    async with desk() as d:
+    async with open_desk() as desk:
         with pytest.raises(UserError, match="did you mean 'convert_schemas_to_strict'"):
-            await d.open(mcp_config={"convert_schema_to_strict": True})
+            await desk.open(mcp_config={"convert_schema_to_strict": True})
 
 
 async def test_failure_functions_in_order_of_precedence() -> None:
@@ -310,12 +325,18 @@ async def test_failure_functions_in_order_of_precedence() -> None:
     raising = Scripted(answers=broken, failure_error_function=None)
     config = {"failure_error_function": of_agent}
     failed = "tool 'look_up' of MCP server 'Desk' failed"
-    async with desk() as d:
-        assert await told((await d.open(plain))["look_up"]) == "no stock"
-        assert await told((await d.open(plain, mcp_config=config))["look_up"]) == f"agent: {failed}"
-        assert await told((await d.open(own, mcp_config=config))["look_up"]) == f"server: {failed}"
+    async with open_desk() as desk:
+        assert await answer_to_model((await desk.open(plain))["look_up"]) == "no stock"
+        assert (
+            await answer_to_model((await desk.open(plain, mcp_config=config))["look_up"])
+            == f"agent: {failed}"
+        )
+        assert (
+            await answer_to_model((await desk.open(own, mcp_config=config))["look_up"])
+            == f"server: {failed}"
+        )
         with pytest.raises(MCPToolError, match=failed) as info:
-            await told((await d.open(raising, mcp_config=config))["look_up"])
+            await answer_to_model((await desk.open(raising, mcp_config=config))["look_up"])
         assert (info.value.server_name, info.value.tool_name) == ("Desk", "look_up")
         assert info.value.text == "no stock"
 
@@ -329,10 +350,10 @@ async def test_guardrails_of_a_server_are_those_of_its_tools() -> None:
     def outs(data: Any) -> ToolGuardrailFunctionOutput:
         raise NotImplementedError
 
-    async with desk() as d:
-        made = (await d.open(Scripted(tool_input_guardrails=[ins], tool_output_guardrails=[outs])))[
-            "look_up"
-        ]
+    async with open_desk() as desk:
+        made = (
+            await desk.open(Scripted(tool_input_guardrails=[ins], tool_output_guardrails=[outs]))
+        )["look_up"]
         assert [*made.tool_input_guardrails] == [ins]
         assert [*made.tool_output_guardrails] == [outs]
 
@@ -340,7 +361,7 @@ async def test_guardrails_of_a_server_are_those_of_its_tools() -> None:
 # -- changes ---------------------------------------------------------------------------------------
 
 
-async def changes(d: Desk, *, of: int = 1) -> None:
+async def changes(desk: Desk, *, of: int = 1) -> None:
     """Wait for that many changes."""
     seen = trio.Event()
 
@@ -351,49 +372,49 @@ async def changes(d: Desk, *, of: int = 1) -> None:
             seen.set()
 
     async with trio.open_nursery() as nursery:
-        d.mcp.watch(nursery.start_soon, on_change)
+        desk.mcp.watch(nursery.start_soon, on_change)
         await seen.wait()
         nursery.cancel_scope.cancel()
 
 
 async def test_opening_is_no_change(autojump_clock: trio.testing.MockClock) -> None:
-    async with desk() as d:
-        await d.open(Scripted())
+    async with open_desk() as desk:
+        await desk.open(Scripted())
         with pytest.raises(trio.TooSlowError), trio.fail_after(60):
-            await changes(d)
+            await changes(desk)
 
 
 async def test_a_server_of_before_2026_says_that_its_tools_changed() -> None:
     server = Scripted()
-    async with desk() as d:
-        await d.open(server)
+    async with open_desk() as desk:
+        await desk.open(server)
         await server.notify("notifications/progress", progressToken=1, progress=1)
         await server.change(tool("look_up"), tool("new"))
-        await changes(d)
-        assert [*await d.open(server)] == ["look_up", "new"]
+        await changes(desk)
+        assert [*await desk.open(server)] == ["look_up", "new"]
 
 
 @pytest.mark.parametrize("at_once", [True, False])
 async def test_a_server_since_2026_says_that_its_tools_changed(at_once: bool) -> None:
     """Also when it happens before the client has asked to be told."""
-    async with desk() as d:
+    async with open_desk() as desk:
         server = InMemory(name="Shop", peer=peer_server())
-        tools = await d.open(server)
+        tools = await desk.open(server)
         if not at_once:
             await trio.testing.wait_all_tasks_blocked()
         assert await call(tools["restock"]) == "done"
-        await changes(d)
-        tools = await d.open(server)
+        await changes(desk)
+        tools = await desk.open(server)
         assert await call(tools["sell"], '{"item": "tea"}') == "sold tea"
 
 
 async def test_the_same_tools_again_are_no_change(autojump_clock: trio.testing.MockClock) -> None:
     server = Scripted()
-    async with desk() as d:
-        await d.open(server)
+    async with open_desk() as desk:
+        await desk.open(server)
         await server.change(tool("look_up"))
         with pytest.raises(trio.TooSlowError), trio.fail_after(60):
-            await changes(d)
+            await changes(desk)
         assert server.heard.count("tools/list") == 2
 
 
@@ -421,15 +442,15 @@ async def test_news_are_asked_for_again_when_their_stream_ends(
     server = Scripted(
         answers={"server/discover": lambda params: MODERN, "subscriptions/listen": listen}
     )
-    async with desk() as d:
-        await d.open(server)
+    async with open_desk() as desk:
+        await desk.open(server)
         for count, name in enumerate(("new", "newer"), start=2):
             await trio.testing.wait_all_tasks_blocked()
             server.tools = [tool(name)]
             begun = trio.current_time()
-            await changes(d)
+            await changes(desk)
             assert trio.current_time() - begun == pytest.approx(1)
-            assert [*await d.open(server)] == [name]
+            assert [*await desk.open(server)] == [name]
             assert listens == count
 
 
@@ -439,8 +460,8 @@ async def test_a_server_without_news(
 ) -> None:
     """One that refuses to tell any is not asked again, one that has none not at all."""
     server = Scripted(answers={"server/discover": lambda params: introduction})
-    async with desk() as d:
-        tools = await d.open(server)
+    async with open_desk() as desk:
+        tools = await desk.open(server)
         await trio.sleep(60)
         server.answers["tools/call"] = lambda params: text("fine", resultType="complete")
         assert await call(tools["look_up"]) == "fine"
@@ -451,13 +472,13 @@ async def test_a_listing_after_a_change_that_fails_is_told(
     autojump_clock: trio.testing.MockClock,
 ) -> None:
     server = Scripted()
-    async with desk() as d:
-        await d.open(server)
+    async with open_desk() as desk:
+        await desk.open(server)
         server.answers["tools/list"] = lambda params: MCPError(INTERNAL_ERROR, "no")
         await server.change(tool("new"))
         await trio.testing.wait_all_tasks_blocked()
-        assert [*await d.open(server)] == ["look_up"]
-        [error] = d.errors
+        assert [*await desk.open(server)] == ["look_up"]
+        [error] = desk.errors
         assert isinstance(error, RealtimeConnectionError)
 
 
@@ -468,12 +489,12 @@ async def test_a_connection_lost_while_listing_is_told_by_the_next_call() -> Non
         server.drop()
         await trio.sleep_forever()
 
-    async with desk() as d:
-        tools = await d.open(server)
+    async with open_desk() as desk:
+        tools = await desk.open(server)
         server.answers["tools/list"] = die
         await server.change(tool("new"))
         await trio.testing.wait_all_tasks_blocked()
-        assert d.errors == []
+        assert desk.errors == []
         assert server.closed == 1
         del server.answers["tools/list"]
         assert await call(tools["look_up"]) == "look_up {}"
@@ -492,14 +513,14 @@ async def test_a_change_that_cannot_be_taken_is_told(
         if len(heard) == 1:
             raise wrong
 
-    async with desk() as d:
-        await d.open(server)
-        d.mcp.watch(d.nursery.start_soon, on_change)
+    async with open_desk() as desk:
+        await desk.open(server)
+        desk.mcp.watch(desk.nursery.start_soon, on_change)
         for name in ("one", "two"):
             await server.change(tool(name))
             await trio.testing.wait_all_tasks_blocked()
         assert heard == ["change", "change"]
-        assert d.errors == [wrong]
+        assert desk.errors == [wrong]
 
 
 async def test_a_binding_is_renewed_with_the_tools_of_now() -> None:
@@ -517,21 +538,21 @@ async def test_a_binding_is_renewed_with_the_tools_of_now() -> None:
         handoffs=[RealtimeAgent("Other")],
         mcp_servers=[server],
     )
-    async with desk() as d:
-        more = [*(await d.tools(agent)).values()]
-        bound = await bind_agent(agent, d.context, run=RealtimeRunConfig(), more_tools=more)
+    async with open_desk() as desk:
+        more = [*(await desk.tools(agent)).values()]
+        bound = await bind_agent(agent, desk.context, run=RealtimeRunConfig(), more_tools=more)
         assert [*bound.tools] == ["own", "look_up"]
         await server.change(tool("new"), tool("newer"))
-        await changes(d)
-        renewed = await d.mcp.renewed(bound, d.context)
+        await changes(desk)
+        renewed = await desk.mcp.renewed(bound, desk.context)
         assert [*renewed.tools] == ["own", "new", "newer"]
         assert [t.name for t in renewed.settings.tools] == ["own", "new", "newer"]  # type: ignore[union-attr]
         assert renewed.settings.instructions == "Be brief."
         assert renewed.settings.handoffs is bound.settings.handoffs
         await server.change(tool("transfer_to_other"))
-        await changes(d)
+        await changes(desk)
         with pytest.raises(UserError, match="two are named 'transfer_to_other'"):
-            await d.mcp.renewed(renewed, d.context)
+            await desk.mcp.renewed(renewed, desk.context)
 
 
 # -- failures of calls -----------------------------------------------------------------------------
@@ -547,26 +568,26 @@ async def test_a_binding_is_renewed_with_the_tools_of_now() -> None:
 )
 async def test_errors_of_the_protocol(error: MCPError, model_hears: str) -> None:
     server = Scripted(answers={"tools/call": lambda params: error})
-    async with desk() as d:
-        look_up = (await d.open(server))["look_up"]
+    async with open_desk() as desk:
+        look_up = (await desk.open(server))["look_up"]
         with pytest.raises(MCPToolError) as info:
             await call(look_up)
         assert str(info.value) == "tool 'look_up' of MCP server 'Desk' could not be called"
         assert isinstance(info.value.__cause__, MCPError)
-        assert await told(look_up) == model_hears
+        assert await answer_to_model(look_up) == model_hears
         assert server.opened == 1
 
 
 async def test_an_answer_that_the_protocol_does_not_allow() -> None:
     server = Scripted(answers={"tools/call": lambda params: {"content": "text"}})
-    async with desk() as d:
-        assert await told((await d.open(server))["look_up"]) == DEFAULT_TOOL_ERROR
+    async with open_desk() as desk:
+        assert await answer_to_model((await desk.open(server))["look_up"]) == DEFAULT_TOOL_ERROR
 
 
 async def test_a_failure_without_text() -> None:
     server = Scripted(answers={"tools/call": lambda params: {"content": [], "isError": True}})
-    async with desk() as d:
-        assert await told((await d.open(server))["look_up"]) == DEFAULT_TOOL_ERROR
+    async with open_desk() as desk:
+        assert await answer_to_model((await desk.open(server))["look_up"]) == DEFAULT_TOOL_ERROR
 
 
 async def test_a_call_that_takes_too_long(autojump_clock: trio.testing.MockClock) -> None:
@@ -575,10 +596,10 @@ async def test_a_call_that_takes_too_long(autojump_clock: trio.testing.MockClock
         answers={"tools/call": never},
         client_session_timeout_seconds=5,
     )
-    async with desk() as d:
-        look_up = (await d.open(server))["look_up"]
+    async with open_desk() as desk:
+        look_up = (await desk.open(server))["look_up"]
         begun = trio.current_time()
-        assert await told(look_up) == "Tool 'look_up' timed out after 5 seconds."
+        assert await answer_to_model(look_up) == "Tool 'look_up' timed out after 5 seconds."
         assert trio.current_time() - begun == pytest.approx(5)
         await trio.testing.wait_all_tasks_blocked()
         assert server.heard[-1] == "notifications/cancelled"
@@ -589,8 +610,8 @@ async def test_a_call_that_takes_too_long(autojump_clock: trio.testing.MockClock
 
 async def test_a_cancelled_call_leaves_the_server_usable() -> None:
     server = Scripted(answers={"tools/call": never})
-    async with desk() as d:
-        look_up = (await d.open(server))["look_up"]
+    async with open_desk() as desk:
+        look_up = (await desk.open(server))["look_up"]
         async with trio.open_nursery() as nursery:
             nursery.start_soon(call, look_up)
             await trio.testing.wait_all_tasks_blocked()
@@ -614,8 +635,8 @@ async def test_calls_at_the_same_time() -> None:
         return text(str(params["arguments"]["n"]))
 
     answers: dict[str, str] = {}
-    async with desk() as d:
-        look_up = (await d.open(Scripted(answers={"tools/call": answer})))["look_up"]
+    async with open_desk() as desk:
+        look_up = (await desk.open(Scripted(answers={"tools/call": answer})))["look_up"]
 
         async def ask(n: int) -> None:
             answers[str(n)] = await call(look_up, json.dumps({"n": n}))
@@ -637,9 +658,9 @@ async def test_death_during_a_call_fails_the_call_and_the_next_opens_the_server_
         await trio.sleep_forever()
 
     server.answers["tools/call"] = die
-    async with desk() as d:
-        look_up = (await d.open(server))["look_up"]
-        assert await told(look_up) == LOST
+    async with open_desk() as desk:
+        look_up = (await desk.open(server))["look_up"]
+        assert await answer_to_model(look_up) == LOST
         del server.answers["tools/call"]
         assert await call(look_up) == "look_up {}"
         assert (server.opened, server.closed) == (2, 1)
@@ -649,29 +670,29 @@ async def test_death_during_a_call_fails_the_call_and_the_next_opens_the_server_
 async def test_a_server_that_died_unnoticed_is_opened_again_at_the_next_call() -> None:
     """No call fails; its tools stay on offer, and are listed anew."""
     server = Scripted()
-    async with desk() as d:
-        look_up = (await d.open(server))["look_up"]
+    async with open_desk() as desk:
+        look_up = (await desk.open(server))["look_up"]
         server.drop()
         await trio.testing.wait_all_tasks_blocked()
         assert server.closed == 1
-        assert [*await d.open(server)] == ["look_up"]
+        assert [*await desk.open(server)] == ["look_up"]
         server.tools = [tool("look_up"), tool("new")]
         assert await call(look_up) == "look_up {}"
-        await changes(d)
-        assert [*await d.open(server)] == ["look_up", "new"]
+        await changes(desk)
+        assert [*await desk.open(server)] == ["look_up", "new"]
 
 
 async def test_calls_share_one_attempt_that_fails_and_later_ones_make_another() -> None:
     server = Scripted()
     refusal = OSError("no such program")
     texts: list[str] = []
-    async with desk() as d:
-        look_up = (await d.open(server))["look_up"]
+    async with open_desk() as desk:
+        look_up = (await desk.open(server))["look_up"]
         server.drop()
         server.refusal = refusal
 
         async def ask() -> None:
-            texts.append(await told(look_up))
+            texts.append(await answer_to_model(look_up))
 
         await trio.testing.wait_all_tasks_blocked()
         async with trio.open_nursery() as nursery:
@@ -691,9 +712,9 @@ async def test_a_server_that_forgot_the_session() -> None:
     server = Scripted(
         answers={"tools/call": lambda params: MCPError(INVALID_REQUEST, "Session terminated")}
     )
-    async with desk() as d:
-        look_up = (await d.open(server))["look_up"]
-        assert await told(look_up) == LOST
+    async with open_desk() as desk:
+        look_up = (await desk.open(server))["look_up"]
+        assert await answer_to_model(look_up) == LOST
         del server.answers["tools/call"]
         assert await call(look_up) == "look_up {}"
         assert server.opened == 2
@@ -707,31 +728,31 @@ async def test_a_required_server_that_cannot_be_opened_fails_the_start() -> None
     refusal = OSError("no such program")
     broken = Scripted(name="Broken", refusal=refusal)
     slow = Scripted(name="Slow", answers={"tools/list": never})
-    async with desk() as d:
+    async with open_desk() as desk:
         with pytest.raises(RealtimeConnectionError, match="'Broken' could not be opened") as info:
-            await d.open(slow, broken)
+            await desk.open(slow, broken)
         assert info.value.__cause__ is refusal
         assert slow.opened == slow.closed
         broken.refusal = None
-        assert [*await d.open(broken)] == ["look_up"]
+        assert [*await desk.open(broken)] == ["look_up"]
 
 
 async def test_a_server_that_is_not_required() -> None:
     """The application hears of it, the agent does without, and a later binding tries again."""
     server = Scripted(required=False, refusal=OSError("no such program"))
-    async with desk() as d:
-        assert await d.open(server) == {}
-        [error] = d.errors
+    async with open_desk() as desk:
+        assert await desk.open(server) == {}
+        [error] = desk.errors
         assert isinstance(error, RealtimeConnectionError)
         server.refusal = None
-        assert [*await d.open(server)] == ["look_up"]
+        assert [*await desk.open(server)] == ["look_up"]
 
 
 async def test_a_server_that_does_not_answer(autojump_clock: trio.testing.MockClock) -> None:
     server = Scripted(connect_timeout=3, answers={"initialize": never})
-    async with desk() as d:
+    async with open_desk() as desk:
         with pytest.raises(RealtimeConnectionError, match="'Desk' was not open within 3 s"):
-            await d.open(server)
+            await desk.open(server)
         assert server.closed == 1
 
 
@@ -743,9 +764,9 @@ async def test_a_server_that_ends_at_once() -> None:
         await trio.sleep_forever()
 
     server.answers["server/discover"] = die
-    async with desk() as d:
+    async with open_desk() as desk:
         with pytest.raises(RealtimeConnectionError, match="'Desk' could not be opened"):
-            await d.open(server)
+            await desk.open(server)
 
 
 async def test_servers_open_at_the_same_time(autojump_clock: trio.testing.MockClock) -> None:
@@ -754,17 +775,17 @@ async def test_servers_open_at_the_same_time(autojump_clock: trio.testing.MockCl
         return {"tools": []}
 
     servers = [Scripted(name=name, answers={"tools/list": late}) for name in ("a", "b", "c")]
-    async with desk() as d:
+    async with open_desk() as desk:
         begun = trio.current_time()
-        await d.open(*servers)
+        await desk.open(*servers)
         assert trio.current_time() - begun == pytest.approx(2)
 
 
 async def test_without_the_package(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "mcp", None)
-    async with desk() as d:
+    async with open_desk() as desk:
         with pytest.raises(UserError, match=r"install trio-realtime\[mcp\]"):
-            await d.open(Scripted())
+            await desk.open(Scripted())
 
 
 async def test_the_package_is_imported_in_a_thread(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -777,8 +798,8 @@ async def test_the_package_is_imported_in_a_thread(monkeypatch: pytest.MonkeyPat
 
     monkeypatch.delitem(sys.modules, "mcp")
     monkeypatch.setattr(trio.to_thread, "run_sync", run_sync)
-    async with desk() as d:
-        assert [*await d.open(Scripted())] == ["look_up"]
+    async with open_desk() as desk:
+        assert [*await desk.open(Scripted())] == ["look_up"]
     assert threads == [("mcp",)]
 
 
@@ -792,8 +813,8 @@ async def test_nothing_survives_a_cancellation_at_any_checkpoint() -> None:
     async def conversation() -> None:
         server = Scripted()
         servers.append(server)
-        async with desk() as d:
-            look_up = (await d.open(server))["look_up"]
+        async with open_desk() as desk:
+            look_up = (await desk.open(server))["look_up"]
             await call(look_up)
             server.drop()
             await trio.testing.wait_all_tasks_blocked()
@@ -809,8 +830,8 @@ async def test_a_server_that_is_slow_to_leave_is_given_two_seconds(
 ) -> None:
     server = Scripted(leaving=trio.sleep_forever)
     async with assert_nothing_survives():
-        async with desk() as d:
-            await d.open(server)
+        async with open_desk() as desk:
+            await desk.open(server)
             begun = trio.current_time()
         assert trio.current_time() - begun == pytest.approx(2)
 
@@ -822,10 +843,10 @@ async def test_what_breaks_on_the_way_out_does_not_hide_the_cancellation() -> No
         left.append("once")
         raise OSError("broken")
 
-    async with desk() as d:
-        await d.open(Scripted(leaving=leave))
+    async with open_desk() as desk:
+        await desk.open(Scripted(leaving=leave))
     assert left == ["once"]
-    # `desk` would raise what a host task raised.
+    # `open_desk` would raise what a host task raised.
 
 
 # -- outputs ---------------------------------------------------------------------------------------

@@ -16,7 +16,7 @@ import trio
 import trio.testing
 from mcp.server import MCPServer as PeerServer
 from mcp.server.mcpserver import Context
-from support_mcp import call, desk, told
+from support_mcp import answer_to_model, call, open_desk
 
 from trio_realtime import RealtimeConnectionError
 from trio_realtime.agents.mcp import MCPServerStdio, MCPServerStreamableHttp
@@ -72,12 +72,12 @@ def is_there(pid: int) -> bool:
 
 async def test_the_support_desk_of_the_examples() -> None:
     server = MCPServerStdio(params={"command": sys.executable, "args": [str(SUPPORT_DESK)]})
-    async with assert_nothing_survives(), desk() as d:
-        tools = await d.open(server)
+    async with assert_nothing_survives(), open_desk() as desk:
+        tools = await desk.open(server)
         assert [*tools] == ["look_up_order", "search_faq", "open_ticket"]
         order = await call(tools["look_up_order"], '{"number": "a100"}')
         assert "a red kettle" in order
-        unknown = await told(tools["look_up_order"], '{"number": "B1"}')
+        unknown = await answer_to_model(tools["look_up_order"], '{"number": "B1"}')
         assert "Ask for the number again." in unknown
         answer = await call(tools["search_faq"], '{"question": "How long is the warranty?"}')
         assert answer == "Everything has a warranty of two years."
@@ -86,8 +86,8 @@ async def test_the_support_desk_of_the_examples() -> None:
 async def test_a_process_has_what_it_was_given_and_ends_with_the_session(tmp_path: Path) -> None:
     server = small(env={"DESK": "front"}, cwd=tmp_path)
     async with assert_nothing_survives():
-        async with desk() as d:
-            tools = await d.open(server)
+        async with open_desk() as desk:
+            tools = await desk.open(server)
             pid, variable, folder = (await call(tools["pid"]))["said"]
             assert (variable, folder) == ("front", os.path.realpath(tmp_path))  # noqa: ASYNC240
             assert is_there(pid)
@@ -96,10 +96,10 @@ async def test_a_process_has_what_it_was_given_and_ends_with_the_session(tmp_pat
 
 async def test_a_process_that_exits_during_a_call() -> None:
     """The call fails, nothing else does, and the next call starts another process."""
-    async with desk() as d:
-        tools = await d.open(small())
+    async with open_desk() as desk:
+        tools = await desk.open(small())
         [first, *_] = (await call(tools["pid"]))["said"]
-        assert "was lost" in await told(tools["exit"])
+        assert "was lost" in await answer_to_model(tools["exit"])
         [second, *_] = (await call(tools["pid"]))["said"]
         assert first != second
         assert not is_there(first)
@@ -109,10 +109,10 @@ async def test_a_process_that_exits_during_a_call() -> None:
 async def test_a_process_ends_when_everything_is_cancelled_during_a_call() -> None:
     async with assert_nothing_survives():
         with trio.CancelScope() as scope:
-            async with desk() as d:
-                tools = await d.open(small())
+            async with open_desk() as desk:
+                tools = await desk.open(small())
                 [pid, *_] = (await call(tools["pid"]))["said"]
-                d.nursery.start_soon(call, tools["hang"])
+                desk.nursery.start_soon(call, tools["hang"])
                 await trio.testing.wait_all_tasks_blocked(0.01)
                 scope.cancel()
         assert not is_there(pid)
@@ -120,17 +120,17 @@ async def test_a_process_ends_when_everything_is_cancelled_during_a_call() -> No
 
 async def test_a_program_that_is_not_there() -> None:
     server = MCPServerStdio(params={"command": "/no/such/desk"})
-    async with desk() as d:
+    async with open_desk() as desk:
         with pytest.raises(RealtimeConnectionError, match="'stdio: desk' could not be") as info:
-            await d.open(server)
+            await desk.open(server)
         assert isinstance(info.value.__cause__, FileNotFoundError)
 
 
 async def test_a_program_that_is_no_server() -> None:
     server = MCPServerStdio(params={"command": sys.executable, "args": ["-S", "-c", ""]})
-    async with desk() as d:
+    async with open_desk() as desk:
         with pytest.raises(RealtimeConnectionError, match="could not be opened"):
-            await d.open(server)
+            await desk.open(server)
 
 
 # -- HTTP ------------------------------------------------------------------------------------------
@@ -175,8 +175,8 @@ def over_http(port: int) -> MCPServerStreamableHttp:
 async def test_a_server_over_http() -> None:
     heard: list[str] = []
     async with assert_nothing_survives(), served(shop(heard)) as port:
-        async with desk() as d:
-            tools = await d.open(over_http(port))
+        async with open_desk() as desk:
+            tools = await desk.open(over_http(port))
             assert await call(tools["price"], '{"item": "tea"}') == "tea: 4.5"
             with trio.move_on_after(0.05) as scope:
                 await call(tools["hang"])
@@ -187,12 +187,12 @@ async def test_a_server_over_http() -> None:
 
 async def test_a_server_over_http_that_goes_away_and_comes_back() -> None:
     heard: list[str] = []
-    async with assert_nothing_survives(), desk() as d:
+    async with assert_nothing_survives(), open_desk() as desk:
         async with served(shop(heard)) as port:
-            tools = await d.open(over_http(port))
+            tools = await desk.open(over_http(port))
             assert await call(tools["price"], '{"item": "tea"}') == "tea: 4.5"
-        assert "server of this tool" in await told(tools["price"], '{"item": "tea"}')
-        assert "cannot be reached" in await told(tools["price"], '{"item": "tea"}')
+        assert "server of this tool" in await answer_to_model(tools["price"], '{"item": "tea"}')
+        assert "cannot be reached" in await answer_to_model(tools["price"], '{"item": "tea"}')
         async with served(shop(heard), port):
             assert await call(tools["price"], '{"item": "milk"}') == "milk: 4.5"
 
@@ -259,11 +259,11 @@ class OldShop:
 async def test_a_server_with_sessions_is_told_that_one_is_over_and_may_forget_one() -> None:
     old = OldShop()
     async with assert_nothing_survives(), served(old) as port:
-        async with desk() as d:
-            tools = await d.open(over_http(port))
+        async with open_desk() as desk:
+            tools = await desk.open(over_http(port))
             assert await call(tools["session"]) == "session 1"
             old.sessions.clear()
-            assert "was lost" in await told(tools["session"])
+            assert "was lost" in await answer_to_model(tools["session"])
             assert await call(tools["session"]) == "session 2"
         assert old.ended == ["session 1", "session 2"]
 
@@ -272,6 +272,6 @@ async def test_nobody_there() -> None:
     with trio.socket.socket() as sock:
         await sock.bind(("127.0.0.1", 0))
         _, port = sock.getsockname()
-    async with desk() as d:
+    async with open_desk() as desk:
         with pytest.raises(RealtimeConnectionError, match=r"'streamable_http: 127\.0\.0\.1:"):
-            await d.open(over_http(port))
+            await desk.open(over_http(port))

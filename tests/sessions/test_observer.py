@@ -88,8 +88,8 @@ async def test_an_observer_sees_both_directions_and_all_events_in_order() -> Non
     (sent,) = [each for each in between if isinstance(each, RealtimeModelSendUserInput)]
     assert sent in model.connection.sent
     first_audio = next(each for each in SPOKEN if each.type == "audio")
-    told = next(each for each in between if getattr(each, "audio", None) is first_audio)
-    assert between.index(first_audio) < between.index(told)
+    delivered = next(each for each in between if getattr(each, "audio", None) is first_audio)
+    assert between.index(first_audio) < between.index(delivered)
 
 
 async def test_it_sees_events_that_the_application_did_not_ask_for() -> None:

@@ -63,7 +63,7 @@ def feedback(stage: Stage) -> list[str]:
 async def test_a_short_answer_is_checked_at_its_end(autojump_clock: Clock) -> None:
     """The SDK never checks an answer shorter than the debounce length."""
     watch = Watch("nothing")
-    async with open_stage(responder=lambda _t: "Short.") as stage:
+    async with open_stage(responder=lambda _turn: "Short.") as stage:
         async with await stage.session(guarded(watch.guardrail())) as session:
             await session.send_message("Go")
             await until(session, "agent_end")
@@ -74,7 +74,7 @@ async def test_a_short_answer_is_checked_at_its_end(autojump_clock: Clock) -> No
 async def test_it_runs_as_the_text_grows(autojump_clock: Clock) -> None:
     """Each time another hundred characters were said, and once more on what is left."""
     watch = Watch("nothing")
-    async with open_stage(responder=lambda _t: "word " * 50) as stage:
+    async with open_stage(responder=lambda _turn: "word " * 50) as stage:
         async with await stage.session(guarded(watch.guardrail())) as session:
             await session.send_message("Go")
             await until(session, "agent_end")
@@ -114,7 +114,7 @@ async def test_guardrails_of_agent_and_run_without_doubles(autojump_clock: Clock
     watch, other = Watch("nothing"), Watch("nothing")
     shared = watch.guardrail()
     config = {"output_guardrails": [shared, other.guardrail("other")]}
-    async with open_stage(responder=lambda _t: "Short.") as stage:
+    async with open_stage(responder=lambda _turn: "Short.") as stage:
         async with await stage.session(guarded(shared), config) as session:
             await session.send_message("Go")
             await until(session, "agent_end")
@@ -125,7 +125,7 @@ async def test_guardrails_of_agent_and_run_without_doubles(autojump_clock: Clock
 async def test_a_slow_guardrail_checks_the_newest_text(autojump_clock: Clock) -> None:
     """Checks that fall behind do not pile up."""
     watch = Watch("nothing", seconds=30)
-    async with open_stage(responder=lambda _t: "word " * 200) as stage:
+    async with open_stage(responder=lambda _turn: "word " * 200) as stage:
         async with await stage.session(guarded(watch.guardrail())) as session:
             await session.send_message("Go")
             await until(session, "agent_end")
@@ -207,7 +207,7 @@ HOLD = {"guardrails_settings": {"guardrail_mode": "hold"}}
 async def test_held_audio_is_released_when_its_words_passed(autojump_clock: Clock) -> None:
     """All of it, in order, `audio_end` last."""
     watch = Watch("nothing", seconds=1)
-    async with open_stage(responder=lambda _t: "word " * 60) as stage:
+    async with open_stage(responder=lambda _turn: "word " * 60) as stage:
         async with await stage.session(guarded(watch.guardrail()), HOLD) as session:
             await session.send_message("Go")
             events = await until(session, "audio_end")
@@ -286,7 +286,7 @@ async def test_strict_typed_messages(autojump_clock: Clock) -> None:
 async def test_parallel_cuts_the_answer_off(autojump_clock: Clock) -> None:
     """The model may begin; the answer is cancelled and the words taken back."""
     watch = Watch("bomb", seconds=1)
-    async with open_stage(hears=["a bomb"], responder=lambda _t: "word " * 400) as stage:
+    async with open_stage(hears=["a bomb"], responder=lambda _turn: "word " * 400) as stage:
         async with await stage.session(
             listening(watch), ALL, initial_model_settings=VAD
         ) as session:

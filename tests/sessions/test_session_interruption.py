@@ -75,7 +75,7 @@ async def time_to_hear_of_it(backlog_ms: int) -> tuple[float, list[str]]:
     application that takes one event a second."""
     taken: list[tuple[float, str]] = []
     async with open_stage(
-        responder=lambda _t: Say("Long " * 99, audio_ms=backlog_ms), speed=math.inf
+        responder=lambda _turn: Say("Long " * 99, audio_ms=backlog_ms), speed=math.inf
     ) as stage:
         config = {"events": ["audio", "audio_interrupted", "transcript_delta"]}
         async with await stage.session(config=config, initial_model_settings=vad(True)) as session:
@@ -124,7 +124,7 @@ async def break_in(session: Session, how: str) -> None:
 async def test_cut_where_it_was_heard(how: str, autojump_clock: Clock) -> None:
     """Told to the application before any stale audio, and to the server."""
     async with open_stage(
-        responder=lambda _t: Say("A tale of woe.", audio_ms=9_000), speed=30
+        responder=lambda _turn: Say("A tale of woe.", audio_ms=9_000), speed=30
     ) as stage:
         async with await stage.session(initial_model_settings=vad(True)) as session:
             await session.send_message("Tell")
@@ -151,7 +151,7 @@ async def test_cut_where_it_was_heard(how: str, autojump_clock: Clock) -> None:
 async def test_history_shows_what_was_heard(confirmed: bool, autojump_clock: Clock) -> None:
     """The position, and the transcript as far as it had come; without waiting for the server."""
     async with open_stage(
-        responder=lambda _t: Say("one two three four", audio_ms=4_000), speed=1
+        responder=lambda _turn: Say("one two three four", audio_ms=4_000), speed=1
     ) as stage:
         if not confirmed:
             stage.simulator.ignore_next(TRUNCATE)
@@ -172,7 +172,7 @@ async def test_history_shows_what_was_heard(confirmed: bool, autojump_clock: Clo
 
 async def test_nothing_heard(autojump_clock: Clock) -> None:
     """The server has to forget the item, since it refuses to cut at 0 ms; nobody sees an error."""
-    async with open_stage(responder=lambda _t: Say("Unheard.", audio_ms=900), speed=1) as stage:
+    async with open_stage(responder=lambda _turn: Say("Unheard.", audio_ms=900), speed=1) as stage:
         async with await stage.session(initial_model_settings=vad(True)) as session:
             await session.send_message("Speak")
             await stage.server.wait_received("response.create")
@@ -187,7 +187,7 @@ async def test_nothing_heard(autojump_clock: Clock) -> None:
 async def test_several_items_after_the_end(autojump_clock: Clock) -> None:
     """The response ended long ago; one item is half heard, one not begun, and one was heard."""
     words = [Say("Heard.", audio_ms=300), Say("Half.", audio_ms=400), Say("Never.", audio_ms=500)]
-    async with open_stage(responder=lambda _t: list(words), speed=math.inf) as stage:
+    async with open_stage(responder=lambda _turn: list(words), speed=math.inf) as stage:
         async with await stage.session(initial_model_settings=vad(False)) as session:
             await session.send_message("Speak")
             heard = await take_audio(session, 7)
@@ -213,7 +213,7 @@ async def test_several_items_after_the_end(autojump_clock: Clock) -> None:
 async def test_all_was_heard(autojump_clock: Clock) -> None:
     """Then nobody is interrupted."""
     async with open_stage(
-        responder=lambda _t: Say("Short.", audio_ms=400), speed=math.inf
+        responder=lambda _turn: Say("Short.", audio_ms=400), speed=math.inf
     ) as stage:
         async with await stage.session(initial_model_settings=vad(True)) as session:
             await session.send_message("Speak")
@@ -228,7 +228,7 @@ async def test_the_tracker_knows(autojump_clock: Clock) -> None:
     """Not the clock: the position is what was reported, and no more than was received."""
     tracker = RealtimePlaybackTracker()
     async with open_stage(
-        responder=lambda _t: Say("Slowly.", audio_ms=900), speed=math.inf
+        responder=lambda _turn: Say("Slowly.", audio_ms=900), speed=math.inf
     ) as stage:
         async with await stage.session(
             initial_model_settings=vad(True), playback_tracker=tracker
@@ -261,7 +261,7 @@ async def test_cancelled_once(
 ) -> None:
     """By the server, or else by us; and only what is unheard is interrupted."""
     async with (
-        open_stage(responder=lambda _t: reply, speed=1) as stage,
+        open_stage(responder=lambda _turn: reply, speed=1) as stage,
         await stage.session(
             config={"events": "all"}, initial_model_settings=vad(interrupts, kind)
         ) as session,
@@ -285,7 +285,9 @@ async def test_cancelled_once(
 @pytest.mark.parametrize("says", [True, False])
 async def test_the_servers_word_counts(says: bool, autojump_clock: Clock) -> None:
     """Not what was asked of it."""
-    async with open_stage(responder=lambda _t: Say("On and on.", audio_ms=9_000), speed=1) as stage:
+    async with open_stage(
+        responder=lambda _turn: Say("On and on.", audio_ms=9_000), speed=1
+    ) as stage:
         async with await stage.session(initial_model_settings=vad(not says)) as session:
             await settle()
             detection = {"type": "server_vad", "interrupt_response": says}
@@ -302,7 +304,7 @@ async def test_the_servers_word_counts(says: bool, autojump_clock: Clock) -> Non
 async def test_never_the_next_response(autojump_clock: Clock) -> None:
     """An interruption is of what is being said or heard, not of what waits for its turn."""
     reply = Say("Five words of one answer.", audio_ms=2_000)
-    async with open_stage(responder=lambda _t: reply, speed=2) as stage:
+    async with open_stage(responder=lambda _turn: reply, speed=2) as stage:
         async with await stage.session(initial_model_settings=vad(False)) as session:
             first = await session.respond("one")
             await settle()
@@ -323,7 +325,7 @@ async def test_late_audio(autojump_clock: Clock) -> None:
     """What comes of a cancelled response is not delivered, and the server forgets what was begun
     too late to be heard."""
     words = [Say("First.", audio_ms=1_000), Say("Second.", audio_ms=1_000)]
-    async with open_stage(responder=lambda _t: list(words), speed=1) as stage:
+    async with open_stage(responder=lambda _turn: list(words), speed=1) as stage:
         async with await stage.session() as session:
             stage.simulator.ignore_next("response.cancel")
             await session.send_message("Speak")
@@ -342,7 +344,9 @@ async def test_late_audio(autojump_clock: Clock) -> None:
 
 async def test_beside_the_conversation(autojump_clock: Clock) -> None:
     """What is heard of it is interrupted like all else; its items are not the server's to cut."""
-    async with open_stage(responder=lambda _t: Say("Beside it.", audio_ms=2_000), speed=1) as stage:
+    async with open_stage(
+        responder=lambda _turn: Say("Beside it.", audio_ms=2_000), speed=1
+    ) as stage:
         async with await stage.session() as session:
             beside = await session.create_response(conversation="none")
             await take_audio(session, 2)

@@ -133,7 +133,9 @@ async def test_a_turn_of_the_user(autojump_clock: Clock) -> None:
 async def test_the_button_stops_the_model(autojump_clock: Clock) -> None:
     """Pressed while the model speaks, it cuts the answer where it was heard; the next answer comes
     when that one is over."""
-    async with open_stage(responder=lambda _t: Say("On and on.", audio_ms=3_000), speed=1) as stage:
+    async with open_stage(
+        responder=lambda _turn: Say("On and on.", audio_ms=3_000), speed=1
+    ) as stage:
         async with await stage.session(initial_model_settings=PUSH) as session:
             first = await session.respond()
             await until(session, "audio", 5)
@@ -222,7 +224,7 @@ async def test_no_button_where_the_server_listens(
 
 async def test_a_response_from_request_to_end(autojump_clock: Clock) -> None:
     """What is known of it when."""
-    async with open_stage(responder=lambda _t: [Wait(1), Say("Yes.", audio_ms=500)]) as stage:
+    async with open_stage(responder=lambda _turn: [Wait(1), Say("Yes.", audio_ms=500)]) as stage:
         async with await stage.session() as session, trio.open_nursery() as nursery:
             nursery.start_soon(read, session)
             response = await session.respond("Say yes.")
@@ -320,7 +322,7 @@ async def test_beside_the_conversation(autojump_clock: Clock) -> None:
 
 async def test_waiting_can_be_cancelled(autojump_clock: Clock) -> None:
     """It is not the response that is cancelled."""
-    async with open_stage(responder=lambda _t: [Wait(9), Text("Yes.")]) as stage:
+    async with open_stage(responder=lambda _turn: [Wait(9), Text("Yes.")]) as stage:
         async with await stage.session() as session:
             response = await session.respond()
             with trio.move_on_after(1) as scope:
@@ -331,7 +333,7 @@ async def test_waiting_can_be_cancelled(autojump_clock: Clock) -> None:
 
 async def test_interrupted_while_it_is_waited_for(autojump_clock: Clock) -> None:
     """Both waits end soon after, with the status that says so."""
-    async with open_stage(responder=lambda _t: Say("Long.", audio_ms=60_000), speed=30) as stage:
+    async with open_stage(responder=lambda _turn: Say("Long.", audio_ms=60_000), speed=30) as stage:
         async with await stage.session() as session, trio.open_nursery() as nursery:
             nursery.start_soon(read, session)
             response = await session.respond()
@@ -480,7 +482,7 @@ async def test_typed_answers(
 ) -> None:
     """The model is made to answer in the form of the type, and the answer is of it."""
     async with (
-        open_stage(responder=lambda _t: gives(given)) as stage,
+        open_stage(responder=lambda _turn: gives(given)) as stage,
         await stage.session() as session,
     ):
         assert await session.ask("What is wanted?", output_type) == answer
@@ -494,7 +496,7 @@ async def test_typed_answers(
 @pytest.mark.parametrize("reply", [Text("In short."), Say("In short.")])
 async def test_answers_in_words(reply: Reply, autojump_clock: Clock) -> None:
     """Written, however the session speaks, or else what was said."""
-    async with open_stage(responder=lambda _t: reply) as stage, await stage.session() as session:
+    async with open_stage(responder=lambda _turn: reply) as stage, await stage.session() as session:
         assert await session.ask("How?", with_history=False) == "In short."
         (create,) = sent(stage, CREATE)
         params = create["response"]
@@ -505,7 +507,10 @@ async def test_answers_in_words(reply: Reply, autojump_clock: Clock) -> None:
 
 async def test_an_answer_that_is_spoken_after_all(autojump_clock: Clock) -> None:
     """Its transcript is the answer."""
-    async with open_stage(responder=lambda _t: Wait(99)) as stage, await stage.session() as session:
+    async with (
+        open_stage(responder=lambda _turn: Wait(99)) as stage,
+        await stage.session() as session,
+    ):
         answers: list[str] = []
 
         async def ask() -> None:
@@ -540,7 +545,7 @@ async def test_an_answer_that_is_spoken_after_all(autojump_clock: Clock) -> None
 )
 async def test_wrong_answers(reply: Reply, error: type[Exception], autojump_clock: Clock) -> None:
     """Raised where the question was asked; the session goes on."""
-    async with open_stage(responder=lambda _t: reply) as stage, await stage.session() as session:
+    async with open_stage(responder=lambda _turn: reply) as stage, await stage.session() as session:
         with pytest.raises(error):
             await session.ask("How many?", int)
         assert "error" not in kinds(session._events._events)  # type: ignore[arg-type]
@@ -555,14 +560,17 @@ async def test_wrong_answers(reply: Reply, error: type[Exception], autojump_cloc
 )
 async def test_half_an_answer(reply: Reply, why: str, autojump_clock: Clock) -> None:
     """Is none."""
-    async with open_stage(responder=lambda _t: reply) as stage, await stage.session() as session:
+    async with open_stage(responder=lambda _turn: reply) as stage, await stage.session() as session:
         with pytest.raises(ModelBehaviorError, match=why):
             await session.ask("How?")
 
 
 async def test_an_answer_that_failed_without_a_word(autojump_clock: Clock) -> None:
     """Nothing is made up."""
-    async with open_stage(responder=lambda _t: Wait(9)) as stage, await stage.session() as session:
+    async with (
+        open_stage(responder=lambda _turn: Wait(9)) as stage,
+        await stage.session() as session,
+    ):
 
         async def ask() -> None:
             with pytest.raises(ModelBehaviorError, match="was failed, so"):
@@ -624,7 +632,7 @@ async def test_questions_at_the_same_time(autojump_clock: Clock) -> None:
 
 async def test_a_question_given_up(autojump_clock: Clock) -> None:
     """The conversation is none the wiser."""
-    async with open_stage(responder=lambda _t: [Wait(9), Text("Late.")]) as stage:
+    async with open_stage(responder=lambda _turn: [Wait(9), Text("Late.")]) as stage:
         async with await stage.session() as session:
             with trio.move_on_after(1) as scope:
                 await session.ask("How?")
@@ -641,7 +649,7 @@ async def test_a_question_given_up(autojump_clock: Clock) -> None:
 async def test_hang_up_once_it_was_heard(speed: float, autojump_clock: Clock) -> None:
     """Not when it was generated: after the length of its audio."""
     async with open_stage(
-        responder=lambda _t: Say("Goodbye.", audio_ms=4_300), speed=speed
+        responder=lambda _turn: Say("Goodbye.", audio_ms=4_300), speed=speed
     ) as stage:
         async with await stage.session() as session, trio.open_nursery() as nursery:
             nursery.start_soon(read, session)
@@ -664,7 +672,9 @@ async def test_hang_up_once_the_tracker_says_so(autojump_clock: Clock) -> None:
                 await trio.sleep(0.2)
                 tracker.on_play_bytes(event.item_id, 0, event.audio.data)
 
-    async with open_stage(responder=lambda _t: Say("Goodbye.", audio_ms=3_000), speed=50) as stage:
+    async with open_stage(
+        responder=lambda _turn: Say("Goodbye.", audio_ms=3_000), speed=50
+    ) as stage:
         async with (
             await stage.session(playback_tracker=tracker) as session,
             trio.open_nursery() as nursery,
@@ -676,7 +686,7 @@ async def test_hang_up_once_the_tracker_says_so(autojump_clock: Clock) -> None:
 
 async def test_hang_up_at_once(autojump_clock: Clock) -> None:
     """Without a word."""
-    async with open_stage(responder=lambda _t: Say("On and on.", audio_ms=9_000)) as stage:
+    async with open_stage(responder=lambda _turn: Say("On and on.", audio_ms=9_000)) as stage:
         async with await stage.session() as session:
             await session.respond()
             await session.end()
@@ -693,7 +703,7 @@ async def test_hang_up_where_there_is_no_goodbye(autojump_clock: Clock) -> None:
 
 async def test_a_goodbye_that_is_cancelled(autojump_clock: Clock) -> None:
     """The session goes on."""
-    async with open_stage(responder=lambda _t: Say("Goodbye.", audio_ms=9_000)) as stage:
+    async with open_stage(responder=lambda _turn: Say("Goodbye.", audio_ms=9_000)) as stage:
         async with await stage.session() as session:
             goodbye = await session.say("Goodbye.")
             with trio.move_on_after(1):
@@ -830,14 +840,14 @@ async def test_ended_without_a_nudge(autojump_clock: Clock) -> None:
 @pytest.mark.parametrize("act", [write, speak, dial])
 async def test_the_user_is_there(act: Any, autojump_clock: Clock) -> None:
     """A word, a message or a key begins the silence anew."""
-    async with open_stage(responder=lambda _t: Text("Yes.")) as stage:
+    async with open_stage(responder=lambda _turn: Text("Yes.")) as stage:
         lasted = await lifetime(stage, act=act, end_after=5.0)
         assert lasted == pytest.approx(9.0, abs=0.5)
 
 
 async def test_the_user_holds_the_button(autojump_clock: Clock) -> None:
     """Whoever speaks is not silent, though the server tells nobody."""
-    async with open_stage(responder=lambda _t: Text("Yes.")) as stage:
+    async with open_stage(responder=lambda _turn: Text("Yes.")) as stage:
         lasted = await lifetime(stage, act=press, nudge_after=5.0, end_after=9.0)
         assert len(sent(stage, CREATE)) == 2  # the user's turn, and then a nudge
         assert lasted == pytest.approx(20 + 5 + 9, abs=0.75)
@@ -845,7 +855,7 @@ async def test_the_user_holds_the_button(autojump_clock: Clock) -> None:
 
 async def test_activity_allows_new_nudges(autojump_clock: Clock) -> None:
     """The policy begins anew with whoever comes back."""
-    async with open_stage(responder=lambda _t: Text("Yes?")) as stage:
+    async with open_stage(responder=lambda _turn: Text("Yes?")) as stage:
 
         async def come_back(stage: Stage, session: Session) -> None:
             await trio.sleep(14)
@@ -858,7 +868,9 @@ async def test_activity_allows_new_nudges(autojump_clock: Clock) -> None:
 
 async def test_not_while_the_model_is_heard(autojump_clock: Clock) -> None:
     """Long after it was generated."""
-    async with open_stage(responder=lambda _t: Say("A tale.", audio_ms=30_000), speed=100) as stage:
+    async with open_stage(
+        responder=lambda _turn: Say("A tale.", audio_ms=30_000), speed=100
+    ) as stage:
 
         async def listen(stage: Stage, session: Session) -> None:
             await session.send_message("Tell")
@@ -896,7 +908,7 @@ async def test_a_nudge_to_nobody(autojump_clock: Clock) -> None:
         await trio.sleep(4)
         return "found"
 
-    async with open_stage(responder=lambda _t: CallFunction("search")) as stage:
+    async with open_stage(responder=lambda _turn: CallFunction("search")) as stage:
 
         async def leave(stage: Stage, session: Session) -> None:
             await session.send_message("Search")
@@ -956,7 +968,10 @@ async def test_a_failed_response_is_an_error_event(
     details: dict[str, Any] | None, words: str, autojump_clock: Clock
 ) -> None:
     """Of the default events, with the server's words; else it looks like an answer of no words."""
-    async with open_stage(responder=lambda _t: Wait(9)) as scene, await scene.session() as session:
+    async with (
+        open_stage(responder=lambda _turn: Wait(9)) as scene,
+        await scene.session() as session,
+    ):
         await session.send_message("Hello")
         await settle()
         (response_id,) = scene.server.active_responses
@@ -980,7 +995,7 @@ async def test_a_failed_transcription_is_an_error_event(autojump_clock: Clock) -
 
 async def test_a_response_that_was_cut_short_is_no_error(autojump_clock: Clock) -> None:
     """Cancelled and incomplete responses say what they are in ``response_done``."""
-    async with open_stage(responder=lambda _t: Wait(9)) as scene:
+    async with open_stage(responder=lambda _turn: Wait(9)) as scene:
         async with await scene.session(config={"events": "all"}) as session:
             for status in ("cancelled", "incomplete"):
                 await session.send_message("Hello")

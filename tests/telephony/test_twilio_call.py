@@ -321,11 +321,11 @@ async def test_a_provider_without_timestamps_is_recorded_by_the_clock(
     autojump_clock: MockClock,
 ) -> None:
     """Its audio was said when it came."""
-    told: list[float | None] = []
+    reported: list[float | None] = []
 
     class Told(SessionRecorder):
         def user(self, audio: bytes, *, at: float | None = None) -> None:
-            told.append(at)
+            reported.append(at)
 
     recorder = Told("nowhere", user_format="g711_ulaw", model_format="g711_ulaw")
     began = trio.current_time()
@@ -333,7 +333,7 @@ async def test_a_provider_without_timestamps_is_recorded_by_the_clock(
         await trio.sleep(0.01)
         await line.caller.send_text('{"event":"media","media":{"payload":"////"}}')
         await trio.sleep(0.1)
-    assert told[:3] == [began - 0.02, None, pytest.approx(began)]
+    assert reported[:3] == [began - 0.02, None, pytest.approx(began)]
 
 
 async def test_a_recorder_of_another_format_is_refused(autojump_clock: MockClock) -> None:
