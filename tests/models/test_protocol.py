@@ -897,6 +897,21 @@ def test_an_out_of_band_request_that_nothing_answers_is_reported_as_lost() -> No
     assert client.protocol.deadline is None
 
 
+@given(st.floats(0, 1e6), st.floats(0.001, 1e3))
+def test_what_is_due_at_the_deadline_is_done_there(now: float, timeout: float) -> None:
+    """Whatever the rounding; or else the clock would be looked at again and again."""
+    client = make(turns=ResponseTurns(timeout=timeout))
+    client.now = now
+    asks_out_of_band(client)
+    client.begins("r2", metadata={REQUEST_KEY: "mine"})
+    asks_out_of_band(client, "second")
+    for _ in range(2):
+        assert client.protocol.deadline is not None
+        client.now = client.protocol.deadline
+        assert len(client.time_passes()) == 1
+    assert client.protocol.deadline is None
+
+
 def test_a_raw_out_of_band_request_has_the_same_limit() -> None:
     """Also one that carries no key."""
     client = make()

@@ -105,8 +105,8 @@ class OutOfBand:
             return [], []
         lost: list[str] = []
         for requests in (self._keyed, self._unkeyed):
-            lost += _taken(requests, now - self.timeout)
-        silent = _taken(self.active, now - SILENCES * self.timeout)
+            lost += _due(requests, self.timeout, now)
+        silent = _due(self.active, SILENCES * self.timeout, now)
         self._audible.difference_update(silent)
         return lost, silent
 
@@ -137,9 +137,13 @@ class OutOfBand:
         return True
 
 
-def _taken(waiting: dict[str, float], until: float) -> list[str]:
-    """Take out those whose time is ``until`` or earlier; the earliest come first."""
-    taken = list(takewhile(lambda each: waiting[each] <= until, waiting))
+def _due(waiting: dict[str, float], limit: float, now: float) -> list[str]:
+    """Take out those that have waited for ``limit`` seconds; the earliest come first.
+
+    The sum is that of `OutOfBand.deadline`: with a difference instead, a clock that has reached the
+    deadline could, by a rounding error, find nothing to do there, again and again.
+    """
+    taken = list(takewhile(lambda each: waiting[each] + limit <= now, waiting))
     for each in taken:
         del waiting[each]
     return taken
