@@ -1,8 +1,8 @@
 """`SessionRecorder`: both sides of a conversation in a stereo WAV file, as they were heard.
 
-For applications. What is where is decided in `placement`, the bytes are written in `wav_file`;
-here is the task between the two. Feeding never waits: what the disk does not
-take in time is left out, with silence in its place, and counted.
+For applications. `placement` decides where in the recording each piece of audio stands, `wav_file`
+writes the bytes, and the task between the two is here. Giving the recorder audio never waits: what
+the disk cannot write in time is replaced by silence, and counted in ``dropped_ms``.
 """
 
 import math
@@ -25,12 +25,13 @@ from .placement import Silence, Slab, Timeline
 from .wav_file import RecordingFile
 
 BUFFER_MS: Final = 30_000
-"""How far the disk may be behind: about 3 MB of memory at 24 kHz."""
+"""How much audio may wait for the disk, in ms: about 3 MB of memory at 24 kHz."""
 
 _HIGHEST_RATE: Final = 96_000
 
 WRITE_EVERY: Final = 0.5
-"""Seconds between two writes: few threads, and little to lose."""
+"""Seconds between two writes. Each takes a thread for a moment, and if the process dies, what was
+not written is lost."""
 
 
 @attrs.define(eq=False)
@@ -39,16 +40,17 @@ class SessionRecorder:
 
         async with SessionRecorder("call.wav") as recorder, session:
             ...
-            recorder.user(pcm)      # beside session.send_audio(pcm)
+            recorder.user(pcm)      # as well as session.send_audio(pcm)
             recorder.event(event)   # each event of the session
 
-    The file is PCM16 at 24 kHz (8 kHz where both formats are G.711; 48 kHz where one is at 16 kHz
-    and the other at 24) with the user on the left and
-    the model on the right, where the model's audio stands when it was heard: behind what was heard
-    before it, and cut where it was interrupted. It is a whole WAV file at every moment.
+    The file is PCM16 at 24 kHz (8 kHz if both formats are G.711; 48 kHz if one is at 16 kHz and the
+    other at 24), with the user on the left and the model on the right. The model's audio stands
+    where it was heard: after the audio that was played before it, and cut where it was interrupted.
+    The file can be played at any time while it is written.
 
-    ``event`` goes by the clock: audio is heard from when its event was taken. An application that
-    knows better feeds `heard` instead of `event`, as `bridge_twilio` does for its ``recorder``.
+    `event` assumes that audio is played from the moment its event is given to the recorder. An
+    application that knows when audio was really played calls `heard` instead, as `bridge_twilio`
+    does for its ``recorder``.
 
     One recorder serves one session, and only one block. When the disk fails the conversation goes
     on; the block raises the OSError at its end, unless it raises something else.
@@ -56,20 +58,20 @@ class SessionRecorder:
 
     path: str | os.PathLike[str]
     user_format: AudioFormat = attrs.field(default=None, converter=audio_format, kw_only=True)
-    """Of what `user` is fed, in any spelling: the session's input format."""
+    """The format of the user's audio, in any spelling: the session's input format."""
     model_format: AudioFormat = attrs.field(default=None, converter=audio_format, kw_only=True)
     """The session's output format."""
     dropped_ms: float = attrs.field(default=0.0, init=False)
-    """How much of the recording is silent because the disk was too slow, or failed."""
+    """How much of the recording is silent because the disk was too slow, or failed, in ms."""
     _user_audio: WholeSamples = attrs.field(factory=WholeSamples, init=False, repr=False)
-    """Half a sample whose other half comes with the next piece; so is the next."""
+    """Keeps half a sample until the next piece brings the other half; so does the next field."""
     _model_audio: WholeSamples = attrs.field(factory=WholeSamples, init=False, repr=False)
     _part: tuple[str, int] | None = attrs.field(default=None, init=False, repr=False)
     """The content part that ``_model_audio`` belongs to."""
     _timeline: Timeline | None = attrs.field(default=None, init=False, repr=False)
     _batch: list[Slab | Silence] = attrs.field(factory=list[Slab | Silence], init=False, repr=False)
-    """Handed out to be written, and not known to be."""
-    # A thread of its own: elsewhere in the program all threads may be taken.
+    """What the timeline handed out, until it is known to be written."""
+    # A limiter of its own, since the program may use all threads of Trio's default limiter.
     _thread: trio.CapacityLimiter = attrs.field(
         factory=lambda: trio.CapacityLimiter(1), init=False, repr=False
     )
@@ -88,7 +90,7 @@ class SessionRecorder:
 
     @property
     def rate(self) -> int:
-        """Frames a second of the file, in Hz: the least that both formats' rates divide."""
+        """Frames a second of the file, in Hz: the least common multiple of both formats' rates."""
         return math.lcm(self.user_format.rate, self.model_format.rate)
 
     @property
@@ -96,23 +98,24 @@ class SessionRecorder:
         """The formats of the user's and the model's audio."""
         return self.user_format, self.model_format
 
-    # -- feeding: no waiting -------------------------------------------------------------
+    # -- what happened: no waiting ----------------------------------------------------
     def user(self, audio: bytes, *, at: float | None = None) -> None:
-        """The user said this: its end is now, or its beginning ``at`` a time of Trio's clock.
+        """Record audio of the user, which ended now, or began ``at`` a time of Trio's clock.
 
-        Audio that continues what came before is put directly behind it, whatever the network did.
+        Audio that continues the piece before it follows it directly, so that network jitter makes
+        no gaps.
         """
         now = trio.current_time()
         self._open(now).said(self._user_audio.feed(audio, self.user_format.sample_width), now, at)
 
     def heard(self, audio: bytes, *, at: float | None = None) -> None:
-        """The model was heard saying this, with its end now, or its beginning at a time."""
+        """Record audio of the model that was played: until now, or from ``at``, by Trio's clock."""
         now = trio.current_time()
         whole = self._model_audio.feed(audio, self.model_format.sample_width)
         self._open(now).heard(whole, now, at)
 
     def event(self, event: RealtimeSessionEvent) -> None:
-        """Take what an event of the session says of the model's audio; others change nothing."""
+        """Record what an event of the session says of the model's audio; others are ignored."""
         now = trio.current_time()
         timeline = self._open(now)
         if isinstance(event, RealtimeAudio):
@@ -126,7 +129,7 @@ class SessionRecorder:
             timeline.interrupted(event.item_id, event.content_index, event.heard_ms, now)
 
     def _open(self, now: float) -> Timeline:
-        """The timeline, with room for more: what the disk did not take in time is dropped."""
+        """The timeline. If too much waits for the disk, it is dropped from the recording first."""
         if self._timeline is None:
             raise UserError("the recorder is not open: use `async with recorder:`")
         if self._timeline.waiting_ms(now) > BUFFER_MS:
@@ -139,7 +142,7 @@ class SessionRecorder:
 
     # -- writing -------------------------------------------------------------------------
     async def __aenter__(self) -> Self:
-        """Make the file. Raises OSError as the file system does."""
+        """Create the file. Raises OSError as the file system does."""
         manager = self._opened()
         await manager.__aenter__()
         self._manager = manager
@@ -189,12 +192,12 @@ class SessionRecorder:
         )
 
     async def _write(self, file: RecordingFile) -> None:
-        """Write what there is, now and then, until cancelled or the disk fails."""
+        """Write what is ready every `WRITE_EVERY` seconds, until cancelled or the disk fails."""
         while self._failure is None:
             await trio.sleep(WRITE_EVERY)
             timeline = self._timeline
             assert timeline is not None
-            # A batch is forgotten when it is written: cancelled before, it is not lost.
+            # The batch is kept until it is written, so that cancelling the write does not lose it.
             self._batch = timeline.advance(trio.current_time())
             if self._batch:
                 await self._in_thread(file.write)
@@ -208,7 +211,7 @@ class SessionRecorder:
         self._batch = []
 
     async def _finish(self, file: RecordingFile) -> None:
-        """Write the end of the recording. Shielded: a file is no use without its last seconds."""
+        """Write the end of the recording. Shielded, so that cancelling does not lose it."""
         timeline, self._timeline = self._timeline, None
         assert timeline is not None
         frames, last = timeline.finish(trio.current_time())

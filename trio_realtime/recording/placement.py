@@ -1,19 +1,19 @@
-"""What a recording holds, sample by sample. Pure; `recording` tells it the time and what happened.
+"""Where in a recording each piece of audio stands. Pure; the recorder says what happened, and when.
 
 Positions are frames of the recording (one sample of each side) since it began. The user is on the
 left, the model on the right. Times are floats of seconds, of the clock that ``began`` comes from.
 
 Rules
 -----
-1. Audio of the user was said just before it came: it ends now. Audio that comes a little late or
-   early goes directly behind what came before, so that jitter makes no gaps; the same holds for
-   what is reported as heard. Whoever knows the time says it.
-2. Audio of the model that comes as session events is heard from when it came, or from when what is
-   before it has been heard.
-3. An interruption takes away what was not heard of an item: what had not been played by now, and
-   what the event says was not heard although the clock says it was. Items behind it move up.
-4. What is old enough is handed out, once and in order, as slabs; what an interruption takes away of
-   it is handed out as silence to be laid over it.
+1. Audio of the user ends at the moment it is reported, unless a time is given. Audio that comes a
+   little late or early follows the piece before it directly, so that jitter makes no gaps. The same
+   holds for audio of the model that is reported as heard.
+2. Audio of the model that comes as session events is heard from the moment it comes, or from the
+   end of the audio before it.
+3. An interruption removes the part of an item that was not heard: what had not been played by then,
+   and what the event says was not heard although the clock says it was. Later items move up.
+4. Audio that is old enough is handed out to be written, once and in order, as slabs. If an
+   interruption removes some of it afterwards, silence to write over it is handed out.
 """
 
 from collections import deque
@@ -24,16 +24,16 @@ import attrs
 from ..audio.formats import AudioFormat
 
 JITTER_MS: Final = 120
-"""A gap shorter than this between two pieces is the computer's and not the speaker's."""
+"""In ms: a shorter gap between two pieces comes from the network, not from the speaker."""
 
 _ROUNDING_MS: Final = 1
-"""Nor is one as short as this, where times are told."""
+"""In ms: the tolerance where timestamps are given."""
 
 HOLD_MS: Final = 500
-"""How long audio may be under way: what is newer than this is not handed out yet."""
+"""In ms: newer audio is not handed out yet, since more of its time may still arrive."""
 
 _CONTENTS: Final = 64
-"""Content parts remembered for interruptions; far more than can be unheard at one time."""
+"""How many content parts are remembered for interruptions; far more than can be unheard at once."""
 
 _Content: TypeAlias = tuple[str, int]
 
@@ -66,7 +66,7 @@ class Silence:
 
 @attrs.define(eq=False)
 class _Piece:
-    """Audio in its place. Without bytes when it has been handed out."""
+    """Audio at its place in the recording. Its bytes are dropped once it is handed out."""
 
     start: int
     length: int
@@ -94,7 +94,7 @@ class _Side:
         return self.rate // self.format.rate
 
     def length(self, audio: bytes) -> int:
-        """How many frames it takes. A part of a sample at its end does not count."""
+        """How many frames the audio takes. A part of a sample at its end does not count."""
         return len(audio) // self.format.sample_width * self.per_sample
 
     def end_of(self, clip: Clip) -> int:
@@ -102,7 +102,7 @@ class _Side:
         return clip.start + self.length(clip.audio)
 
     def part(self, audio: bytes, start: int, end: int) -> bytes:
-        """What is between two frames of it, which are multiples of ``per_sample``."""
+        """The bytes between two of its frames, which are multiples of ``per_sample``."""
         width = self.format.sample_width
         return audio[start // self.per_sample * width : end // self.per_sample * width]
 
@@ -114,7 +114,7 @@ class _Side:
         return piece
 
     def take(self, start: int, end: int) -> tuple[Clip, ...]:
-        """Hand out everything before ``end``; what is before ``start`` was handed out before."""
+        """Hand out the audio from ``start``, up to which all is handed out, to ``end``."""
         clips: list[Clip] = []
         while self.pieces and self.pieces[0].start < end:
             piece = self.pieces[0]
@@ -141,7 +141,7 @@ class Timeline:
     _left: _Side = attrs.field(init=False)
     _right: _Side = attrs.field(init=False)
     _grid: int = attrs.field(init=False)
-    """Every position is a multiple of it, so that no sample of either side is cut in two."""
+    """In frames: every position is a multiple of it, so that no sample of a side is cut in two."""
     _written: int = attrs.field(default=0, init=False)
     _contents: dict[_Content, list[_Piece]] = attrs.field(
         factory=dict[_Content, list[_Piece]], init=False
@@ -155,11 +155,11 @@ class Timeline:
 
     # -- what happened -------------------------------------------------------------------
     def said(self, audio: bytes, now: float, at: float | None = None) -> None:
-        """The user said this, just now or from ``at`` on."""
+        """The user said this: until now, or from ``at`` on."""
         self._put_past(self._left, audio, now, at)
 
     def heard(self, audio: bytes, now: float, at: float | None = None) -> None:
-        """The model was heard saying this, just now or from ``at`` on. That is final."""
+        """The user heard this: until now, or from ``at`` on. No interruption cuts it."""
         self._put_past(self._right, audio, now, at)
 
     def _put_past(self, side: _Side, audio: bytes, now: float, at: float | None) -> None:
@@ -172,7 +172,7 @@ class Timeline:
         side.put(max(start, self._written), audio)
 
     def plays(self, item_id: str, content_index: int, audio: bytes, now: float) -> None:
-        """The model says this; it is heard as soon as what is before it has been."""
+        """The model says this. It is heard from now on, or from the end of the audio before it."""
         content = (item_id, content_index)
         piece = self._right.put(max(self._frame(now), self._right.end), audio, content)
         self._contents.setdefault(content, []).append(piece)
@@ -180,7 +180,10 @@ class Timeline:
             del self._contents[next(iter(self._contents))]
 
     def interrupted(self, item_id: str, content_index: int, heard_ms: float, now: float) -> None:
-        """Of this item ``heard_ms`` of this content was heard last; all before, nothing after."""
+        """An item was interrupted ``heard_ms`` into this content part.
+
+        Earlier parts of the item were heard to their ends, and nothing of later ones.
+        """
         frame = self._frame(now)
         samples = int(self.model_format.rate * heard_ms / 1000)
         heard = samples * self._right.per_sample
@@ -207,7 +210,7 @@ class Timeline:
         piece.length = length
 
     def _close_up(self, now: int) -> None:
-        """What is still to be heard is heard from now on, one piece after the other."""
+        """Move the pieces that are not heard yet up to ``now``, one after the other."""
         side = self._right
         pieces, side.pieces = side.pieces, deque[_Piece]()
         cursor = now
@@ -223,17 +226,17 @@ class Timeline:
 
     # -- what is written -----------------------------------------------------------------
     def advance(self, now: float) -> list[Slab | Silence]:
-        """What can be written by now, which may be nothing."""
+        """Hand out what is old enough to be written at ``now``, which may be nothing."""
         return self._hand_out(self._frame(now - HOLD_MS / 1000))
 
     def waiting_ms(self, now: float) -> float:
-        """How much of the recording could have been written by now and has not been."""
+        """How much of the recording is old enough to be written and is not handed out, in ms."""
         return max(0.0, (self._frame(now - HOLD_MS / 1000) - self._written) / self.rate * 1000)
 
     def finish(self, now: float) -> tuple[int, list[Slab | Silence]]:
-        """The recording ends now: its length in frames, and what is left to write.
+        """End the recording now. Returns its length in frames, and what is left to write.
 
-        What the model has said and nobody has heard yet is not in it.
+        Audio of the model that has not been heard yet is left out.
         """
         frame = self._frame(now)
         for piece in self._right.pieces:
@@ -251,7 +254,7 @@ class Timeline:
             self._written = end
             left, right = self._left.take(start, end), self._right.take(start, end)
             if left or right:
-                # However long nothing happened, a slab is no longer than what is in it.
+                # After a long silence the slab still covers only the audio in it.
                 news.append(self._slab(left, right))
         return news
 
@@ -262,7 +265,7 @@ class Timeline:
         return Slab(start=start, end=max(ends), left=left, right=right)
 
     def _frame(self, time: float) -> int:
-        """The frame of a moment; never one before the recording began."""
+        """The frame of a time; 0 for times before the recording began."""
         # Times are floats: 100.02 - 100 is a hair less than 0.02, and must not be a frame less.
         frame = int((time - self.began) * self.rate + 1e-3)
         return max(0, frame - frame % self._grid)

@@ -1,7 +1,7 @@
-"""`RecordingFile`: a stereo WAV file that is whole after every write. Blocking; no Trio.
+"""`RecordingFile`: a stereo WAV file that is complete after every write. Blocking; no Trio.
 
-Called by `recording`, in a thread. PCM16 little-endian, two channels; positions are frames. Every
-write ends with the header, so the file can be played while it grows and whatever ends the program.
+Called by the recorder, in a thread. PCM16 little-endian, two channels; positions are frames. Every
+write ends with the header, so the file can be played while it grows, and after a crash.
 """
 
 import os
@@ -18,14 +18,14 @@ from .placement import Clip, Silence, Slab
 _HEADER: Final = struct.Struct("<4sI4s4sIHHIIHH4sI")
 _FRAME_BYTES: Final = 4
 _MOST: Final = 2**32 - 1
-"""What the header's sizes can say. A longer recording is in the file all the same."""
+"""The largest size that the header can say, in bytes. The samples after it are written too."""
 
 _DECODERS: Final[dict[str, Callable[[bytes], bytes]]] = {
     PCM16.name: bytes,
     PCMU.name: ulaw_decode,
     PCMA.name: alaw_decode,
 }
-"""By the name of the format; PCM16 has many rates."""
+"""What turns the bytes of a format into PCM16, by the format's name."""
 
 
 @attrs.define(eq=False)
@@ -43,8 +43,7 @@ class _Channel:
         times = self.rate // self.format.rate
         if times == 1:
             return pcm
-        # A straight line to each sample from the one before it: what a telephone sounds like is
-        # changed by less than its own encoding does.
+        # Linear interpolation: its error is smaller than that of the telephone's own encoding.
         before = self._last if clip.start == self._end else 0
         raised: list[int] = []
         samples = struct.unpack(f"<{len(pcm) // 2}h", pcm)
@@ -75,14 +74,14 @@ class RecordingFile:
         user_format: AudioFormat,
         model_format: AudioFormat,
     ) -> "RecordingFile":
-        """Make a file, or empty the one that is there."""
+        """Create the file, or empty one that exists."""
         file = open(path, "w+b")  # noqa: SIM115 - closed by `close`
         made = cls(file, rate, _Channel(user_format, rate), _Channel(model_format, rate))
         made.write(())
         return made
 
     def write(self, news: Iterable[Slab | Silence]) -> None:
-        """Write what is new, and then the header."""
+        """Write slabs and silences, and then the header."""
         for each in news:
             if isinstance(each, Slab):
                 self._write_slab(each)
@@ -93,7 +92,7 @@ class RecordingFile:
         self._file.flush()
 
     def finish(self, frames: int, news: Iterable[Slab | Silence]) -> None:
-        """Write the last, make the recording so many frames long, and close the file."""
+        """Write the last slabs, set the length of the recording to ``frames``, close the file."""
         with self._file:
             self._file.truncate(_HEADER.size + frames * _FRAME_BYTES)
             self._frames = frames

@@ -3,7 +3,7 @@
 One nursery per call holds five tasks: one reads from Twilio and never waits for anything else; one
 passes the caller's audio to the model; one follows the session's events; one sends to Twilio, at
 the pace of speech; and one calls the application back. When either side hangs up, all of them end,
-and with them the session. What they decide by is pure and in the modules beside this one.
+and with them the session. Their decisions are made in the pure modules of this package.
 """
 
 import math
@@ -39,33 +39,33 @@ if TYPE_CHECKING:
     from ..recording import SessionRecorder
 
 UPLINK_MS: Final = 5_000
-"""Audio of the caller that may wait for a slow connection to the model. Later than that it would
-answer what nobody is talking about any more."""
+"""How much audio of the caller may wait for a slow connection to the model, in ms. The oldest is
+dropped then, since by the time it arrived the conversation would have moved on."""
 
 CALLBACKS_WAITING: Final = 20_000
-"""Events that ``on_event`` may be behind; as many as a session's event buffer holds by default."""
+"""How many events may wait for ``on_event``: as many as a session's buffer holds by default."""
 
 _GONE: Final = (trio.EndOfChannel, trio.BrokenResourceError, trio.ClosedResourceError)
 
 
 @attrs.define(eq=False)
 class TwilioCall(Generic[TContext]):
-    """A call: what callbacks are given and, when it is over, what `bridge_twilio` returns."""
+    """A call. Callbacks get it as their argument, and `bridge_twilio` returns it at the end."""
 
     start: TwilioStart
     _playout: Playout = attrs.field(repr=False)
     _uplink: Uplink = attrs.field(repr=False)
     _session: RealtimeSession[TContext] | None = attrs.field(default=None, init=False, repr=False)
     ended_by: Literal["caller", "session"] | None = attrs.field(default=None, init=False)
-    """Who ended it; None while it lasts, and where an exception did."""
+    """Who hung up; None while the call lasts, and if an exception ended it."""
     heard_ms: float = attrs.field(default=0.0, init=False)
-    """How much of the model the caller has heard."""
+    """How much of the model's audio the caller has heard, in ms."""
     skipped_messages: int = attrs.field(default=0, init=False)
-    """Messages of Twilio that are unknown, or not of their published form."""
+    """How many messages of Twilio were unknown, or not in their published form."""
 
     @property
     def session(self) -> RealtimeSession[TContext]:
-        """Use it as any other; ``session.aclose()`` hangs up when the caller has heard the rest.
+        """The session of the call. Its ``aclose()`` hangs up once the caller has heard the rest.
 
         Raises:
             RealtimeSessionClosed: the caller hung up before there was a session.
@@ -76,12 +76,13 @@ class TwilioCall(Generic[TContext]):
 
     @property
     def stale_marks(self) -> int:
-        """Marks that came back for audio thrown away by interruptions. They count for nothing."""
+        """How many marks came back for audio that interruptions threw away. They say nothing of
+        what was heard."""
         return self._playout.stale_marks
 
     @property
     def dropped_ms(self) -> float:
-        """Audio of the caller that was lost: the model's connection did not take it in time."""
+        """How much of the caller's audio was lost, in ms, because the connection was too slow."""
         return self._uplink.dropped_ms
 
 
@@ -109,11 +110,11 @@ class Bridge(Generic[TContext]):
     _failure: Exception | None = attrs.field(default=None, init=False)
     _over: trio.Event = attrs.field(factory=trio.Event, init=False)
     _line_began: float = attrs.field(default=math.inf, init=False)
-    """By Trio's clock, the moment Twilio's timestamps count from."""
+    """The time, by Trio's clock, from which Twilio's timestamps count."""
     _spoken: trio.lowlevel.ParkingLot = attrs.field(factory=trio.lowlevel.ParkingLot, init=False)
     """Woken when the caller has said something."""
     _due: trio.lowlevel.ParkingLot = attrs.field(factory=trio.lowlevel.ParkingLot, init=False)
-    """Woken when something may be due sooner than it was."""
+    """Woken when the time of the next message to send may have changed."""
     _heard: trio.lowlevel.ParkingLot = attrs.field(factory=trio.lowlevel.ParkingLot, init=False)
     """Woken when there may be nothing left to hear."""
     _news: trio.MemorySendChannel[RealtimeSessionEvent | str] = attrs.field(init=False)
@@ -134,7 +135,7 @@ class Bridge(Generic[TContext]):
         )
 
     async def run(self) -> None:
-        """Conduct the call. The first failure of any part of it is raised, as it is."""
+        """Conduct the call. Raises the first exception of any of its tasks, unchanged."""
         with self._scope:
             async with open_quiet_nursery() as nursery:
                 nursery.start_soon(self._guarded, self._listen)
@@ -143,7 +144,7 @@ class Bridge(Generic[TContext]):
             raise self._failure
 
     async def _guarded(self, task: Callable[..., Awaitable[None]], *args: Any) -> None:
-        """Run a part of the call; the first failure ends the call, the others are notes on it."""
+        """Run a task of the call. The first exception ends the call; later ones are notes on it."""
         try:
             await task(*args)
         except Exception as exc:  # noqa: BLE001 - the application's code runs in there
@@ -172,7 +173,7 @@ class Bridge(Generic[TContext]):
 
     # -- from the caller -----------------------------------------------------------------
     async def _listen(self) -> None:
-        """Read what Twilio sends, to the end of the call. Waits for nothing else."""
+        """Read what Twilio sends until the call ends. Waits for nothing else."""
         try:
             while True:
                 message = messages.decode(await self.socket.receive())
@@ -200,7 +201,7 @@ class Bridge(Generic[TContext]):
                 self.call.skipped_messages += 1
 
     def _record(self, media: messages.MediaBody) -> None:
-        """Record what the caller said where Twilio's own clock says it was, free of jitter."""
+        """Record what the caller said at the time of Twilio's own clock, which has no jitter."""
         if self.recorder is None:
             return
         timestamp_ms = media.timestamp_ms
@@ -208,7 +209,7 @@ class Bridge(Generic[TContext]):
             self.recorder.user(media.payload)
             return
         began = trio.current_time() - len(media.payload) / BYTES_PER_MS / 1000
-        # The message that was under way for the shortest time says when Twilio's clock began.
+        # The message that took the shortest time to arrive says best when Twilio's clock began.
         self._line_began = min(self._line_began, began - timestamp_ms / 1000)
         self.recorder.user(media.payload, at=self._line_began + timestamp_ms / 1000)
 
@@ -232,13 +233,13 @@ class Bridge(Generic[TContext]):
 
     # -- from the model ------------------------------------------------------------------
     async def _follow(self, session: RealtimeSession[TContext]) -> None:
-        """Follow the session's events to their end, and let the caller hear what was said."""
+        """Follow the session's events until they end, then wait until the caller has heard all."""
         failure: Exception | None = None
         try:
             async for event in session:
                 self._happened(event)
         except EventBufferOverflow:
-            raise  # somebody has long stopped taking part
+            raise  # the application's callbacks hang: do not wait for them
         except Exception as exc:  # noqa: BLE001 - raised below
             failure = exc
         else:
@@ -268,7 +269,7 @@ class Bridge(Generic[TContext]):
         self._put_news(event)
 
     async def _speak(self, _session: RealtimeSession[TContext]) -> None:
-        """Send audio to Twilio when it is due, and clears at once."""
+        """Send audio to Twilio when it is due, and ``clear`` messages at once."""
         try:
             while True:
                 due_at = self._playout.due_at()
@@ -284,9 +285,9 @@ class Bridge(Generic[TContext]):
             self._hung_up()
 
     async def _send(self, message: str) -> bool:
-        """Send a message; false when Twilio took nothing for ``send_timeout`` seconds.
+        """Send a message. Returns False if Twilio read nothing for ``send_timeout`` seconds.
 
-        A side that reads nothing any more is gone, and what the model says would pile up.
+        It then counts as gone; otherwise what the model says would pile up.
         """
         with trio.move_on_after(self.settings.send_timeout):
             await self.socket.send(message)
@@ -320,8 +321,8 @@ class Bridge(Generic[TContext]):
     async def _call_back(self, callback: Callable[..., Any], *args: Any) -> None:
         """Call a function of the application's.
 
-        One that finds the session closed, since somebody hung up meanwhile, is no failure of the
-        call: the session's own events say why it is over.
+        It may find the session closed, because somebody hung up in the meantime. That is no failure
+        of the call: the session's own events say why it is over.
         """
         with suppress(RealtimeSessionClosed):
             await call_function(callback, *args)

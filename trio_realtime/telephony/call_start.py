@@ -48,7 +48,7 @@ def read_start(message: messages.Start) -> TwilioStart:
 
 
 def _check_format(given: object) -> None:
-    """What the message does not say about the audio is as Twilio has it."""
+    """Refuse another format than Twilio's. Fields that are missing count as Twilio's."""
     fields: Mapping[str, Any] = (
         cast("Mapping[str, Any]", given) if isinstance(given, Mapping) else {}
     )
@@ -60,7 +60,7 @@ def _check_format(given: object) -> None:
 
 
 def _is_number(value: object, expected: int) -> bool:
-    """Whether a value is the expected number, also as text; or is missing."""
+    """Whether a value is the expected number, as a number or as text, or is missing."""
     if value is None or value == "":
         return True
     if isinstance(value, str):
@@ -76,7 +76,7 @@ def _parameters(given: object) -> dict[str, str]:
 
 
 def _text(value: object) -> str:
-    """Text as it is, a number as its digits; nothing for what is neither."""
+    """Text as it is, a number as its digits; empty for anything else."""
     if isinstance(value, bool):
         return str(value).lower()
     return str(value) if isinstance(value, str | int | float) else ""

@@ -2,9 +2,9 @@
 
 Used by ``twilio`` and, from the other side, by ``stand_in``. The formats are those of Twilio's page
 "Media Streams - WebSocket Messages": JSON text, told apart by ``event``; audio is µ-law at 8 kHz,
-mono, in base64 without a header. Numbers such as ``media.timestamp`` are strings there; nobody here
-needs ``sequenceNumber`` and ``media.chunk``, since a WebSocket keeps the order. Fields that nobody
-needs are not looked at, so whatever they hold cannot spoil a message.
+mono, in base64 without a header. Numbers such as ``media.timestamp`` are strings there.
+``sequenceNumber`` and ``media.chunk`` are not used, since a WebSocket keeps the order. Fields that
+are not used are not read, so a wrong value in one does not cost the message.
 """
 
 import re
@@ -14,18 +14,18 @@ from typing import Any, Final, TypeAlias
 import msgspec
 
 _DIGITS: Final = re.compile(r"[0-9]{1,15}")
-"""A time in ms that is no longer than 30,000 years."""
+"""A time in ms; 15 digits are 30,000 years, and what is longer is no time."""
 
 _KEYS: Final = frozenset("0123456789*#ABCD")
 """The keys of ITU-T Q.23, of which telephones have the first twelve."""
 
 
 class _Body(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """What is inside a message."""
+    """Base of what is inside the messages."""
 
 
 class MediaBody(_Body, frozen=True):
-    """Audio; of the caller where the track is ``inbound``."""
+    """Audio. That of the caller has the track ``inbound``."""
 
     payload: bytes
     track: str | None = "inbound"
@@ -34,7 +34,7 @@ class MediaBody(_Body, frozen=True):
 
     @property
     def timestamp_ms(self) -> int | None:
-        """The timestamp as a number; None where it is missing or no sensible time."""
+        """The timestamp as a number; None if it is missing or no number."""
         digits = str(self.timestamp)
         return int(digits) if _DIGITS.fullmatch(digits) else None
 
@@ -65,14 +65,14 @@ class Connected(_Message, frozen=True, tag="connected"):
 
 
 class Start(_Message, frozen=True, tag="start"):
-    """The second: a call. `call_start.read_start` reads what it says."""
+    """The second message: a call begins. `call_start.read_start` reads what it says."""
 
     start: Mapping[str, Any]
     stream_sid: Any = None
 
 
 class Media(_Message, frozen=True, tag="media"):
-    """20 ms of audio, usually. The application's have no track."""
+    """Audio, usually 20 ms of it. What the application sends has no track."""
 
     media: MediaBody
 
@@ -84,8 +84,10 @@ class Dtmf(_Message, frozen=True, tag="dtmf"):
 
 
 class Mark(_Message, frozen=True, tag="mark"):
-    """To Twilio: tell me when you are here. From Twilio: everything before it was played, or thrown
-    away by a ``clear``."""
+    """To Twilio: a request to return the mark when the audio before it has been played.
+
+    From Twilio: that audio was played, or thrown away by a ``clear``.
+    """
 
     mark: MarkBody
 
@@ -99,7 +101,7 @@ class Stop(_Message, frozen=True, tag="stop"):
 
 
 TwilioMessage: TypeAlias = Connected | Start | Media | Dtmf | Mark | Clear | Stop
-"""Every message there is, of either side."""
+"""Every message that either side sends."""
 
 _decode: Callable[[str | bytes], TwilioMessage] = msgspec.json.Decoder(
     Connected | Start | Media | Dtmf | Mark | Clear | Stop
@@ -107,7 +109,7 @@ _decode: Callable[[str | bytes], TwilioMessage] = msgspec.json.Decoder(
 
 
 def decode(text: str | bytes) -> TwilioMessage | None:
-    """Read a message; None for one that is unknown, or known and not of its form."""
+    """Read a message; None if it is unknown, or not in its published form."""
     try:
         return _decode(text)
     # ValueError: no JSON, not UTF-8, or not of the form; RecursionError: nested thousands deep.

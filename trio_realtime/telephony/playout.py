@@ -1,22 +1,22 @@
 """`Playout`: the model's audio on its way to the caller, and how much of it was heard. Pure.
 
-``twilio`` feeds it what the model says, sends what `Playout.take` gives when `Playout.due_at` says,
-and passes back the marks. Time is a float of seconds from any monotonic clock.
+``bridge`` puts in what the model says, sends what `Playout.take` returns at the time that
+`Playout.due_at` says, and passes on the marks that come back. Times are seconds of any monotonic
+clock.
 
 Rules
 -----
-1. Audio is cut into frames of 20 ms; what is left of a delta is joined with the next. The end of a
-   content part may be a shorter frame: nothing is added that the model did not say, and the bytes
-   themselves are never touched.
-2. Twilio plays what it has, in order, and is kept ``lead_ms`` ahead, no more: what lies there can
-   be taken back only with a ``clear``, and the lead is what network jitter may use up.
-3. Behind every ``mark_every_ms`` of audio goes a mark, and one behind the last frame there is for
-   now, and behind the last of a content part, so that a mark stands for audio of one part. Twilio
-   returns a mark when it has played what came before it: that audio, and no other, was heard.
-4. An interruption throws an item away. If some of it may be with Twilio, everything there is
-   cleared; what was there of other items is sent again. Twilio returns the marks it drops, so all
-   marks sent before are *stale*: a mark's name is used once in a call, and only those that are
-   still expected count.
+1. Audio is cut into frames of 20 ms; the rest of a delta is joined with the next one. The last
+   frame of a content part may be shorter: no padding is added, and the bytes are never changed.
+2. Audio is sent at most ``lead_ms`` before Twilio has to play it. The lead absorbs network jitter;
+   it is short because audio that Twilio has can be taken back only with a ``clear``.
+3. A mark is sent after every ``mark_every_ms`` of audio, after the last frame in the queue, and
+   after the last frame of a content part, so that each mark stands for audio of one part. Twilio
+   returns a mark when it has played the audio before it: that audio, and no other, was heard.
+4. An interruption throws away what has not been heard of an item. If Twilio may have some of it,
+   all of Twilio's buffer is cleared, and what it held of other items is sent again. Twilio returns
+   the marks of cleared audio too, so all marks sent before are *stale*: each name is used once in a
+   call, and only the marks that are still expected count.
 """
 
 import math
@@ -50,7 +50,7 @@ class HeardAudio:
 
     @property
     def ms(self) -> float:
-        """How long it sounds."""
+        """Its duration, in ms."""
         return len(self.audio) / BYTES_PER_MS
 
 
@@ -72,7 +72,7 @@ class Playout:
     lead_ms: float = 200
     mark_every_ms: float = 100
     stale_marks: int = attrs.field(default=0, init=False)
-    """Marks that came back for audio which a ``clear`` had thrown away."""
+    """How many marks came back for audio that a ``clear`` had thrown away."""
     _part: _Part | None = attrs.field(default=None, init=False)
     _rest: bytes = attrs.field(default=b"", init=False)
     """Less than a frame of ``_part``."""
@@ -89,7 +89,7 @@ class Playout:
 
     # -- what the model says -------------------------------------------------------------
     def feed(self, item_id: str, content_index: int, audio: bytes) -> None:
-        """Queue audio behind all there is: µ-law at 8 kHz, of any length."""
+        """Add audio to the end of the queue: µ-law at 8 kHz, of any length."""
         part = (item_id, content_index)
         if part != self._part:
             self.flush()
@@ -101,7 +101,7 @@ class Playout:
         self._rest = audio[whole:]
 
     def flush(self) -> None:
-        """No more is coming of what came last: queue what is left of it, less than a frame."""
+        """The content part is complete: queue the rest of it, which is less than a frame."""
         if self._rest:
             assert self._part is not None
             self._queue.append(_Frame(self._part, self._rest))
@@ -124,7 +124,7 @@ class Playout:
 
     # -- what is sent --------------------------------------------------------------------
     def due_at(self) -> float:
-        """When there is something to send: ``inf`` when there is nothing."""
+        """The time at which to send what is next; ``inf`` if there is nothing to send."""
         if self._clear:
             return -math.inf
         if not self._queue:
@@ -132,7 +132,7 @@ class Playout:
         return self._plays_until + self._queue[0].seconds - self.lead_ms / 1000
 
     def take(self, now: float) -> list[str]:
-        """What to send now that it is due: a ``clear``, or one frame and perhaps a mark."""
+        """The messages that are due now: a ``clear``, or one frame and perhaps a mark."""
         if self._clear:
             self._clear = False
             return [encode_clear(self.stream_sid)]
@@ -156,12 +156,12 @@ class Playout:
 
     # -- what was heard ------------------------------------------------------------------
     def acknowledge(self, name: str) -> list[HeardAudio]:
-        """A mark came back: what was heard, in order; nothing if the mark is stale."""
+        """A mark came back. Returns the audio that was heard, in order; none for a stale mark."""
         if name not in self._marked:
             self.stale_marks += 1
             return []
         heard: list[HeardAudio] = []
-        # Marks come back in order; should one be lost, what it stood for was played all the same.
+        # Marks come back in order. If one was lost, the audio before it was played as well.
         while name in self._marked:
             frames = self._marked.pop(next(iter(self._marked)))
             item_id, content_index = frames[0].part
@@ -171,5 +171,5 @@ class Playout:
 
     @property
     def is_idle(self) -> bool:
-        """Whether all there was has been heard, or thrown away."""
+        """Whether everything has been heard, or was thrown away."""
         return not (self._queue or self._rest or self._unmarked or self._marked or self._clear)

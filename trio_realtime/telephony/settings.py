@@ -1,8 +1,7 @@
-"""`TwilioSettings`, and the settings a telephone call insists on in the session it opens.
+"""`TwilioSettings`, and the settings that a telephone call needs in the session it opens.
 
-Used by ``twilio``. The audio passes through as it is, so both sides of the session have to be
-µ-law; and how much the caller has heard is known from Twilio's marks, so the playback tracker is
-the call's.
+Used by ``twilio``. The audio passes through unchanged, so the session's input and output have to be
+µ-law. Twilio's marks say how much the caller has heard, so the playback tracker is the call's own.
 """
 
 from collections.abc import Mapping
@@ -28,23 +27,25 @@ class TwilioSettings(Settings):
     """How a call is conducted."""
 
     lead_ms: Annotated[int, Between(20)] = 200
-    """How far ahead of what the caller hears audio is sent. More rides out more jitter of the
-    network; it is also how much may sound on, for a round trip, after an interruption."""
+    """How far ahead of what the caller hears audio is sent, in ms. A longer lead survives more
+    network jitter. After an interruption the caller may still hear up to this much of it, for one
+    round trip."""
     mark_every_ms: Annotated[int, Between(20)] = 100
-    """How exactly is known what the caller has heard, at a message each way for each mark. An
-    answer that is interrupted is cut at the last mark that came back, which is at most so much,
-    and a round trip, before where the caller stopped hearing it; never after."""
+    """The length of audio between two marks, in ms, which is how exactly the position of the caller
+    is known; each mark costs a message each way. An interrupted answer is cut at the last mark that
+    came back: at most this much and a round trip before the point where the caller stopped hearing
+    it, and never after it."""
     dtmf_message: str | None = None
     """What the model is told when the caller presses a key, with ``{digit}`` for the key, as a
     message of the user to be answered. None: only the application hears of it."""
     start_timeout: Seconds = 10.0
-    """Seconds after which a connection that has not begun a call is given up."""
+    """Seconds to wait for the call to begin once the WebSocket is connected."""
     play_out_timeout: Seconds = 10.0
-    """Seconds that the caller may go on hearing what the model has said, when the session is over
-    before the call. 0: hang up at once."""
+    """Seconds that are left to play what the model has said when the session ends before the call.
+    0: hang up at once."""
     send_timeout: Seconds = 10.0
-    """Seconds that Twilio may take nothing of what it is sent. Then it counts as gone, as if the
-    caller had hung up, so that what the model says does not pile up without end."""
+    """Seconds after which a Twilio that reads nothing counts as gone, as if the caller had hung up,
+    so that what the model says does not pile up."""
     close_timeout: Seconds = 5.0
     """Seconds that closing the WebSocket may take, also when cancelled."""
 

@@ -51,7 +51,7 @@ def is_from_twilio(
     given = signature.encode() if isinstance(signature, str) else signature
     if not given:
         return False
-    # All are compared, so that the time it takes says nothing about which would have matched.
+    # All are compared, so that the duration does not reveal which of them matched.
     matches = [
         hmac.compare_digest(sign_as_twilio(auth_token, each, form).encode(), given)
         for each in sorted(_spellings(url))

@@ -1,7 +1,7 @@
-"""`TwilioSocket`, the WebSocket a call needs, and adapters for the libraries there are.
+"""`TwilioSocket`, the WebSocket that a call needs, and adapters for WebSocket libraries.
 
-``twilio`` sees a WebSocket through this seam alone, so any library that runs on Trio will do. None
-of them is imported here: an adapter is chosen by the methods an object has.
+A call uses its WebSocket through this interface alone, so any library that runs on Trio will do.
+None of them is imported here: an adapter is chosen by the methods that an object has.
 """
 
 from typing import Any, Protocol, cast
@@ -13,7 +13,7 @@ from ..errors import UserError
 
 
 class TwilioSocket(Protocol):
-    """A WebSocket, as far as a call needs it. One task receives, one task at a time sends."""
+    """What a call needs of a WebSocket. One task receives, and one task at a time sends."""
 
     async def receive(self) -> str | bytes:
         """The next message. Raises `trio.EndOfChannel` when the other side has closed."""
@@ -24,7 +24,7 @@ class TwilioSocket(Protocol):
         ...
 
     async def aclose(self) -> None:
-        """Close, orderly where that is still possible; the caller bounds how long it may take."""
+        """Close, by the closing handshake if still possible. The caller sets a time limit."""
         ...
 
 
@@ -71,7 +71,8 @@ class _OfQuartTrio:
 
 
 def as_twilio_socket(websocket: object) -> TwilioSocket:
-    """A socket over a WebSocket of trio-websocket or Quart-Trio; what is a socket stays as it is.
+    """A socket over a WebSocket of trio-websocket or Quart-Trio; a `TwilioSocket` is returned as it
+    is.
 
     Raises:
         UserError: it is none of these.

@@ -1,10 +1,10 @@
 """`stand_in_call`: Twilio's side of a call, for tests and demonstrations.
 
 It speaks Twilio's published message formats over any WebSocket, or over `memory_sockets` without a
-network, and keeps time by Trio's clock, so that tests run under a virtual one. What it models: the
-line, which carries 20 ms of audio every 20 ms, silence included; the play-out buffer, which plays
-in real time, returns each mark when all before it has been played, and on ``clear`` drops its audio
-and returns its marks at once.
+network, and goes by Trio's clock, so tests can use a virtual one. It models the line, which carries
+20 ms of audio every 20 ms, silence included, and the play-out buffer, which plays in real time,
+returns each mark when the audio before it has been played, and on ``clear`` drops its audio and
+returns its marks at once.
 """
 
 import contextlib
@@ -25,7 +25,7 @@ from .playout import FRAME_BYTES, FRAME_MS
 from .sockets import TwilioSocket, as_twilio_socket
 
 CLOSE_SECONDS: Final = 5.0
-"""How long hanging up may take."""
+"""The time limit for hanging up, in seconds."""
 
 _SILENCE: Final = PCMU.silence(FRAME_MS)
 _GONE: Final = (trio.EndOfChannel, trio.BrokenResourceError, trio.ClosedResourceError)
@@ -49,7 +49,7 @@ class _MemorySocket:
 
 
 def memory_sockets(size: int = 64) -> tuple[TwilioSocket, TwilioSocket]:
-    """Two ends of a WebSocket that is not there; ``size`` messages fit in each direction."""
+    """The two ends of a WebSocket in memory; ``size`` messages fit in each direction."""
     near_send, far_receive = trio.open_memory_channel[str](size)
     far_send, near_receive = trio.open_memory_channel[str](size)
     return _MemorySocket(near_send, near_receive), _MemorySocket(far_send, far_receive)
@@ -57,7 +57,7 @@ def memory_sockets(size: int = 64) -> tuple[TwilioSocket, TwilioSocket]:
 
 @attrs.define(eq=False, kw_only=True, repr=False)
 class StandInCall:
-    """A call as the caller and Twilio have it; made by `stand_in_call`."""
+    """The caller's and Twilio's side of a call; made by `stand_in_call`."""
 
     socket: TwilioSocket
     custom_parameters: Mapping[str, str] = attrs.field(factory=dict[str, str])
@@ -65,18 +65,18 @@ class StandInCall:
     call_sid: str = "CA00000000000000000000000000000001"
     account_sid: str = "AC00000000000000000000000000000001"
     heard: bytearray = attrs.field(factory=bytearray, init=False)
-    """What was played to the caller: µ-law at 8 kHz, frame by frame, each at its end."""
+    """What was played to the caller: µ-law at 8 kHz. A frame is added when it has been played."""
     clears: int = attrs.field(default=0, init=False)
     """How often the buffer was cleared."""
     waiting_ms: float = attrs.field(default=0.0, init=False)
-    """How much audio is in the play-out buffer, the frame being played included."""
+    """How much audio is in the play-out buffer, in ms, the frame being played included."""
     most_waiting_ms: float = attrs.field(default=0.0, init=False)
-    """The most there ever was."""
+    """The largest value that ``waiting_ms`` had."""
     ended: trio.Event = attrs.field(factory=trio.Event, init=False)
     """Set when the call is over, whoever hung up."""
     _to_say: bytearray = attrs.field(factory=bytearray, init=False)
     _buffer: deque[bytes | str] = attrs.field(factory=deque[bytes | str], init=False)
-    """What is to be played: audio, and marks by their names."""
+    """What is still to be played: audio, and the names of marks."""
     _outgoing: deque[str] = attrs.field(factory=deque[str], init=False)
     _sequence: int = attrs.field(default=0, init=False)
     _playing: trio.CancelScope = attrs.field(factory=trio.CancelScope, init=False)
@@ -84,7 +84,7 @@ class StandInCall:
 
     # -- what the caller does ------------------------------------------------------------
     async def say(self, audio: bytes) -> None:
-        """Say this, behind what is being said: µ-law at 8 kHz. Returns when it has been said.
+        """Say this after what is being said: µ-law at 8 kHz. Returns when it has been said.
 
         Raises `trio.EndOfChannel` if the call ends first.
         """
@@ -96,7 +96,7 @@ class StandInCall:
         self._post("dtmf", dtmf={"track": "inbound_track", "digit": digit})
 
     async def wait_heard(self, ms: float) -> None:
-        """Wait until the caller has heard that much in all.
+        """Wait until the caller has heard ``ms`` milliseconds of audio in all.
 
         Raises `trio.EndOfChannel` if the call ends first.
         """
@@ -151,7 +151,7 @@ class StandInCall:
             await trio.sleep_until(began + chunk * FRAME_MS / 1000)
 
     async def take_messages(self) -> None:
-        """Take what the application sends, to the end of the call."""
+        """Read what the application sends until the call ends."""
         try:
             while True:
                 self._take(messages.decode(await self.socket.receive()))
@@ -182,7 +182,7 @@ class StandInCall:
                 self._post("mark", mark={"name": name})
 
     async def play(self) -> None:
-        """Play what there is, in real time."""
+        """Play the buffer, in real time."""
         plays_until = -math.inf
         while True:
             if not self._buffer:
@@ -211,7 +211,7 @@ class StandInCall:
 
     # -- messages ------------------------------------------------------------------------
     async def send_messages(self) -> None:
-        """Send what is to be sent, in order."""
+        """Send the messages that wait, in order."""
         try:
             while True:
                 while self._outgoing:

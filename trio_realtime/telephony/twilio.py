@@ -1,9 +1,9 @@
-"""Twilio Media Streams: a telephone call and a session, joined for the length of one ``await``.
+"""Twilio Media Streams: `bridge_twilio` connects a telephone call to a session of its own.
 
 Twilio opens a WebSocket to the application when a call reaches ``<Connect><Stream>``; the
-application passes it to `bridge_twilio`, which opens a session for it. Audio passes through in both
-directions as it is, µ-law at 8 kHz. This is what applications import; the tasks of a call are in
-``bridge``.
+application passes it to `bridge_twilio`, which opens a session for it. Audio passes through
+unchanged in both directions, as µ-law at 8 kHz. Applications import this module; the tasks of a
+call are in ``bridge``.
 """
 
 from collections.abc import Awaitable, Callable, Mapping

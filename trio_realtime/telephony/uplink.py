@@ -1,8 +1,8 @@
 """`Uplink`: what the caller says, waiting for the model to take it. Pure.
 
-``twilio`` fills it as audio arrives and empties it as fast as the model's connection takes it. It
-stands between the two so that a slow connection never holds up the marks, keys and the end of the
-call that arrive behind the audio.
+``bridge`` fills it as audio arrives and empties it as fast as the connection to the model takes it.
+With it between the two, a slow connection never delays the marks, the keys and the end of the call,
+which arrive on the same WebSocket as the audio.
 """
 
 import attrs
@@ -27,7 +27,7 @@ class Uplink:
             self.dropped_ms += excess / BYTES_PER_MS
 
     def take(self) -> bytes:
-        """All that waits, which may be nothing."""
+        """Remove and return all the audio that waits, which may be none."""
         audio = bytes(self._waiting)
         self._waiting.clear()
         return audio
