@@ -738,7 +738,9 @@ def test_the_options_of_a_response_are_sent_as_the_api_has_them() -> None:
     }
 
 
-@pytest.mark.parametrize("choice", ["auto", "none", "required", {"type": "mcp", "name": "x"}])
+@pytest.mark.parametrize(
+    "choice", ["auto", "none", "required", {"type": "mcp", "server_label": "docs", "name": "x"}]
+)
 def test_a_tool_choice_that_is_the_apis_is_sent_as_it_is(choice: Any) -> None:
     """Any other text is a function's name."""
     options = inputs.ResponseOptions(tool_choice=choice)

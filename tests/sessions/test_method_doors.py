@@ -1,16 +1,19 @@
 """The methods of a session check what they are given: `UserError`, before anything is sent."""
 
+import inspect
 import math
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 import pytest
 import trio
 import trio.testing
+from support_sessions import REACH, open_stage
 
 from trio_realtime import (
     InputImage,
     InputText,
+    ModelBehaviorError,
     RealtimeAgent,
     RealtimeRunner,
     RealtimeSession,
@@ -45,6 +48,13 @@ NO_BOOL: list[Any] = ["yes", 1, None]
 NO_MAPPING: list[Any] = [5, "text", b"", None, [("type", "x")], len]
 
 
+def released() -> memoryview:
+    """A view of nothing any more."""
+    view = memoryview(bytes(480))
+    view.release()
+    return view
+
+
 def with_values(
     method: Callable[[Session, Any], Awaitable[Any]], values: list[Any], name: str
 ) -> list[Any]:
@@ -57,7 +67,10 @@ WRONG = [
     ),
     *with_values(
         lambda s, v: s.send_message({"type": "message", "content": [v]}),
-        [5, {"type": "x"}, {"type": "input_text", "text": 5}, {"type": ["input_text"]}, {}],
+        [
+            *(5, {"type": "x"}, {"type": "input_text", "text": 5}, {"type": ["input_text"]}, {}),
+            *(InputText(text="\ud800"), {"type": "input_text", "text": "\ud800"}),
+        ],
         "part",
     ),
     *with_values(
@@ -89,6 +102,9 @@ WRONG = [
             *(5, None, "text", [0, 0], bytes(MAX_AUDIO_BYTES + 1)),
             memoryview(bytes(480)).cast("h"),
             memoryview(bytes(480)).cast("d"),
+            memoryview(bytes(480)).cast("B", (2, 240)),
+            memoryview(bytes(480))[::2],
+            released(),
         ],
         "audio",
     ),
@@ -99,7 +115,11 @@ WRONG = [
     *with_values(
         lambda s, v: s.create_response(tools=v), [5, "look", [len], ["look"], {}, [{}]], "tools"
     ),
-    *with_values(lambda s, v: s.create_response(tool_choice=v), [5, ["auto"], len], "tool_choice"),
+    *with_values(
+        lambda s, v: s.create_response(tool_choice=v),
+        [5, ["auto"], len, "", {}, {"type": "x"}, {"type": "function"}, nested(3)],
+        "tool_choice",
+    ),
     *with_values(
         lambda s, v: s.create_response(conversation=v), [None, 5, "new", ["none"]], "conversation"
     ),
@@ -135,7 +155,7 @@ WRONG = [
     *with_values(lambda s, v: s.respond(v), [5, b"x", ["x"]], "respond"),
     *with_values(lambda s, v: s.say(v), [*NO_TEXT, ""], "say"),
     *with_values(lambda s, v: s.ask(v), [*NO_TEXT, ""], "ask"),
-    *with_values(lambda s, v: s.ask("How?", v), [5, object(), len], "output_type"),
+    *with_values(lambda s, v: s.ask("How?", v), [5, object(), len, "", "str", {}], "output_type"),
     *with_values(lambda s, v: s.ask("How?", with_history=v), NO_BOOL, "with_history"),
     *with_values(lambda s, v: s.end(after=v), [5, "response", True, object()], "end"),
     *with_values(lambda s, v: s.update_agent(v), [5, None, "agent"], "update_agent"),
@@ -175,6 +195,114 @@ async def test_a_wrong_argument_is_a_user_error_and_nothing_is_sent(
         assert fake_model.connection.sent == []
         await session.send_message("Hello")
         assert len(fake_model.connection.sent) == 1
+
+
+class Unruly(Mapping[str, Any]):
+    """A mapping of the application's that fails when it is looked at."""
+
+    def __getitem__(self, key: str) -> Any:
+        raise LookupError(key)
+
+    def __iter__(self) -> Any:
+        raise RuntimeError("not now")
+
+    def __len__(self) -> int:
+        return 1
+
+    def __repr__(self) -> str:
+        raise RuntimeError("not now")
+
+
+def endless_list() -> list[Any]:
+    """A list that contains itself."""
+    value: list[Any] = []
+    value.append(value)
+    return value
+
+
+STRANGE: dict[str, Any] = {
+    "a number": 7,
+    "no number": math.nan,
+    "infinity": -math.inf,
+    "too large a number": 10**5_000,
+    "nothing": None,
+    "bytes": b"bytes",
+    "a view of nothing": released(),
+    "half a character": "\ud800",
+    "a deep mapping": nested(5_000),
+    "a list of deep mappings": [nested(5_000)],
+    "a mapping in itself": itself(),
+    "a list in itself": endless_list(),
+    "large numbers inside": {"type": "x", "content": [10**5_000]},
+    "deep values of the keys": {"type": nested(5_000), "role": nested(5_000)},
+    "keys that are no text": {7: "x", None: "y"},
+    "a set": {"x"},
+    "a function": len,
+    "a class": Unruly,
+    "an unruly mapping": Unruly(),
+    "a list of unruly mappings": [Unruly()],
+    "an unruly mapping inside": {"type": "x", "content": Unruly()},
+    "an unruly part": [InputText(text=Unruly())],  # type: ignore[arg-type]
+}
+
+ARGUMENTS: dict[str, dict[str, Any]] = {
+    "send_message": {"message": "Hello"},
+    "send_audio": {"pcm": bytes(480), "commit": False},
+    "create_response": dict.fromkeys(
+        (
+            *("instructions", "tools", "tool_choice", "input", "metadata"),
+            *("output_modalities", "max_output_tokens"),
+        )
+    )
+    | {"conversation": "auto"},
+    "respond": {"instructions": None},
+    "say": {"text": "Hello"},
+    "ask": {"prompt": "How?", "output_type": str, "with_history": True},
+    "end": {"after": None},
+    "update_agent": {"agent": RealtimeAgent[None]("B")},
+    "send_raw": {"event": {"type": "x"}},
+    "approve_tool_call": {"call_id": "c", "always": False},
+    "reject_tool_call": {"call_id": "c", "always": False, "rejection_message": None},
+    "answer_mcp_approval": {"request_id": "r", "approve": True, "reason": None},
+}
+"""Every method that takes arguments, with good ones."""
+
+
+def test_every_argument_of_every_method_is_tried_below() -> None:
+    """A new method, or a new argument, has to be added to the table."""
+    methods = {
+        name: [*inspect.signature(method).parameters][1:]
+        for name, method in inspect.getmembers(RealtimeSession, inspect.iscoroutinefunction)
+        if not name.startswith("_") and name != "run"
+    }
+    taking = {name: arguments for name, arguments in methods.items() if arguments}
+    assert taking.keys() == ARGUMENTS.keys()
+    for name, arguments in taking.items():
+        assert sorted(arguments) == sorted(ARGUMENTS[name]), name
+
+
+@pytest.mark.parametrize("made", ["by the fake", "by the service's protocol"])
+@pytest.mark.parametrize(
+    ("method", "argument"),
+    [(method, argument) for method, given in ARGUMENTS.items() for argument in given],
+)
+async def test_nothing_but_a_user_error_comes_out_whatever_is_given(
+    method: str, argument: str, made: str, autojump_clock: Clock
+) -> None:
+    """Where the value is good after all, nothing comes out, or that the answer was not good."""
+    async with open_stage() as stage:
+        model = FakeRealtimeModel() if made == "by the fake" else stage.model
+        for name, value in STRANGE.items():
+            runner = RealtimeRunner(RealtimeAgent[None]("A"), model=model)
+            async with await runner.run(model_config=REACH) as session:
+                given = ARGUMENTS[method] | {argument: value}
+                raised = None
+                try:
+                    with trio.move_on_after(1):
+                        await getattr(session, method)(**given)
+                except Exception as error:
+                    raised = error
+                assert raised is None or isinstance(raised, UserError | ModelBehaviorError), name
 
 
 @pytest.mark.parametrize(
@@ -241,13 +369,13 @@ async def test_audio_is_counted_in_bytes(fake_model: FakeRealtimeModel) -> None:
     runner = RealtimeRunner(RealtimeAgent[None]("A"), model=fake_model)
     async with await runner.run() as session:
         view = memoryview(bytearray(range(8)))
-        await session.send_audio(view[::2])
+        await session.send_audio(view[2:4])
         await session.send_audio(view.cast("b"))
         with pytest.raises(
             UserError, match=r"2-byte elements \(format 'H'\); use view.cast\('B'\)"
         ):
             await session.send_audio(view.cast("H"))
         assert [each.audio for each in fake_model.connection.sent] == [  # type: ignore[union-attr]
-            bytes([0, 2, 4, 6]),
+            bytes([2, 3]),
             bytes(range(8)),
         ]

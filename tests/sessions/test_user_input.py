@@ -59,7 +59,7 @@ def test_an_image_needs_no_detail() -> None:
         ({"content": "text"}, "not str"),
         ({"content": None}, "not NoneType"),
         ({"content": [TEXT], "id": "x"}, "a message has type, role and content, but not 'id'"),
-        ({"content": [TEXT], 5: "x", "y": 1}, "but not 5"),
+        ({"content": [TEXT], 5: "x", "y": 1}, "but not int"),
         ({"type": "massage", "content": [TEXT]}, "type of a message is 'message', not 'massage'"),
         ({"role": "system", "content": [TEXT]}, "role must not be 'system'"),
         ([TEXT, 5], r"content\[1\] must be an InputText, an InputImage or a mapping, not int"),

@@ -19,6 +19,7 @@ from typing import (
     Final,
     Literal,
     TypeAlias,
+    TypeGuard,
     TypeVar,
     Union,
     cast,
@@ -110,14 +111,22 @@ def shown_name(name: object) -> str:
 
 def entries(value: Mapping[Any, Any], path: str) -> Iterator[tuple[Any, Any]]:
     """The items of an application's mapping. What it raises is a `SettingsError` at ``path``."""
-    return _read(value.items(), path)
+    return elements(value.items(), path)
 
 
-def _read(values: Iterable[T], path: str) -> Iterator[T]:
+def elements(values: Iterable[T], path: str) -> Iterator[T]:
+    """What an application's collection holds. What it raises is a `SettingsError` at ``path``."""
     try:
         yield from values
     except Exception as exc:  # an object of the application's own may raise anything
         raise problem(path, f"cannot be read: it raised {type(exc).__name__}") from exc
+
+
+def is_list(value: object) -> TypeGuard[Sequence[object]]:
+    """Whether somebody means a list by it: any sequence but text and bytes in their forms."""
+    return isinstance(value, Sequence) and not isinstance(
+        value, str | bytes | bytearray | memoryview
+    )
 
 
 def members(annotation: Any) -> tuple[Any, ...]:
@@ -141,7 +150,9 @@ def _is_kind(annotation: Any, value: object) -> bool:
         numbers = int if kind is int else int | float
         return isinstance(value, numbers) and not isinstance(value, bool)
     if issubclass(kind, Collection) and not issubclass(kind, str | Mapping):
-        return isinstance(value, kind) and not isinstance(value, str | bytes | Mapping)
+        return isinstance(value, kind) and not isinstance(
+            value, str | bytes | bytearray | memoryview | Mapping
+        )
     return isinstance(value, kind)
 
 
@@ -224,7 +235,7 @@ def _check_inside(member: Any, value: Any, path: str) -> None:
             check(str, key, path)
             check(get_args(member)[1], entry, join(path, shown_name(key)))
     elif isinstance(origin, type) and issubclass(origin, Collection):
-        for index, entry in enumerate(_read(value, path)):
+        for index, entry in enumerate(elements(value, path)):
             check(get_args(member)[0], entry, f"{path}[{index}]")
 
 

@@ -14,6 +14,7 @@ from trio_realtime.context import RunContext
 from trio_realtime.errors import UserError
 
 from .._util.maybe_async import MaybeAwaitable, call
+from .._util.type_checks import is_list
 from .declaration_checks import check_option, kind
 
 if TYPE_CHECKING:
@@ -157,9 +158,9 @@ def _listed(what: str, value: object) -> list[str]:
 
 
 def _names(what: str, value: object) -> list[str]:
-    if not isinstance(value, Sequence) or isinstance(value, str):
+    if not is_list(value):
         raise UserError(f"{what} must be a list of names, got {kind(value)}")
-    names = [*cast("Sequence[object]", value)]
+    names = [*value]
     for index, name in enumerate(names):
         if not isinstance(name, str):
             raise UserError(f"{what}[{index}] must be a str, got {kind(name)}")

@@ -340,4 +340,9 @@ def _own_docstring(cls: type) -> str | None:
 
 
 def _name(annotation: Any) -> str:
-    return annotation.__name__ if isinstance(annotation, type) else str(annotation)
+    """What stands in the annotation, for a message; of an object that is no type, its type."""
+    if isinstance(annotation, type):
+        return annotation.__name__
+    if get_origin(annotation) is not None or type(annotation).__module__ == "typing":
+        return str(annotation)
+    return f"an object of type {type(annotation).__name__}"

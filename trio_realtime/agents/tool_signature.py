@@ -143,7 +143,7 @@ def _annotation(function: Callable[..., Any], parameter: inspect.Parameter, wher
     holder.__annotations__ = {"it": parameter.annotation}
     try:
         return get_type_hints(holder, globalns=names, include_extras=True)["it"]
-    except (NameError, TypeError, SyntaxError) as exc:
+    except Exception as exc:  # text in quotes is evaluated, and may raise anything
         raise UserError(
             f"{where}, parameter {parameter.name!r}: its annotation cannot be read: {exc}"
         ) from exc

@@ -11,13 +11,18 @@ import attrs
 
 from .._util.hidden_words import hidden
 from .._util.settings_base import Settings, at_their_fields
-from .._util.type_checks import Between, Json, check, problem
+from .._util.type_checks import Between, Json, check, elements, is_list, problem
 from ..agents.declaration_checks import kind
 from ..agents.hosted_mcp import HostedMCPTool
 from ..agents.tools import FunctionTool
 from ..items import InputImage, InputText, RealtimeItem
 from .events import RealtimeModelToolCallEvent
-from .session_settings import RealtimeModality, RealtimeSessionModelSettings, to_modalities
+from .session_settings import (
+    RealtimeModality,
+    RealtimeSessionModelSettings,
+    check_tool_choice,
+    to_modalities,
+)
 
 _ITEM_TYPES = get_args(RealtimeItem)
 
@@ -58,9 +63,10 @@ def _to_modalities(value: Sequence[RealtimeModality] | None) -> Sequence[Realtim
 
 
 def _to_input(value: Sequence[Any] | None) -> Sequence[Any] | None:
-    if isinstance(value, str) or not isinstance(value, Sequence):
+    if not is_list(value):
         return value
-    for index, item in enumerate(cast("Sequence[object]", value)):
+    items = (*elements(value, ""),)
+    for index, item in enumerate(items):
         if isinstance(item, Mapping):
             check(Annotated[Any, Json], cast("object", item), f"[{index}]")
         elif not isinstance(item, _ITEM_TYPES):
@@ -68,17 +74,23 @@ def _to_input(value: Sequence[Any] | None) -> Sequence[Any] | None:
                 f"[{index}]",
                 f"expected an item, or a mapping in wire form, got {type(item).__name__}",
             )
-    return tuple(value)
+    return items
 
 
 def _to_tools(value: Sequence[Any] | None) -> Sequence[Any] | None:
-    if isinstance(value, str) or not isinstance(value, Sequence):
+    if not is_list(value):
         return value
-    for index, tool in enumerate(cast("Sequence[object]", value)):
+    tools = (*elements(value, ""),)
+    for index, tool in enumerate(tools):
         if not isinstance(tool, FunctionTool | HostedMCPTool):
             text = f"expected a tool made by function_tool, or a HostedMCPTool, got {kind(tool)}"
             raise problem(f"[{index}]", text)
-    return tuple(value)
+    return tools
+
+
+def _to_tool_choice(value: str | Mapping[str, Any] | None) -> str | Mapping[str, Any] | None:
+    check_tool_choice(value)
+    return value
 
 
 @attrs.frozen(kw_only=True, repr=False, field_transformer=at_their_fields)
@@ -92,7 +104,9 @@ class ResponseOptions(Settings):
     instructions: str | None = attrs.field(default=None, repr=hidden)
     tools: Sequence[Any] | None = attrs.field(default=None, converter=_to_tools)
     """Tools in place of the agent's: objects of `function_tool` and `HostedMCPTool`."""
-    tool_choice: str | Mapping[str, Any] | None = None
+    tool_choice: str | Mapping[str, Any] | None = attrs.field(
+        default=None, converter=_to_tool_choice
+    )
     """``auto``, ``none``, ``required``, a function's name, or a mapping in wire form."""
     input: Sequence[Any] | None = attrs.field(default=None, converter=_to_input, repr=hidden)
     """What the model is shown in place of the conversation: items, whose ``item_id`` may be empty,

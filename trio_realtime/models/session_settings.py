@@ -9,12 +9,23 @@ Realtime API (``openai.types.realtime``).
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Any, Literal, TypeAlias, TypeVar
+from typing import Annotated, Any, Literal, TypeAlias, TypeVar, cast
 
 import attrs
 
 from .._util.settings_base import Settings, at_their_fields, structure
-from .._util.type_checks import UNSET, Between, Json, Unset, check, check_keys, problem
+from .._util.type_checks import (
+    UNSET,
+    Between,
+    Json,
+    Unset,
+    check,
+    check_keys,
+    elements,
+    entries,
+    is_list,
+    problem,
+)
 from ..agents.agent import RealtimeAgent
 from ..agents.handoffs import Handoff
 from ..agents.hosted_mcp import HostedMCPTool
@@ -130,13 +141,15 @@ def to_modalities(
     Raises:
         SettingsError: it is none, or both.
     """
-    if isinstance(value, str) or not isinstance(value, Sequence):
+    given: object = value
+    if not is_list(given):
         return value
-    if len(value) != 1 and all(word in ("audio", "text") for word in value):
+    words = [*elements(given, "")]
+    if len(words) != 1 and all(word in ("audio", "text") for word in words):
         raise problem(
             "",
             'takes one of "audio" and "text": ["audio"] comes with a transcript, ["text"] is '
-            f"written only; got {len(value)} of them",
+            f"written only; got {len(words)} of them",
         )
     return value
 
@@ -175,14 +188,27 @@ def _to_truncation(
     return value
 
 
+def check_tool_choice(value: object) -> None:
+    """Check that a choice in wire form has the keys that its type needs, and no others.
+
+    Raises:
+        SettingsError: it does not, or names nothing.
+    """
+    if isinstance(value, str) and not value:
+        raise problem("", "is empty; expected auto, none, required, or a function's name")
+    if not isinstance(value, Mapping):
+        return
+    choice = dict(entries(cast("Mapping[str, object]", value), ""))
+    check(Literal["function", "mcp"], choice.get("type"), "type")
+    kind = {"type": str}
+    if choice["type"] == "function":
+        check_keys(choice, {**kind, "name": str}, {})
+    else:
+        check_keys(choice, {**kind, "server_label": str}, {"name": str})
+
+
 def _to_tool_choice(value: str | Mapping[str, Any] | Unset) -> str | Mapping[str, Any] | Unset:
-    if isinstance(value, Mapping):
-        check(Literal["function", "mcp"], value.get("type"), "type")
-        kind = {"type": str}
-        if value["type"] == "function":
-            check_keys(value, {**kind, "name": str}, {})
-        else:
-            check_keys(value, {**kind, "server_label": str}, {"name": str})
+    check_tool_choice(value)
     return value
 
 

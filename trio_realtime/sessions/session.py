@@ -5,12 +5,12 @@ How it lives and dies is in `lifecycle`; what its tasks do, in the modules besid
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, suppress
-from typing import Any, Final, Literal, TypeVar, overload
+from typing import Annotated, Any, Final, Literal, TypeVar, overload
 
 import attrs
 import trio
 
-from .._util.type_checks import check
+from .._util.type_checks import Json, check
 from ..agents.agent import RealtimeAgent
 from ..context import TContext, Usage
 from ..errors import RealtimeSessionClosed, UserError
@@ -319,9 +319,10 @@ class RealtimeSession(SessionLifecycle[TContext]):
         ``response.create`` and ``response.cancel`` wait for their turn like any other.
 
         Raises:
-            UserError: it is no mapping, has no type, or is a known type without what it needs.
+            UserError: it is no mapping, holds what JSON cannot say, has no type, or is a known type
+                without what it needs.
         """
-        check(Mapping, event, "event")
+        check(Annotated[Mapping[str, Any], Json], event, "event")
         await self._send(model.RealtimeModelSendRawMessage(message=event))
 
     # -- tools --------------------------------------------------------------------------------

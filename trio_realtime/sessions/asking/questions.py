@@ -7,7 +7,7 @@ is told its schema and what it gives is checked as a tool's arguments are.
 from typing import Any, TypeVar, cast
 
 from ...agents.tools import FunctionTool, function_tool
-from ...errors import ModelBehaviorError
+from ...errors import ModelBehaviorError, UserError
 from ...events import RealtimeResponseDone
 from ...items import (
     AssistantAudio,
@@ -24,7 +24,13 @@ T = TypeVar("T")
 
 
 def answer_tool(output_type: Any) -> FunctionTool[Any]:
-    """The function by which the model answers. Raises `UserError` for a type without a schema."""
+    """The function by which the model answers.
+
+    Raises:
+        UserError: it is no type (the name of a type is none), or one without a schema.
+    """
+    if isinstance(output_type, str):
+        raise UserError("output_type must be a type, not its name")
 
     def answer(answer: Any) -> None: ...
 

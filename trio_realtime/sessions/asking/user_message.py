@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, TypeAlias, cast
 
 from ..._util.did_you_mean import MAX_NAME, hint
+from ..._util.type_checks import check, elements, entries, is_list
 from ...errors import UserError
 from ...items import InputImage, InputText
 
@@ -26,26 +27,29 @@ def content_parts(message: UserInput) -> tuple[Part, ...]:
     if isinstance(message, str):
         return (_text(message, "the message"),)
     if isinstance(message, Mapping):
-        _check_envelope(message)
-        message = message.get("content", ())
-    if isinstance(message, str | bytes | bytearray) or not isinstance(message, Sequence):
+        envelope = dict(entries(message, "message"))
+        _check_envelope(envelope)
+        message = envelope.get("content", ())
+    if not is_list(message):
         raise UserError(
             "a message must be text, a sequence of parts, or a mapping with a list of parts under "
             f"'content', not {type(message).__name__}"
         )
     if not message:
         raise UserError("a message must have at least one part")
-    return tuple(_part(part, f"content[{index}]") for index, part in enumerate(message))
+    parts = enumerate(elements(message, "content"))
+    return tuple(_part(part, f"content[{index}]") for index, part in parts)
 
 
-def _check_envelope(message: Mapping[str, Any]) -> None:
+def _check_envelope(message: Mapping[Any, object]) -> None:
     for name in message:
         if name not in {"type", "role", "content"}:
-            raise UserError(f"a message has type, role and content, but not {name!r}")
-    if message.get("type", "message") != "message":
-        raise UserError(f"the type of a message is 'message', not {message['type']!r}")
-    if message.get("role", "user") != "user":
-        raise UserError(f"send_message speaks for the user; role must not be {message['role']!r}")
+            raise UserError(f"a message has type, role and content, but not {_quoted(name)}")
+    kind, role = message.get("type", "message"), message.get("role", "user")
+    if kind != "message":
+        raise UserError(f"the type of a message is 'message', not {_quoted(kind)}")
+    if role != "user":
+        raise UserError(f"send_message speaks for the user; role must not be {_quoted(role)}")
 
 
 def _part(part: object, path: str) -> Part:
@@ -57,15 +61,19 @@ def _part(part: object, path: str) -> Part:
         raise UserError(
             f"{path} must be an InputText, an InputImage or a mapping, not {type(part).__name__}"
         )
-    fields = cast("Mapping[str, object]", part)
+    fields = dict(entries(cast("Mapping[object, object]", part), path))
     kind = fields.get("type")
     if kind == "input_text":
         return _text(fields.get("text"), path)
     if kind == "input_image":
         return _image(fields.get("image_url"), fields.get("detail"), path)
-    got = repr(kind[:MAX_NAME]) if isinstance(kind, str) else type(kind).__name__
     near = hint(kind, ("input_text", "input_image"), cutoff=0.4)
-    raise UserError(f"{path}: a part is 'input_text' or 'input_image', not {got}{near}")
+    raise UserError(f"{path}: a part is 'input_text' or 'input_image', not {_quoted(kind)}{near}")
+
+
+def _quoted(value: object) -> str:
+    """A word for a message, if it is one and not too long; of what is no word, its type."""
+    return repr(value[:MAX_NAME]) if isinstance(value, str) else type(value).__name__
 
 
 def _text(text: object, path: str) -> InputText:
@@ -73,6 +81,7 @@ def _text(text: object, path: str) -> InputText:
         raise UserError(f"{path}: text must be a string, not {type(text).__name__}")
     if not text:
         raise UserError(f"{path}: text must not be empty")
+    check(str, text, path)
     return InputText(text=text)
 
 
@@ -98,5 +107,7 @@ def _image(image_url: object, detail: object, path: str) -> InputImage:
             "https URL of an image; what is in a file has to be put into a data URL"
         )
     if detail is not None and detail not in _DETAILS:
-        raise UserError(f"{path}: detail must be one of {', '.join(_DETAILS)}, not {detail!r}")
+        raise UserError(
+            f"{path}: detail must be one of {', '.join(_DETAILS)}, not {_quoted(detail)}"
+        )
     return InputImage(image_url=image_url, detail=None if detail is None else str(detail))

@@ -7,7 +7,7 @@ path to the first; none of them looks at whether a frame makes sense now, which 
 
 import json
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from types import MappingProxyType
 from typing import Any, Final, TypeGuard
 
@@ -15,6 +15,8 @@ import attrs
 import msgspec
 
 from trio_realtime.errors import UserError
+
+from ...._util.type_checks import is_list
 
 
 class _Append(msgspec.Struct, tag_field="type", tag="input_audio_buffer.append", gc=False):
@@ -164,17 +166,11 @@ def _is_object(value: object) -> TypeGuard[Mapping[Any, Any]]:
     return isinstance(value, Mapping)
 
 
-def _is_array(value: object) -> TypeGuard[Sequence[Any]]:
-    return isinstance(value, Sequence) and not isinstance(
-        value, str | bytes | bytearray | memoryview
-    )
-
-
 def _plain(value: object) -> object:
     """Read-only mappings and sequences are JSON too; `json` knows only ``dict`` and ``list``."""
     if _is_object(value):
         return dict(value)
-    if _is_array(value):
+    if is_list(value):
         return list(value)
     raise TypeError
 
@@ -216,7 +212,7 @@ def _problem(value: object, path: str, around: tuple[object, ...]) -> str | None
         return None if _is_unicode(value) else f"{path} has an unpaired surrogate"
     if isinstance(value, float):
         return None if math.isfinite(value) else f"{path} is {value}, which JSON cannot hold"
-    if not _is_array(value) and not _is_object(value):
+    if not is_list(value) and not _is_object(value):
         return f"{path} is of type {type(value).__name__}, which JSON cannot hold"
     if any(value is container for container in around):
         return f"{path} contains itself"
