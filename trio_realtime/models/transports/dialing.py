@@ -14,8 +14,9 @@ import trio
 from trio_realtime.errors import RealtimeConnectionError
 
 from .target import Target
-from .tcp_stream import open_patient_stream
+from .tcp_stream import PatientStream, open_patient_stream
 from .text_transport import StreamFactory
+from .tls_stream import TlsStream
 
 _NO_TLS: Final = frozenset(
     {"WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE", "HTTP_REQUEST", "UNEXPECTED_EOF_WHILE_READING"}
@@ -51,12 +52,17 @@ async def start_tls(
     stream: trio.abc.Stream, host: str, ssl_context: ssl.SSLContext | None
 ) -> trio.abc.Stream:
     """Put TLS on top of a stream as its client. Closes the stream when that fails."""
-    secured = trio.SSLStream(
-        stream,
-        ssl_context or default_ssl_context(),
-        server_hostname=host,
-        https_compatible=True,  # peers drop TCP without a close_notify; WebSocket closes by itself
-    )
+    context = ssl_context or default_ssl_context()
+    secured: TlsStream | trio.SSLStream[trio.abc.Stream]
+    if isinstance(stream, PatientStream):
+        secured = TlsStream(stream, context, host)
+    else:
+        secured = trio.SSLStream(
+            stream,
+            context,
+            server_hostname=host,
+            https_compatible=True,  # peers drop TCP without a close_notify
+        )
     try:
         await secured.do_handshake()
     except BaseException:

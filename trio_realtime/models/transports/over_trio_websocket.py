@@ -34,6 +34,7 @@ from .target import Target
 from .tasks import Helpers
 from .tcp_stream import PatientStream
 from .text_transport import StreamFactory, TextTransport, TransportSettings
+from .tls_stream import TlsStream
 from .wsproto_codec import WsprotoCodec
 
 
@@ -97,9 +98,8 @@ class HandshakeStream(trio.abc.Stream):
     async def send_all(self, data: bytes | bytearray | memoryview) -> None:
         """Send the request, on a connection that has shaken hands for TLS."""
         try:
-            secured = as_tls(self.inner)
-            if secured is not None:
-                await secured.do_handshake()
+            if isinstance(self.inner, TlsStream):
+                await self.inner.do_handshake()
             await self.inner.send_all(data)
         except (trio.BrokenResourceError, trio.ClosedResourceError) as error:
             self._broken(error)
@@ -135,6 +135,8 @@ class Opening:
     _target: Target
     stream: HandshakeStream | None = attrs.field(default=None, init=False)
     """Once there is a connection."""
+    _context: ssl.SSLContext | None = attrs.field(default=None, init=False)
+    """With which the library is to secure a connection that it dials."""
     _nursery: trio.Nursery | None = attrs.field(default=None, init=False)
 
     async def run(
@@ -158,9 +160,9 @@ class Opening:
         nursery = cast("trio.Nursery", self)
         headers = [(name.encode(), value.encode()) for name, value in target.headers]
         if stream_factory is None and ":" not in target.host:
-            context = (ssl_context or default_ssl_context()) if target.secure else None
+            self._context = (ssl_context or default_ssl_context()) if target.secure else None
             await trio_websocket.connect_websocket_url(
-                nursery, target.url, ssl_context=context, extra_headers=headers
+                nursery, target.url, ssl_context=self._context, extra_headers=headers
             )
             return
         # An IPv6 address comes here too: the library would write it into Host without its brackets.
@@ -176,25 +178,23 @@ class Opening:
     def start_soon(self, task: Callable[[], Coroutine[Any, Any, None]]) -> None:
         """Called by the library with the reader task, a method of the connection it has made."""
         connection = cast("trio_websocket.WebSocketConnection", cast("Any", task).__self__)
-        self.stream = HandshakeStream(patient(connection._stream), self._target)
+        dialled = as_dialled_here(connection._stream, self._target.host, self._context)
+        self.stream = HandshakeStream(dialled, self._target)
         connection._stream = self.stream
         assert self._nursery is not None
         self._nursery.start_soon(task)
 
 
-def as_tls(stream: trio.abc.Stream) -> "trio.SSLStream[trio.abc.Stream] | None":
-    """The stream if it speaks TLS."""
-    if isinstance(stream, trio.SSLStream):
-        return cast("trio.SSLStream[trio.abc.Stream]", stream)
-    return None
+def as_dialled_here(
+    stream: trio.abc.Stream, host: str, context: ssl.SSLContext | None
+) -> trio.abc.Stream:
+    """A connection that the library dialled, as `dial` makes one; before it shakes hands for TLS.
 
-
-def patient(stream: trio.abc.Stream) -> trio.abc.Stream:
-    """A TCP connection that the library dialled, as a `PatientStream`; below TLS, if there is."""
+    A stream of another kind is not the library's, and comes back as it is.
+    """
     if isinstance(stream, trio.SocketStream):
         return PatientStream(stream)
-    secured = as_tls(stream)
-    if secured is None:
-        return stream
-    secured.transport_stream = patient(secured.transport_stream)
-    return secured
+    if context is not None and isinstance(stream, trio.SSLStream):
+        secured = cast("trio.SSLStream[trio.SocketStream]", stream)
+        return TlsStream(PatientStream(secured.transport_stream), context, host)
+    return stream
