@@ -32,12 +32,12 @@ Tool: TypeAlias = FunctionTool[TContext] | HostedMCPTool
 
 @attrs.define(eq=False, kw_only=True)
 class RealtimeAgent(Generic[TContext]):
-    """An agent.
+    """What a model is told and may do: instructions, tools, handoffs and checks, under a name.
 
-    ``TContext`` is the type of the application's own context, which instructions, tools, hooks and
-    guardrails get from the session; all of one agent's take the same.
+    ``TContext`` is the type of the application's own context object, which instructions, tools,
+    hooks and guardrails get from the session; those of one agent all take the same type.
 
-    The lists are copied, so an agent never shares one with the caller or a clone; they may be
+    The lists are copied, so an agent never shares one with the caller or a clone. They may be
     changed until a session starts with the agent, for instance to let two agents hand over to each
     other. Raises `UserError` for a value of the wrong type and for two functions of one name.
     """
@@ -117,15 +117,19 @@ class RealtimeAgent(Generic[TContext]):
         ]
 
     def clone(self, **changes: Any) -> RealtimeAgent[TContext]:
-        """A new agent with some fields changed; lists are copied, what is in them is shared."""
+        """Return a new agent with some fields changed. The lists are copied; what is in them is
+        shared."""
         fields = {field.name for field in attrs.fields(RealtimeAgent)}
         for name in changes:
             check_option("RealtimeAgent", name, fields)
         return attrs.evolve(self, **changes)
 
     async def get_system_prompt(self, run_context: RunContext[TContext]) -> str | None:
-        """The instructions that hold now. Raises what a function raises, and `UserError` if it
-        returns something other than a str or None."""
+        """Return the current instructions, asking the function if they are one.
+
+        Raises what the function raises, and `UserError` if it returns something other than a str or
+        None.
+        """
         instructions = cast("object", await resolve(self.instructions, run_context, self))
         if instructions is None or isinstance(instructions, str):
             return instructions
@@ -134,7 +138,7 @@ class RealtimeAgent(Generic[TContext]):
         )
 
     async def get_prompt(self, run_context: RunContext[TContext]) -> dict[str, Any] | None:
-        """The prompt that holds now, as ``session.update`` has it.
+        """Return the current prompt, in the form that ``session.update`` has for it.
 
         Raises what a function raises, and `UserError` if it returns something that is no prompt.
         """
@@ -150,7 +154,8 @@ class RealtimeAgent(Generic[TContext]):
         raise UserError(f"agent {self.name!r}: a prompt must be an id, or a mapping with an id")
 
     async def enabled_tools(self, run_context: RunContext[TContext]) -> list[Tool[TContext]]:
-        """The tools the model is offered now, in order; asks the functions among ``is_enabled``."""
+        """Return the tools that the model is offered now, in order. Functions given as
+        ``is_enabled`` are asked."""
         return [
             tool
             for tool in self.tools
@@ -158,7 +163,8 @@ class RealtimeAgent(Generic[TContext]):
         ]
 
     async def enabled_handoffs(self, run_context: RunContext[TContext]) -> list[Handoff[TContext]]:
-        """The handoffs the model is offered now, in order; agents become handoffs to them."""
+        """Return the handoffs that the model is offered now, in order. An agent in the list becomes
+        a handoff to it."""
         return [
             handoff for handoff in self._all_handoffs() if await handoff.enabled(run_context, self)
         ]

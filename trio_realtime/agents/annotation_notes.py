@@ -1,10 +1,10 @@
-"""What stands around a type in an annotation: descriptions, constraints and declared defaults.
+"""Reads the notes of an annotation: descriptions, constraints and declared defaults.
 
-``Annotated[int, "How many.", Gt(0)]`` is an int with two notes. Read are plain strings and what
-pydantic, annotated_types and msgspec define for the purpose; none of the first two is imported,
-their objects are known by where their classes come from. Whatever of these libraries cannot be
-kept is a `UserError`: a rule that its author wrote down holds or is refused, never dropped. Notes
-of other libraries are none of our business and are passed over, as PEP 593 wants.
+``Annotated[int, "How many.", Gt(0)]`` is an int with two notes. Plain strings are read, and the
+notes that pydantic, annotated_types and msgspec define. pydantic and annotated_types are not
+imported: their objects are recognised by the package that defines their class. A note of these
+libraries that cannot be kept raises `UserError`, so that no rule which its author wrote down is
+dropped in silence. Notes of other libraries are ignored, as PEP 593 asks.
 
 Called by `tool_signature`, `class_fields` and `tool_schema` when a tool is declared, and by
 `argument_values`. Pure.
@@ -31,14 +31,15 @@ class _Undefined:
 
 
 UNDEFINED: Final = _Undefined()
-"""No default, or one that is made anew each time and so cannot be shown."""
+"""Stands for a default that does not exist, or that is made anew for each call and so cannot be
+shown."""
 
 _FAMILIES: Final = frozenset({"annotated_types", "msgspec", "pydantic", "pydantic_core"})
 """The packages whose notes are kept or refused."""
 
-# Settings of notes that are no rule for the arguments: JSON has no infinities and nothing is
-# coerced, so "strict" and "no infinities" hold anyway; the others are about reading a schema, about
-# writing values out, or about how a union is tried.
+# Settings that make no rule for the arguments. "strict" and "no infinities" hold anyway, since
+# nothing is coerced and JSON has no infinities. The others are about reading a schema, writing
+# values out, or the order in which the members of a union are tried.
 _NO_RULES: Final = frozenset(
     {"strict", "allow_inf_nan", "fail_fast", "union_mode", "unit", "documentation"}
 )
@@ -55,7 +56,7 @@ class Notes:
     description: str = ""
     constraints: tuple[Constraint, ...] = ()
     extra: Mapping[str, Any] = attrs.field(factory=dict[str, Any])
-    """Further keywords of the schema, which explain and decide nothing."""
+    """Further keywords for the schema, such as examples, by which no value is refused."""
 
 
 @attrs.frozen
@@ -94,7 +95,8 @@ def is_union(annotation: Any) -> bool:
 
 
 def hashable(annotation: Any) -> Any:
-    """The same type for a table of types: without notes that cannot be hashed, constraints kept."""
+    """Return the annotation without the notes that cannot be hashed, so that it can be the key of a
+    dictionary. Constraints are kept."""
     try:
         hash(annotation)
     except TypeError:
@@ -110,7 +112,8 @@ def hashable(annotation: Any) -> Any:
 
 
 def read_notes(notes: Iterable[Any], where: str) -> Notes:
-    """What these notes say. Raises `UserError`, starting with ``where``, for what is not kept."""
+    """Read the notes. Raises `UserError`, starting with ``where``, for a rule that cannot be
+    kept."""
     descriptions: list[str] = []
     constraints: list[Constraint] = []
     extra: dict[str, Any] = {}
@@ -189,7 +192,7 @@ def _constraints(note: Any, where: str) -> list[Constraint]:
 
 
 def _settings(note: Any, where: str) -> dict[str, Any]:
-    """What a note sets, by name. Raises `UserError` for a note whose settings cannot be read."""
+    """Return the settings of a note by name. Raises `UserError` if they cannot be read."""
     if isinstance(note, msgspec.Meta):
         names: Iterable[str] = (*CONSTRAINT_NAMES, "tz")
     elif isinstance(note, type):

@@ -1,8 +1,8 @@
-"""JSON values that fit their schema -> values of the annotated types.
+"""Builds the Python values of a tool's arguments from JSON values that fit their schema.
 
 `build` makes attrs classes, data classes, TypedDicts, pydantic models, enums, dates and
-collections; their own converters and validators run, and the constraints in annotations are checked
-on what was built. That the shape is right was found out before (`schema_misfits`).
+collections. Their own converters and validators run, and the constraints in annotations are checked
+on what was built. The shape of the JSON has been checked before (`schema_misfits`).
 
 cattrs does the work for collections and simple types. Classes are built here, from the same fields
 that the schema was written from (`class_fields`), so the two cannot disagree about a name, a type
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 _WRITTEN_AS_TEXT: Final = (datetime, date, time, timedelta, Decimal, UUID, bytes)
 
 _REFUSALS: Final = (ValueError, TypeError, ArithmeticError)
-"""What readers of single values raise, beside cattrs' own error."""
+"""The exceptions, beside cattrs' own, which say that a value was refused."""
 
 
 class ArgumentValueError(ValueError):
@@ -81,7 +81,8 @@ def _found_by_pydantic(exc: BaseException) -> list[dict[str, Any]] | None:
 
 
 def _reason(exc: BaseException, annotation: type | None) -> str:
-    """The first argument of a validator's error is its sentence; others may be objects."""
+    """Return the sentence of a validator's error: its first argument, since the others may be
+    objects."""
     del annotation
     if (found := _found_by_pydantic(exc)) is not None:
         return ", ".join(f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in found)
@@ -91,7 +92,8 @@ def _reason(exc: BaseException, annotation: type | None) -> str:
 
 @functools.cache
 def _converter() -> "Converter":
-    """cattrs for values whose shape is known to be right, so its leniency finds no occasion."""
+    """Return the cattrs converter. It would coerce values, but their shape has been checked before,
+    so none needs it."""
     import cattrs
 
     converter = cattrs.Converter()
@@ -114,7 +116,7 @@ def _converter() -> "Converter":
 
 
 def _annotated_hook(annotation: Any) -> Callable[[Any, Any], Any]:
-    """Builds a value of the bare type, and holds it against the constraints in the annotation."""
+    """Builds a value of the bare type, and checks it against the constraints in the annotation."""
     bare, notes = unwrap(annotation)
     constraints = read_notes(notes, str(bare)).constraints
 
@@ -130,7 +132,7 @@ def _annotated_hook(annotation: Any) -> Callable[[Any, Any], Any]:
 
 
 def _class_hook(cls: Any) -> Callable[[Any, Any], Any]:
-    """Builds an attrs class, data class or TypedDict; keys that are no field's are left out."""
+    """Builds an attrs class, data class or TypedDict. Keys that belong to no field are left out."""
     from cattrs.errors import AttributeValidationNote, BaseValidationError, ClassValidationError
 
     fields = class_fields(cls, cls.__name__) or []

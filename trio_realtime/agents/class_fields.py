@@ -25,7 +25,7 @@ class ClassField:
     default: Any = UNDEFINED
     description: str = ""
     argument: str = ""
-    """What the constructor calls it, where that is not ``name``."""
+    """The name of the constructor's parameter, where that is not ``name``."""
 
 
 def class_fields(cls: Any, where: str) -> list[ClassField] | None:
@@ -102,10 +102,11 @@ def _qualifiers(name: str) -> list[Any]:
 
 
 def _without_qualifiers(hint: Any) -> tuple[Any, bool | None]:
-    """A key's type, and whether it says of itself that it is required; None if it says nothing.
+    """Return the type of a key, and whether a qualifier makes it required; None if it has no
+    qualifier.
 
-    ``__required_keys__`` does not know the answer where annotations are postponed: it was made
-    before anybody could tell ``"NotRequired[int]"`` from another annotation.
+    ``__required_keys__`` is wrong where annotations are postponed: it was made before anybody could
+    tell ``"NotRequired[int]"`` from another annotation.
     """
     required: bool | None = None
     notes: tuple[Any, ...] = ()

@@ -22,7 +22,7 @@ from trio_realtime.errors import UserError
 from .declaration_checks import kind
 
 Measured: TypeAlias = Literal["number", "string", "array", "object"]
-"""What about a value is measured: its size as a number, or its length as one of the others."""
+"""What a constraint measures: the size of a number, or the length of a string, array or object."""
 
 
 @attrs.frozen
@@ -32,9 +32,9 @@ class _Rule:
     keywords: Mapping[Measured, str]
     """The keyword of JSON Schema 2020-12, validation, section 6, by what is measured."""
     holds: Callable[[Any, Any], bool]
-    """``(value, bound)`` -> whether the value is right."""
+    """``(value, bound)`` -> whether the value satisfies the constraint."""
     words: str
-    """What would be right, around the bound."""
+    """What would be right, in words, with ``{}`` for the bound."""
 
 
 def _is_multiple(value: Any, step: Any) -> bool:
@@ -85,14 +85,14 @@ class Constraint:
         return None if measured is None else _RULES[self.name].keywords.get(measured)
 
     def holds(self, value: Any) -> bool:
-        """Whether a value that was built for the annotation is right."""
+        """Return True if a value that was built for the annotation satisfies the constraint."""
         try:
             return _RULES[self.name].holds(value, self.bound)
         except InvalidOperation:  # a Decimal that is no number, or too large to be divided
             return False
 
     def expected(self, value: object) -> str:
-        """What would be right in place of ``value``, in words for the model."""
+        """Say in words for the model what would be right in place of ``value``."""
         bound = json.dumps(self.bound)
         unit = ""
         if self.name.endswith("_length") and isinstance(value, Sized):
@@ -101,9 +101,9 @@ class Constraint:
 
 
 def constraint(name: str, bound: Any, where: str) -> Constraint:
-    """The constraint of this name, one of `CONSTRAINT_NAMES`.
+    """Make the constraint of this name, which is one of `CONSTRAINT_NAMES`.
 
-    Raises `UserError`, starting with ``where``, for a bound that cannot be.
+    Raises `UserError`, starting with ``where``, for a bound of the wrong type.
     """
     if name == "pattern":
         return Constraint(name, _pattern(bound, where))

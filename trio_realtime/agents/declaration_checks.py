@@ -1,4 +1,5 @@
-"""Checks at the door of the declarations: each raises `UserError` saying what would be right."""
+"""Checks of what agents, tools and servers are declared with. Each raises `UserError` that says
+what would be right."""
 
 import re
 from collections.abc import Iterable

@@ -1,6 +1,6 @@
-"""Descriptions out of docstrings, in Google, NumPy, Sphinx or Epydoc style.
+"""Reads descriptions from docstrings, in Google, NumPy, Sphinx or Epydoc style.
 
-`docstring_parser` does the reading; it is imported here only, when a first docstring is read.
+`docstring_parser` does the reading; it is imported only here, when the first docstring is read.
 Used for tools (their parameters) and for the classes of their parameters (their fields).
 """
 

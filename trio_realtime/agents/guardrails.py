@@ -24,7 +24,10 @@ if TYPE_CHECKING:
 
 @attrs.frozen(kw_only=True)
 class GuardrailFunctionOutput:
-    """What a guardrail found. ``output_info`` is anything the application wants to see again."""
+    """The answer of a guardrail: whether its tripwire is triggered.
+
+    ``output_info`` is anything that the application wants to find again in the result.
+    """
 
     output_info: Any = attrs.field(default=None, repr=False)
     tripwire_triggered: bool = False

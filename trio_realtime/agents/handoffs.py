@@ -1,8 +1,9 @@
 """Handoffs: how the model passes the conversation from one agent to another.
 
-To the model a handoff is one more function. An agent in another agent's ``handoffs`` becomes one
-with the usual name and description; `realtime_handoff` chooses them, or adds an input and a
-callback. Sessions run handoffs and switch agents; nothing here does.
+For the model a handoff is one more function that it can call. An agent in another agent's
+``handoffs`` becomes such a function, with the usual name and description; `realtime_handoff`
+chooses them, or adds an input and a callback. Sessions run handoffs and switch agents; this module
+only declares them.
 """
 
 from __future__ import annotations
@@ -52,11 +53,12 @@ class Handoff(Generic[TContext]):
 
     @property
     def transfer_message(self) -> str:
-        """The output the model gets for the call: which agent it is now, as JSON."""
+        """The output that the model gets for the call, as JSON: the name of the agent that took
+        over."""
         return tool_output({"assistant": self.agent.name})
 
     async def enabled(self, ctx: RunContext[TContext], agent: RealtimeAgent[TContext]) -> bool:
-        """Whether the model of ``agent``, the one speaking, is offered the handoff now."""
+        """Return True if the model is offered the handoff now, while ``agent`` speaks."""
         return await resolve(self.is_enabled, ctx, agent)
 
     async def invoke(
@@ -114,14 +116,15 @@ def realtime_handoff(
     input_type: type[Any] | None = None,
     is_enabled: bool | Callable[[RunContext[Any], RealtimeAgent[Any]], MaybeAwaitable[bool]] = True,
 ) -> Handoff[Any]:
-    """A handoff to ``agent``.
+    """Make a handoff to ``agent``.
 
     ``on_handoff`` is called with the context when the handoff happens; it may be async. With
-    ``input_type`` (an attrs class, data class, TypedDict or pydantic model) the model has to
-    give the fields of that class, and ``on_handoff`` gets an object of it as its second argument.
+    ``input_type`` (an attrs class, data class, TypedDict or pydantic model) the model has to give
+    the fields of that class, and ``on_handoff`` gets an object of it as its second argument.
     ``is_enabled`` is asked with (context, speaking agent) whether to offer the handoff.
 
-    Raises `UserError` for what cannot work.
+    Raises `UserError` for a name that the API would refuse, a callback that cannot be called so,
+    and an argument of the wrong type.
     """
     from .agent import RealtimeAgent
 
@@ -152,7 +155,7 @@ def default_tool_name(agent_name: str) -> str:
 
 
 def default_tool_description(agent_name: str, handoff_description: str | None) -> str:
-    """What the model is told about a handoff that has no description of its own."""
+    """Return the description of a handoff that was given none."""
     known = handoff_description or ""
     return f"Handoff to the {agent_name} agent to handle the request. {known}".rstrip()
 

@@ -1,8 +1,9 @@
-"""Hooks: methods to override that a session awaits as agents and tools start and end.
+"""Hooks: methods to override, which a session calls as agents and tools start and end.
 
 `RealtimeRunHooks` sees a whole session, `RealtimeAgentHooks` one agent. Each method does nothing by
-itself; override what you need. A hook runs where the thing happens, so it should be quick,
-and what it raises fails the session.
+itself; override what you need. The hooks of tools and handoffs are awaited before the session goes
+on with that tool or handoff, so they should be quick; those of agents run in a task of their own,
+one after the other. An exception that a hook raises ends the session.
 """
 
 from __future__ import annotations
@@ -22,12 +23,12 @@ class RealtimeRunHooks(Generic[TContext]):
     async def on_agent_start(
         self, context: RunContext[TContext], agent: RealtimeAgent[TContext]
     ) -> None:
-        """An agent begins a turn."""
+        """A response began; ``agent`` gives it."""
 
     async def on_agent_end(
         self, context: RunContext[TContext], agent: RealtimeAgent[TContext], output: Any
     ) -> None:
-        """An agent has ended a turn; ``output`` is what it said or wrote."""
+        """A response ended; ``agent`` gave it, and ``output`` is what it said or wrote."""
 
     async def on_handoff(
         self,
@@ -59,12 +60,12 @@ class RealtimeAgentHooks(Generic[TContext]):
     """Callbacks for one agent: set as its ``hooks``."""
 
     async def on_start(self, context: RunContext[TContext], agent: RealtimeAgent[TContext]) -> None:
-        """The agent begins a turn."""
+        """A response of this agent began."""
 
     async def on_end(
         self, context: RunContext[TContext], agent: RealtimeAgent[TContext], output: Any
     ) -> None:
-        """The agent has ended a turn; ``output`` is what it said or wrote."""
+        """A response of this agent ended; ``output`` is what it said or wrote."""
 
     async def on_handoff(
         self,

@@ -1,8 +1,8 @@
-"""MCP servers that the model calls by itself, without a way through this process.
+"""MCP servers that the model's own service calls, without this process.
 
-A `HostedMCPTool` only becomes settings of the session. Source of the fields: the ``mcp`` tool of
-``RealtimeToolsConfigUnion`` in ``openai.types.realtime``. Servers that this process talks to are
-another matter (`mcp`).
+A `HostedMCPTool` becomes part of the session's settings and is nothing else. Source of the fields:
+the ``mcp`` tool of ``RealtimeToolsConfigUnion`` in ``openai.types.realtime``. Servers that this
+process calls are declared with `mcp`.
 """
 
 from collections.abc import Mapping, Sequence

@@ -1,9 +1,10 @@
 """MCP servers that this process talks to: where they are, and how their tools are offered.
 
 An agent lists them as ``mcp_servers``. A server here is a declaration and holds no connection, so
-one object serves any number of agents and sessions; each session opens it for itself, once, and
-closes it with itself. Opening, listing and calling are in `sessions`; the wire is the official
-``mcp`` package's, imported when a server is opened (extra: ``trio-realtime[mcp]``).
+one object serves any number of agents and sessions. Each session opens it once for itself, and
+closes it when the session ends. Opening, listing and calling are in `sessions`. The protocol is
+spoken by the official ``mcp`` package, which is imported when a server is opened (extra:
+``trio-realtime[mcp]``).
 """
 
 import math
@@ -31,15 +32,15 @@ if TYPE_CHECKING:
     from mcp.client._transport import TransportStreams
 
 MCPStreams: TypeAlias = "TransportStreams"
-"""A pair: what the server says and what it is told, each a stream of ``SessionMessage``."""
+"""The two streams of a server, to read from and to write to; each carries ``SessionMessage``."""
 
 
 class MCPToolError(TrioRealtimeError):
-    """A tool of an MCP server did not do what it was called for.
+    """A call of a tool of an MCP server failed.
 
     The message names the server and the tool and nothing else. ``text`` is what the model is told
-    of it by default; None is the text of `default_tool_error`. It may be the server's own, so it
-    goes to the model and not into logs.
+    of the failure by default; if it is None, that is the text of `default_tool_error`. The text may
+    be the server's own, so it goes to the model and not into logs.
     """
 
     def __init__(
@@ -52,10 +53,10 @@ class MCPToolError(TrioRealtimeError):
 
 
 def default_mcp_tool_error(ctx: RunContext[Any], exc: Exception) -> str:
-    """What the model is told of a failure by default.
+    """Return what the model is told of a failure by default.
 
-    What a server reports as the failure of its tool is meant for the model and passed on; so is
-    what it finds wrong with the arguments. Other failures are told without their details.
+    A server reports the failure of its tool, or of the arguments, in words that are meant for the
+    model, so these are passed on. Other failures are told without their details.
     """
     if isinstance(exc, MCPToolError) and exc.text is not None:
         return exc.text
@@ -71,23 +72,25 @@ class MCPServer(ABC):
     """
 
     name: str
-    """For messages, and for prefixes of tools."""
+    """Names the server in error messages, and in the names of its tools where the agent's
+    ``mcp_config`` has ``include_server_in_tool_names``."""
     cache_tools_list: bool = True
-    """Ask for the tools once, and again when the server says that they changed. False: ask each
-    time that an agent with the server takes over, too."""
+    """Ask for the tools once, and again when the server says that they changed. If False, ask also
+    each time that an agent with the server takes over."""
     client_session_timeout_seconds: float | None = 30.0
     """Seconds that the server may take to answer a request, such as the call of a tool; None is no
     limit. A call that takes longer is cancelled and fails."""
     connect_timeout: float = 30.0
-    """Seconds for opening: start or connect, greet, list the tools."""
+    """Seconds that opening the server may take: starting or reaching it, initializing the MCP
+    session and listing the tools."""
     tool_filter: ToolFilter = attrs.field(default=None, repr=False)
     require_approval: RequireApproval | None = attrs.field(default=None, repr=False)
     """What a person has to approve, by the server's own names of its tools; by default nothing."""
     failure_error_function: ToolErrorFunction[Any] | Unset | None = attrs.field(
         default=UNSET, repr=False
     )
-    """As for `function_tool`; not given: the ``mcp_config`` of the agent says, and else
-    `default_mcp_tool_error`."""
+    """As for `function_tool`. If it is not given, the ``mcp_config`` of the agent decides, and if
+    that has none, it is `default_mcp_tool_error`."""
     use_structured_content: bool = False
     """Pass on the structured content of a result, as JSON, where there is text too."""
     tool_name_prefix: str = ""
@@ -138,11 +141,11 @@ class MCPServer(ABC):
 
     @abstractmethod
     def open_streams(self) -> "AbstractAsyncContextManager[MCPStreams]":
-        """Reach the server: a context manager that yields the pair of streams and is entered and
-        left in one task. Leaving it ends whatever entering it began, also when cancelled.
+        """Return a context manager that connects to the server and yields its two streams.
 
-        Called once for each time that a session opens the server. The ``mcp`` package is there by
-        then; an in-memory server of its kind makes a test.
+        It is entered and left in one task. Leaving it, also when cancelled, ends everything that
+        entering it began. Called each time that a session opens the server; the ``mcp`` package has
+        been imported by then. For tests, the package has a transport in memory.
         """
 
 
@@ -154,7 +157,8 @@ class MCPServerStdioParams(Settings):
     """The program, looked up in ``PATH``."""
     args: Sequence[str] = attrs.field(default=(), repr=False)
     env: Mapping[str, str] | None = attrs.field(default=None, repr=False)
-    """Over the few variables that every server gets (``HOME``, ``PATH`` and the like)."""
+    """Environment variables, in addition to the few that every server gets (``HOME``, ``PATH`` and
+    the like)."""
     cwd: str | Path | None = None
     encoding: str = "utf-8"
     encoding_error_handler: Literal["strict", "ignore", "replace"] = "strict"
@@ -175,7 +179,7 @@ class MCPServerStdio(MCPServer):
     params: MCPServerStdioParams = attrs.field(converter=_to_stdio_params)
     """`MCPServerStdioParams`, or a mapping of them."""
     name: str = ""
-    """By default after the command."""
+    """By default ``stdio:`` and the command."""
 
     def __attrs_post_init__(self) -> None:
         if not self.name:
@@ -231,7 +235,7 @@ class MCPServerStreamableHttp(MCPServer):
     params: MCPServerStreamableHttpParams = attrs.field(converter=_to_http_params)
     """`MCPServerStreamableHttpParams`, or a mapping of them."""
     name: str = ""
-    """By default after the host of the URL, of which the rest may hold a secret."""
+    """By default ``streamable_http:`` and the host of the URL; the rest of it may hold a secret."""
 
     def __attrs_post_init__(self) -> None:
         scheme, _, rest = self.params.url.partition("://")

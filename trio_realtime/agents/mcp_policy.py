@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 @attrs.frozen(kw_only=True)
 class ToolFilterContext:
-    """Who asks, for a function that filters tools."""
+    """What a function that filters tools is told about the session and the agent that ask."""
 
     run_context: RunContext[Any]
     agent: "RealtimeAgent[Any]"
@@ -63,7 +63,7 @@ def create_static_tool_filter(
     allowed_tool_names: Sequence[str] | None = None,
     blocked_tool_names: Sequence[str] | None = None,
 ) -> ToolFilterStatic | None:
-    """The filter that these lists make; None if there are none."""
+    """Return the filter for these lists of names; None if both are None."""
     made = ToolFilterStatic()
     if allowed_tool_names is not None:
         made["allowed_tool_names"] = allowed_tool_names
@@ -103,7 +103,7 @@ class NamedApprovals:
 
     by_name: Mapping[str, bool]
     others: bool
-    """For tools that are not named."""
+    """Whether calls of tools that are not named need an approval."""
 
 
 ApprovalFunction: TypeAlias = Callable[

@@ -1,4 +1,4 @@
-"""The arguments of a tool call: JSON text from the model -> values of the annotated types.
+"""Reads the arguments of a tool call: from the model's JSON text to values of the annotated types.
 
 In two steps. First the JSON is checked against the schema that the model was given, strictly, and
 every problem is found (`schema_misfits`). Then the values are built, which also runs validators and
@@ -57,7 +57,8 @@ def parse_arguments(arguments: str) -> dict[str, Any]:
 
 
 def _refuse_constant(constant: str) -> object:
-    """NaN and the infinities: `json` takes them, JSON does not know them."""
+    """Refuse NaN and the infinities, which Python's `json` reads although JSON does not have
+    them."""
     raise ValueError(constant)
 
 
@@ -88,10 +89,10 @@ class ArgumentReader(Generic[T]):
         closed: bool,
         defaults: Mapping[str, Callable[[], Any]] | None = None,
     ) -> "ArgumentReader[dict[str, Any]]":
-        """A reader that returns the given arguments by name, each as its type wants it.
+        """Make a reader that returns the arguments by name, each converted to its type.
 
-        An argument of ``defaults`` that the model leaves out is made by the function there; others
-        are left to the tool's own function.
+        If the model leaves out an argument that is in ``defaults``, the function there makes it.
+        Other arguments that are left out stay out, and get the default of the tool's own function.
         """
         for annotation in types.values():
             prepare(annotation)
@@ -114,14 +115,14 @@ class ArgumentReader(Generic[T]):
     def of_type(
         cls, annotation: type[T], schema: JsonSchema, *, closed: bool
     ) -> "ArgumentReader[T]":
-        """A reader that makes one object of all the arguments."""
+        """Make a reader that returns one object, made of all the arguments."""
         prepare(annotation)
         return ArgumentReader(
             schema, lambda values: cast("T", build(values, annotation, "arguments")), closed=closed
         )
 
     def read(self, arguments: str) -> T:
-        """The values for the JSON text of a call. Raises `ToolArgumentsError`."""
+        """Return the values for the JSON text of a call. Raises `ToolArgumentsError`."""
         values = parse_arguments(arguments)
         defs = self._schema.get("$defs", {})
         try:

@@ -1,15 +1,14 @@
-"""What a tool returned, as the text the model gets.
+"""Writes what a tool returned as the text that the model gets.
 
 Text goes as it is; anything else as JSON, written the way ``json.dumps`` writes it but with
 characters beyond ASCII as they are. Known are attrs and data classes at any depth (their private
 fields, named ``_...``, are left out), pydantic models, enums, mappings, sequences and sets, paths,
 and what msgspec writes: dates and times, `decimal.Decimal`, `uuid.UUID`, bytes (base64), structs.
-NaN and the infinities, which JSON cannot say, become null. What is not data is an error, never a
-Python repr.
+NaN and the infinities, which JSON does not have, become null. Any other object raises `TypeError`:
+its Python repr would tell the model nothing.
 
-Objects are looked at as they are and not as annotations say, so that a subclass in a field keeps
-all its fields. Used by the tool calls of a session, by handoffs and, for defaults, by
-`tool_schema`. Pure.
+The class of an object decides and not an annotation, so that a subclass in a field keeps all its
+fields. Used by the tool calls of a session, by handoffs and, for defaults, by `tool_schema`. Pure.
 """
 
 import dataclasses
@@ -25,11 +24,12 @@ import msgspec
 
 
 def tool_output(value: object) -> str:
-    """The text to send for what a tool returned; None is ``"null"``.
+    """Return the text to send for what a tool returned; for None it is ``"null"``.
 
-    Lone surrogates, which UTF-8 cannot carry, become U+FFFD.
+    Lone surrogates, which UTF-8 does not have, become U+FFFD.
 
-    Raises `TypeError` for what is not data, or refers to itself.
+    Raises `TypeError` for an object that cannot be written as JSON, and for one that contains
+    itself.
     """
     if isinstance(value, Enum):
         value = value.value
@@ -38,7 +38,8 @@ def tool_output(value: object) -> str:
 
 
 def jsonable(value: object) -> Any:
-    """``value`` as what ``json.loads`` could have returned. Raises `TypeError` as `tool_output`."""
+    """Return ``value`` in the types that ``json.loads`` returns. Raises `TypeError` as
+    `tool_output`."""
     try:
         return json.loads(json.dumps(_plain(value)), parse_constant=_null)
     except RecursionError:
@@ -48,7 +49,7 @@ def jsonable(value: object) -> Any:
 
 
 def _plain(value: Any) -> Any:
-    """``value`` in the types of `json`. Without end, but for the stack's, on a loop."""
+    """Return ``value`` in the types of `json`. Raises `RecursionError` if it contains itself."""
     if isinstance(value, Enum):
         return _plain(value.value)
     if value is None or isinstance(value, str | int | float):
@@ -96,5 +97,5 @@ def _refuse(value: Any) -> Any:
 
 
 def _null(constant: str) -> None:
-    """What stands for NaN, Infinity and -Infinity."""
+    """Replace NaN, Infinity and -Infinity by null."""
     del constant

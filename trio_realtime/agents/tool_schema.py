@@ -1,8 +1,8 @@
 """JSON Schemas of Python types: what the model is told about the parameters of a tool.
 
 `SchemaWriter` turns annotations into a schema, and `strict_schema` turns a schema into the form in
-which every property is required and no other is allowed. Both stand on types alone; functions are
-the business of `tool_signature`. A type that cannot become a schema is a `UserError` naming the
+which every property is required and no other is allowed. Both work on types alone; functions are
+read by `tool_signature`. A type that cannot become a schema is a `UserError` naming the
 place and the reason, and so is a constraint that cannot (`annotation_notes`, `constraints`).
 
 What the model sends is checked against the schema made here (`tool_arguments`), so the two cannot
@@ -77,7 +77,8 @@ class SchemaWriter:
     """Writes the schemas of one tool; ``defs`` collects the classes that contain themselves.
 
     With ``strict`` it refuses what a strict schema cannot say: mappings with free keys and values
-    of any type. What it writes is the loose form either way: required is what has no default.
+    of any type. In either case it writes the loose form, in which only what has no default is
+    required.
     """
 
     def __init__(self, *, strict: bool) -> None:
@@ -204,7 +205,8 @@ class SchemaWriter:
         return {"$ref": f"#/$defs/{self._recursive[cls]}"}
 
     def _write_self_describing(self, cls: Any, where: str) -> JsonSchema:
-        """A pydantic model writes its own schema; its definitions become ours."""
+        """Take the schema that a pydantic model writes of itself, and add its definitions to
+        ours."""
         schema = _without_titles(own_schema(cls, where))
         for name, definition in schema.pop("$defs", {}).items():
             if self.defs.setdefault(name, definition) != definition:
@@ -293,7 +295,8 @@ def _constrained(
 
 
 def _measured(annotation: Any) -> Measured | None:
-    """What constraints on values of a bare type are about; None if nothing is measured."""
+    """Return what constraints on values of a bare type measure; None if such values have no
+    size."""
     if annotation in (int, float, Decimal):
         return "number"
     if annotation is str:
@@ -326,7 +329,7 @@ def _one_of(values: list[Any], where: str) -> JsonSchema:
 
 
 def _default(value: object) -> JsonSchema:
-    """The default as the schema shows it; nothing where JSON cannot say it."""
+    """Return the ``default`` keyword for a value; nothing where JSON cannot say it."""
     try:
         return {"default": jsonable(value)}
     except TypeError:
@@ -334,7 +337,8 @@ def _default(value: object) -> JsonSchema:
 
 
 def _own_docstring(cls: type) -> str | None:
-    """What a person wrote about a class; dataclasses get a docstring by themselves."""
+    """Return the docstring that a person wrote for a class; None for the one that dataclasses
+    generate."""
     text = cls.__dict__.get("__doc__")
     return None if text is None or text.startswith(f"{cls.__name__}(") else text
 

@@ -1,8 +1,8 @@
 """What a function says about itself as a tool: its parameters, their schema, its description.
 
 `read_signature` is called once, when a tool is declared, and refuses a function that cannot be a
-tool with a `UserError` naming the parameter and the reason. No waiting and no Trio here: running
-the function is the business of `tools`.
+tool with a `UserError` naming the parameter and the reason. No waiting and no Trio here: the
+function is run by `tool_function`.
 """
 
 import functools
@@ -122,7 +122,7 @@ def _signature(function: Callable[..., Any], where: str) -> inspect.Signature:
 
 
 def _code(function: Any) -> Any:
-    """The function with the code: behind partials, decorators, methods and callable objects."""
+    """Return the plain function behind partials, decorators, methods and callable objects."""
     while isinstance(function, functools.partial):
         function = cast("Any", function).func
     function = inspect.unwrap(function)
@@ -130,9 +130,10 @@ def _code(function: Any) -> Any:
 
 
 def _annotation(function: Callable[..., Any], parameter: inspect.Parameter, where: str) -> Any:
-    """A parameter's type with names in quotes resolved; Any if it has none.
+    """Return the type of a parameter, with names in quotes resolved; Any if it has none.
 
-    One by one, so that a return annotation that exists for type checkers only does no harm.
+    Annotations are resolved one by one, so that a return annotation which exists for type checkers
+    only does no harm.
     """
     if parameter.annotation is inspect.Parameter.empty:
         return Any

@@ -2,7 +2,7 @@
 
 `function_tool` makes a `FunctionTool` of a Python function; a `FunctionTool` can also be made by
 hand of a schema and ``on_invoke_tool``. Sessions read the options, ask for approvals, keep time and
-send the outputs; this module declares, checks at the door, and answers pure questions. Reading
+send the outputs; this module declares tools and checks the declarations. Reading
 signatures is in `tool_signature`, reading arguments in `tool_arguments`, running in
 `tool_function`.
 """
@@ -67,9 +67,9 @@ DEFAULT_TOOL_ERROR = "An error occurred while running the tool. Please try again
 
 
 def default_tool_error(ctx: RunContext[Any], exc: Exception) -> str:
-    """What the model is told by default: where its arguments are wrong, or nothing in particular.
+    """Return what the model is told by default: which arguments are wrong, or that the tool failed.
 
-    The details of a failure stay here, since they may hold what the model should not repeat.
+    The details of a failure are left out, since they may hold what the model should not repeat.
     """
     del ctx
     if isinstance(exc, ToolArgumentsError):
@@ -196,10 +196,10 @@ class FunctionTool(Generic[TContext]):
         return await resolve(self.is_enabled, ctx, agent)
 
     async def approval_needed(self, ctx: ToolContext[TContext]) -> bool:
-        """Whether this call has to be approved.
+        """Return True if this call has to be approved.
 
         A function is asked with the arguments as JSON values by name, and the call's id. Raises
-        `ToolArgumentsError` if there are none because the arguments are not a JSON object.
+        `ToolArgumentsError` if the arguments are not a JSON object.
         """
         if isinstance(self.needs_approval, bool):
             return self.needs_approval
@@ -207,7 +207,8 @@ class FunctionTool(Generic[TContext]):
         return await call(self.needs_approval, ctx, arguments, ctx.tool_call_id)
 
     async def failure_output(self, ctx: ToolContext[TContext], exc: Exception) -> str:
-        """What the model is told of a failure; raises ``exc`` if failures are to be raised."""
+        """Return what the model is told of a failure, or raise ``exc`` if failures are to end the
+        session."""
         if self.failure_error_function is None:
             raise exc
         return tool_output(await call(self.failure_error_function, ctx, exc))
@@ -267,7 +268,8 @@ class FunctionToolOptions(TypedDict, total=False):
     """``"error_as_result"``, the default: the model is told. ``"raise_exception"``: the session
     ends with a `ToolTimeoutError`."""
     timeout_error_function: ToolErrorFunction[Any] | None
-    """``(context, error)`` -> what the model is told instead of a fixed text."""
+    """``(context, error)`` -> what the model is told instead of the message of the
+    `ToolTimeoutError`."""
     tool_input_guardrails: Sequence[ToolInputGuardrail[Any]]
     tool_output_guardrails: Sequence[ToolOutputGuardrail[Any]]
     on_interrupt: OnInterrupt
