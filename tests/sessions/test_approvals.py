@@ -3,6 +3,8 @@
 from typing import Any
 
 import pytest
+import trio
+import trio.testing
 
 from trio_realtime import (
     HostedMCPTool,
@@ -13,6 +15,7 @@ from trio_realtime import (
     function_tool,
 )
 from trio_realtime.context import RunContext
+from trio_realtime.models import inputs
 from trio_realtime.sessions.tools.approvals import (
     DEFAULT_REJECTION,
     Decision,
@@ -20,7 +23,7 @@ from trio_realtime.sessions.tools.approvals import (
     ToolErrorFormatterArgs,
     rejection_text,
 )
-from trio_realtime.testing import FakeRealtimeModel, tool_call
+from trio_realtime.testing import FakeRealtimeModel, call, tool_call, tool_calls
 
 
 def test_a_decision_holds_for_its_tool_and_the_last_one_counts() -> None:
@@ -55,6 +58,46 @@ async def test_a_formatter_may_be_plain_or_async_and_may_leave_the_default() -> 
 
 async def test_without_either_the_default_is_told() -> None:
     assert await rejection_text(None, None, ARGS) == "Tool execution was not approved."
+
+
+# -- calls beside one that waits -------------------------------------------------------------------
+
+
+async def test_the_model_goes_on_when_the_last_of_its_calls_turns_out_to_need_an_approval() -> None:
+    """The other call is answered already: its follow-up must not wait for a human."""
+    may_say = trio.Event()
+
+    async def asked_slowly(*_: object) -> bool:
+        await may_say.wait()
+        return True
+
+    @function_tool(needs_approval=asked_slowly)
+    async def pay() -> str:
+        """Pay."""
+        return "paid"
+
+    @function_tool
+    async def look() -> str:
+        """Look."""
+        return "42"
+
+    follow_up = inputs.RealtimeModelCreateResponse(automatic=True)
+    fake = FakeRealtimeModel()
+    runner = RealtimeRunner(RealtimeAgent[None]("A", tools=[pay, look]), model=fake)
+    async with await runner.run() as session:
+        fake.emit(*tool_calls("r", [call("i1", "pay"), call("i2", "look")]))
+        await trio.testing.wait_all_tasks_blocked()
+        (answer,) = fake.connection.sent
+        assert isinstance(answer, inputs.RealtimeModelSendToolOutput)
+        assert (answer.output, answer.start_response) == ("42", False)
+        may_say.set()
+        await trio.testing.wait_all_tasks_blocked()
+        assert fake.connection.sent == [answer, follow_up]
+        await session.approve_tool_call("call_i1")
+        await trio.testing.wait_all_tasks_blocked()
+        (paid,) = fake.connection.sent[2:]
+        assert isinstance(paid, inputs.RealtimeModelSendToolOutput)
+        assert (paid.output, paid.start_response) == ("paid", True)
 
 
 # -- approvals that nobody can see -----------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 import base64
 from collections.abc import Mapping
+from functools import partial
 from typing import Any, Literal
 
 import attrs
@@ -916,7 +917,7 @@ async def test_a_nudge_to_nobody(autojump_clock: Clock) -> None:
             assert session._parts is not None
             assert session._parts.idle is not None
             await stage.server.close(1000)
-            await session._parts.idle._nudge("Ask.")
+            session._start_task(partial(session._parts.idle._nudge, "Ask."))
 
         agent = RealtimeAgent("Clerk", tools=[search])
         assert await lifetime(stage, agent, leave, end_after=60.0) < 10

@@ -440,3 +440,24 @@ async def test_a_lost_output_is_told_without_asking_for_the_event(autojump_clock
         fake.connection.close(1000)
         kinds = [event.type async for event in session]
         assert "output_lost" in kinds
+
+
+# -- the end of the session ---------------------------------------------------------------------
+
+
+async def test_what_the_model_is_told_of_a_tool_that_was_cancelled_is_in_the_history() -> None:
+    """Also of a call that waits for an approval when the session is closed."""
+
+    @function_tool
+    async def slow() -> None:
+        """Take for ever."""
+        await trio.sleep_forever()
+
+    fake = FakeRealtimeModel()
+    async with await opened(fake, RealtimeAgent("A", tools=[slow, pay])) as session:
+        fake.emit(*tool_calls("r", [call("i1", "slow"), call("i2", "pay")]))
+        await settle()
+    told = {"call_i1": "The tool was cancelled.", "call_i2": "The tool was cancelled."}
+    assert outputs(fake) == told
+    items = [item for item in session.history if isinstance(item, RealtimeToolCallItem)]
+    assert {item.call_id: item.output for item in items} == told

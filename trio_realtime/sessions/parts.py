@@ -1,11 +1,9 @@
 """What a session consists of once it is connected, put together."""
 
 from collections.abc import Callable
-from contextlib import suppress
 
 import attrs
 
-from ..errors import RealtimeConnectionError, RealtimeSessionClosed
 from ..events import RealtimeHistoryUpdated
 from ..models.inputs import RealtimeModelCreateResponse, ResponseOptions
 from .asking.responses import Responses
@@ -71,10 +69,8 @@ def _idle_watch(core: SessionCore, tools: ToolCalls, end: Callable[[], None]) ->
         return None
 
     async def nudge(instructions: str) -> None:
-        # That the connection is over is for the receive task to say, and perhaps no failure.
-        with suppress(RealtimeConnectionError, RealtimeSessionClosed):
-            options = ResponseOptions(instructions=instructions)
-            await core.link.send(RealtimeModelCreateResponse(options=options))
+        options = ResponseOptions(instructions=instructions)
+        await core.link.send(RealtimeModelCreateResponse(options=options))
 
     def is_busy() -> bool:
         return tools.busy or core.is_speaking()

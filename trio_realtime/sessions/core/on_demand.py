@@ -15,7 +15,8 @@ import trio
 T = TypeVar("T")
 
 StartTask: TypeAlias = Callable[[Callable[[], Awaitable[None]]], None]
-"""Starts a task of the session, which ends with it; what the task raises fails the session."""
+"""Starts a task of the session, which ends with it. What the task raises fails the session, but for
+what `ModelLink.send` raises when the connection is over: that is for the receive task to judge."""
 
 
 @attrs.define(eq=False, repr=False)

@@ -16,7 +16,6 @@ import attrs
 import trio
 
 from ...agents.guardrails import GuardrailFunctionOutput, InputGuardrail, InputGuardrailResult
-from ...errors import RealtimeConnectionError, RealtimeSessionClosed
 from ...events import RealtimeInputGuardrailTripped
 from ...models.events import RealtimeServerError
 from ...models.inputs import DeleteItem, RealtimeModelCreateResponse
@@ -87,16 +86,12 @@ class InputChecks:
 
     # -- the task --------------------------------------------------------------------
     async def _serve(self, said: trio.MemoryReceiveChannel[_Words]) -> None:
-        """Check what was said, in order, until cancelled."""
+        """Check what was said, in order, until cancelled. Raises as `ModelLink.send`."""
         async for words in said:
-            tripped = await self._tripped(words)
-            try:
-                if tripped:
-                    await self._undo(words)
-                elif words.item_id is not None and self.strict:
-                    await self._core.link.send(RealtimeModelCreateResponse(automatic=True))
-            except (RealtimeConnectionError, RealtimeSessionClosed):
-                return  # the session ends, and says why elsewhere
+            if await self._tripped(words):
+                await self._undo(words)
+            elif words.item_id is not None and self.strict:
+                await self._core.link.send(RealtimeModelCreateResponse(automatic=True))
 
     async def _undo(self, words: _Words) -> None:
         if not self.strict:

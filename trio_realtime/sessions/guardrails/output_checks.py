@@ -14,7 +14,6 @@ import trio
 from ..._util.nurseries import open_bare_nursery
 from ...agents.agent import RealtimeAgent
 from ...agents.guardrails import GuardrailFunctionOutput, OutputGuardrail, OutputGuardrailResult
-from ...errors import RealtimeConnectionError, RealtimeSessionClosed
 from ...events import RealtimeGuardrailTripped
 from ...items import InputText
 from ...models.inputs import RealtimeModelSendUserInput
@@ -81,7 +80,7 @@ class OutputChecks:
 
     # -- the task --------------------------------------------------------------------
     async def _serve(self, due: trio.MemoryReceiveChannel[WatchedResponse]) -> None:
-        """Check responses as they become due, until cancelled."""
+        """Check responses as they become due, until cancelled. Raises as `ModelLink.send`."""
         async with open_bare_nursery() as start_soon:
             async for response in due:
                 start_soon(self._check_response, response)
@@ -129,13 +128,7 @@ class OutputChecks:
             RealtimeGuardrailTripped(guardrail_results=results, message=text, info=core.info)
         )
         names = ", ".join(result.guardrail.get_name() for result in results)
-        try:
-            await self._interruptions.tripped(response.response_id)
-            if response.response_id == self._latest:
-                await core.link.send(
-                    RealtimeModelSendUserInput(
-                        content=(InputText(text=f"guardrail triggered: {names}"),)
-                    )
-                )
-        except (RealtimeConnectionError, RealtimeSessionClosed):
-            return  # nobody is left to be told
+        await self._interruptions.tripped(response.response_id)
+        if response.response_id == self._latest:
+            reason = InputText(text=f"guardrail triggered: {names}")
+            await core.link.send(RealtimeModelSendUserInput(content=(reason,)))

@@ -174,6 +174,7 @@ class ToolCalls:
                 await self._answers.give_up(call, CANCELLED)
 
     async def _follow_up(self) -> None:
+        # Where the connection is over, tools that still run are to finish all the same.
         with contextlib.suppress(RealtimeConnectionError, RealtimeSessionClosed):
             await self._core.link.send(RealtimeModelCreateResponse(automatic=True))
 
