@@ -40,7 +40,7 @@ _Content: TypeAlias = tuple[str, int]
 
 @attrs.frozen(kw_only=True)
 class Clip:
-    """Audio in its own format, at a frame of the recording."""
+    """Audio in its own format, and the frame of the recording where it begins."""
 
     start: int
     audio: bytes = attrs.field(repr=False)
@@ -48,7 +48,7 @@ class Clip:
 
 @attrs.frozen(kw_only=True)
 class Slab:
-    """All there is between two frames of the recording; where no clip is, there is silence."""
+    """Everything between two frames of the recording; where there is no clip, there is silence."""
 
     start: int
     end: int
@@ -58,7 +58,7 @@ class Slab:
 
 @attrs.frozen(kw_only=True)
 class Silence:
-    """Lay silence over the right side between two frames."""
+    """Silence to be laid over the right side between two frames."""
 
     start: int
     end: int
@@ -80,7 +80,7 @@ class _Piece:
 
 @attrs.define(eq=False)
 class _Side:
-    """One side of the recording: what has not been handed out, in order."""
+    """One side of the recording: the pieces that have not been handed out, in order."""
 
     format: AudioFormat
     rate: int
@@ -98,7 +98,7 @@ class _Side:
         return len(audio) // self.format.sample_width * self.per_sample
 
     def end_of(self, clip: Clip) -> int:
-        """The frame behind a clip."""
+        """Return the frame that follows a clip."""
         return clip.start + self.length(clip.audio)
 
     def part(self, audio: bytes, start: int, end: int) -> bytes:
@@ -107,7 +107,7 @@ class _Side:
         return audio[start // self.per_sample * width : end // self.per_sample * width]
 
     def put(self, start: int, audio: bytes, content: _Content | None = None) -> _Piece:
-        """Add a piece behind all others."""
+        """Add a piece at ``start``, which is not before the end of the last one."""
         piece = _Piece(start, self.length(audio), audio, content)
         self.pieces.append(piece)
         self.end = piece.end

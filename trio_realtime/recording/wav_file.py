@@ -124,7 +124,7 @@ class RecordingFile:
 
 
 def _header(rate: int, nbytes: int) -> bytes:
-    """The 44 bytes before the samples: RIFF, "fmt " (PCM, 2 channels, 16 bits), "data"."""
+    """Return the 44 bytes before the samples: RIFF, "fmt " (PCM, 2 channels, 16 bits), "data"."""
     size = min(nbytes, _MOST - 36)
     return _HEADER.pack(
         b"RIFF",

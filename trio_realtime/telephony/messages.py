@@ -34,7 +34,7 @@ class MediaBody(_Body, frozen=True):
 
     @property
     def timestamp_ms(self) -> int | None:
-        """The timestamp as a number; None if it is missing or no number."""
+        """The timestamp as a number; None if it is missing, or not a time."""
         digits = str(self.timestamp)
         return int(digits) if _DIGITS.fullmatch(digits) else None
 
@@ -51,7 +51,7 @@ class DtmfBody(_Body, frozen=True):
 
 
 class MarkBody(_Body, frozen=True):
-    """A mark, by the name it was given when it was sent."""
+    """A mark, with the name under which it was sent."""
 
     name: str
 
@@ -109,7 +109,7 @@ _decode: Callable[[str | bytes], TwilioMessage] = msgspec.json.Decoder(
 
 
 def decode(text: str | bytes) -> TwilioMessage | None:
-    """Read a message; None if it is unknown, or not in its published form."""
+    """Read a message. Returns None for an unknown type, and for a known one of the wrong form."""
     try:
         return _decode(text)
     # ValueError: no JSON, not UTF-8, or not of the form; RecursionError: nested thousands deep.
@@ -118,17 +118,17 @@ def decode(text: str | bytes) -> TwilioMessage | None:
 
 
 def encode_media(stream_sid: str, audio: bytes) -> str:
-    """Audio for the caller to hear, µ-law at 8 kHz."""
+    """Write a message with audio for the caller to hear, µ-law at 8 kHz."""
     return _encode("media", stream_sid, media={"payload": audio})
 
 
 def encode_mark(stream_sid: str, name: str) -> str:
-    """A mark behind the audio sent so far."""
+    """Write a message that puts a mark behind the audio sent so far."""
     return _encode("mark", stream_sid, mark={"name": name})
 
 
 def encode_clear(stream_sid: str) -> str:
-    """Throw away the audio that is not played yet; its marks come back at once."""
+    """Write a message that throws away the audio not played yet. Its marks come back at once."""
     return _encode("clear", stream_sid)
 
 

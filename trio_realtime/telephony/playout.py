@@ -75,17 +75,17 @@ class Playout:
     """How many marks came back for audio that a ``clear`` had thrown away."""
     _part: _Part | None = attrs.field(default=None, init=False)
     _rest: bytes = attrs.field(default=b"", init=False)
-    """Less than a frame of ``_part``."""
+    """The end of ``_part``, shorter than a frame, to be joined with what comes next."""
     _queue: deque[_Frame] = attrs.field(factory=deque[_Frame], init=False)
     _unmarked: list[_Frame] = attrs.field(factory=list[_Frame], init=False)
-    """Sent, all of one part, and without a mark behind them yet."""
+    """Frames that were sent without a mark behind them yet; all are of one part."""
     _marked: dict[str, list[_Frame]] = attrs.field(factory=dict[str, list[_Frame]], init=False)
-    """Sent, by the mark behind them, in order."""
+    """Frames that were sent, by the name of the mark behind them, in order."""
     _marks: int = attrs.field(default=0, init=False)
     _clear: bool = attrs.field(default=False, init=False)
     """A ``clear`` has to be sent before anything else."""
     _plays_until: float = attrs.field(default=-math.inf, init=False)
-    """When Twilio will have played what it was sent, if all went well."""
+    """When Twilio will have played what it was sent, unless the network delays it."""
 
     # -- what the model says -------------------------------------------------------------
     def feed(self, item_id: str, content_index: int, audio: bytes) -> None:
@@ -109,7 +109,7 @@ class Playout:
         self._part = None
 
     def interrupt(self, item_id: str) -> None:
-        """Throw away what has not been heard of an item."""
+        """Throw away the audio of an item that has not been heard."""
         if self._part is not None and self._part[0] == item_id:
             self._part, self._rest = None, b""
         self._queue = deque(frame for frame in self._queue if frame.part[0] != item_id)
