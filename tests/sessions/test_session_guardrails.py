@@ -61,7 +61,7 @@ def feedback(stage: Stage) -> list[str]:
 
 
 async def test_a_short_answer_is_checked_at_its_end(autojump_clock: Clock) -> None:
-    """The SDK never checks an answer shorter than the debounce length."""
+    """The SDK never checks an answer shorter than the check interval."""
     watch = Watch("nothing")
     async with open_stage(responder=lambda _turn: "Short.") as stage:
         async with await stage.session(guarded(watch.guardrail())) as session:

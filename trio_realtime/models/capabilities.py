@@ -32,7 +32,7 @@ class ModelCapabilities:
     truncate: bool = True
     """It can be told how much of an answer was heard, and forgets the rest."""
     out_of_band: bool = True
-    """It answers beside the conversation, without adding to it."""
+    """It gives out-of-band responses, which add nothing to the conversation."""
     echoed_metadata: bool = True
     """Its events say which request a response answers."""
     response_options: frozenset[str] | None = None

@@ -270,7 +270,7 @@ class RealtimeModelTurnStartedEvent:
 
     response_id: str | None = None
     out_of_band: bool = False
-    """True for a response beside the conversation (``conversation="none"``)."""
+    """True for an out-of-band response (``conversation="none"``)."""
     metadata: Mapping[str, str] | None = attrs.field(default=None, repr=hidden)
     type: ClassVar[Literal["turn_started"]] = "turn_started"
 

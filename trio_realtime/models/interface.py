@@ -98,6 +98,6 @@ class RealtimeModel(ABC):
 
         Entering raises `UserError` for settings that cannot work (before anything is sent) and
         `RealtimeConnectionError` when the model cannot be reached. Leaving sends what was taken
-        and says goodbye within a bound, also when cancelled, and leaves no task behind. An
+        and closes the connection within a bound, also when cancelled, and leaves no task behind. An
         exception of the block leaves it unchanged.
         """

@@ -265,7 +265,7 @@ class WebSocketConnection(RealtimeConnection):
         """Send all that the protocol has to send.
 
         Out of reach of the session's cancellation, since a frame cut in the middle would end the
-        connection for good and with it the orderly goodbye; `flush` bounds how long it may take.
+        connection for good, without a closing handshake; `flush` bounds how long it may take.
         """
         protocol = self._protocol
         try:

@@ -212,7 +212,7 @@ class SessionLifecycle(Generic[TContext]):
                     nursery.start_soon(self._begin, task_status)
                     await self._receive(self._parts)
             finally:
-                # Nobody is to cancel the connection's goodbye, nor to start a task beside it.
+                # From here on nobody may cancel the closing handshake, nor start a task.
                 self._ending = self._tasks = None
 
     async def _begin(self, task_status: trio.TaskStatus[Self]) -> None:
@@ -310,10 +310,10 @@ class SessionLifecycle(Generic[TContext]):
             self._closed.set()
 
     async def aclose(self) -> None:
-        """End the session: tools are cancelled and answered, the server is told goodbye.
+        """End the session: cancel and answer its tool calls, and close the connection.
 
         Waits until nothing is left of it. All tool calls that are unanswered share
-        ``close_timeout`` seconds, and the connection's goodbye has a bound of its own. Idempotent,
+        ``close_timeout`` seconds; the closing handshake has a bound of its own. Idempotent,
         and callable from any task; from one of the session's own (a tool, the function that gives
         instructions), it cancels the caller. A session that is being opened ends its opening, and
         one that was not opened yet cannot be opened any more.

@@ -237,7 +237,7 @@ class RealtimeSession(SessionLifecycle[TContext]):
     @overload
     async def ask(self, prompt: str, output_type: type[T], *, with_history: bool = True) -> T: ...
     async def ask(self, prompt: str, output_type: Any = str, *, with_history: bool = True) -> Any:
-        """Ask the model something out of band: beside the conversation, unheard by the user.
+        """Ask the model something out of band: the user hears nothing, and no item is added.
 
         ``output_type`` is any type a tool's parameter can have. ``with_history=False`` asks
         without showing the conversation. Cancelling leaves the conversation untouched.

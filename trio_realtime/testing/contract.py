@@ -61,7 +61,7 @@ class Remote(ABC):
 
     @abstractmethod
     async def drop(self) -> None:
-        """Break the connection without a goodbye, but after what was sent before."""
+        """Break the connection without a closing handshake, but after what was sent before."""
 
 
 @attrs.frozen(kw_only=True)
@@ -130,7 +130,7 @@ class RealtimeModelContract(ABC):
             assert raised.exceptions == (inner,)
 
     async def test_leaving_when_cancelled_is_bounded(self) -> None:
-        """A cancelled block says goodbye and ends; what it ran is gone."""
+        """A cancelled block closes the connection and ends; what it ran is gone."""
         async with self.peer() as peer:
             async with assert_nothing_survives():
                 with trio.fail_after(BOUND), trio.CancelScope() as scope:

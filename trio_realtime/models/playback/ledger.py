@@ -1,7 +1,7 @@
 """`PlaybackLedger`: how much of the model's audio the user has heard.
 
 The model sends audio faster than it sounds, so what was received says little about what was heard.
-The ledger counts both for each item, and when the user breaks in it says what has to be told to the
+The ledger counts both for each item, and at a barge-in it says what has to be told to the
 server, so that the conversation there holds what was heard and no more.
 
 Called by the connection's protocol, with the time as a float of seconds from any monotonic clock.
@@ -134,7 +134,7 @@ class PlaybackLedger:
             item.finished = True
 
     def interrupt(self, now: float, items: Collection[str] | None = None) -> tuple[Cut, ...]:
-        """Somebody broke in: stop everything, and return what the server has to be told, in order.
+        """Stop playback for a barge-in, and return what the server has to be told, in order.
 
         With ``items`` only these are stopped, and what is queued behind them moves up. Empty when
         nothing was left to hear. Every item is in the answers of one ledger at most once. The

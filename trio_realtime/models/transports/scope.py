@@ -19,8 +19,8 @@ async def transport_scope(
 ) -> AsyncGenerator[TextTransport]:
     """Connect, yield the transport, close it, and leave no task behind.
 
-    The goodbye at the end is said also when the body was cancelled, so that servers see a close and
-    not a drop; a server that does not answer holds the cancellation up for its close timeout.
+    The closing handshake is made also when the body was cancelled, so that servers see a close and
+    not a drop. A server that does not answer delays the cancellation by the close timeout.
 
     An exception of the body (or of ``connect``) leaves as the same object. A KeyboardInterrupt that
     hit a helper leaves as such, unless the body has failed by itself.

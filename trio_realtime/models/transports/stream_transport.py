@@ -268,7 +268,7 @@ class StreamTransport(TextTransport):
         try:
             with trio.move_on_after(self._settings.close_timeout):
                 try:
-                    await self._say_goodbye(code, reason)
+                    await self._closing_handshake(code, reason)
                 finally:
                     with suppress(trio.BrokenResourceError):
                         await self._stream.aclose()
@@ -276,7 +276,7 @@ class StreamTransport(TextTransport):
             self._end(CLOSED_HERE)
             self._closed.set()
 
-    async def _say_goodbye(self, code: int, reason: str) -> None:
+    async def _closing_handshake(self, code: int, reason: str) -> None:
         """Both close frames, then the server's end of stream unless it has answered ours."""
         codec = self._codec
         if self._ending is None and self._unwritable is None:

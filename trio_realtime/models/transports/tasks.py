@@ -13,8 +13,8 @@ Args = TypeVarTuple("Args")
 class Helpers:
     """Starts the tasks of one connection, which must report in their own ways and never raise.
 
-    A cancellation of the code that opened the transport does not reach them, as the goodbye after
-    it still needs them. They end when the transport has closed, at the latest.
+    A cancellation of the code that opened the transport does not reach them, since the closing
+    handshake still needs them. They end when the transport has closed, at the latest.
     """
 
     _nursery: trio.Nursery

@@ -1,4 +1,4 @@
-"""Questions to the model beside the conversation, with typed answers. Pure.
+"""Questions that the model is asked out of band, with typed answers. Pure.
 
 The answer's type becomes the parameter of a function that the model is made to call, so the model
 is told its schema and what it gives is checked as a tool's arguments are.

@@ -1,7 +1,7 @@
 """When to check what the model says: a pure count of characters.
 
 Checking each delta would cost a guardrail call per word. A text is due each time it has grown by
-the debounce length, and once more at the end if anything is unchecked, so that a short answer is
+the check interval, and once more at the end if anything is unchecked, so that a short answer is
 checked too.
 """
 
@@ -12,7 +12,8 @@ import attrs
 class GrowingText:
     """The text of one item as it arrives."""
 
-    debounce: int
+    check_interval: int
+    """In characters."""
     _pieces: list[str] = attrs.field(factory=list[str])
     _length: int = 0
     _checked: int = 0
@@ -26,8 +27,8 @@ class GrowingText:
 
     @property
     def due(self) -> bool:
-        """Whether the text has reached another multiple of the debounce length."""
-        return self._length // self.debounce > self._checked // self.debounce
+        """Whether the text has reached another multiple of the check interval."""
+        return self._length // self.check_interval > self._checked // self.check_interval
 
     @property
     def unchecked(self) -> bool:

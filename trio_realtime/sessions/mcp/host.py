@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from mcp.client._transport import TransportStreams
     from mcp.types import CallToolResult, Tool
 
-_GOODBYE: Final = 2.0
+_CLOSE_SECONDS: Final = 2.0
 """Seconds for closing, cancelled or not. A process has more, by bounds of the client's own."""
 
 _MAX_PAGES: Final = 100
@@ -57,7 +57,7 @@ class _Connection:
 
     limit: trio.CancelScope
     """Around all of it. It bounds the time of opening and that of closing, and keeps cancellations
-    out, since they would end the client's tasks before the server is told goodbye."""
+    out, since they would end the client's tasks before the connection is closed in order."""
     is_open: bool = False
     lost: trio.Event = attrs.field(factory=trio.Event)
     """Set once the server will say no more, or is no longer wanted."""
@@ -143,7 +143,7 @@ class MCPHost:
                         await self._until_lost(client, connection.lost)
                     finally:
                         connection.lost.set()
-                        limit.deadline = trio.current_time() + _GOODBYE
+                        limit.deadline = trio.current_time() + _CLOSE_SECONDS
         except Exception as exc:  # noqa: BLE001 - the boundary to what the client and servers raise
             connection.failure = _innermost(exc)
         finally:

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from trio_realtime.testing.simulator.served_session import Session
     from trio_realtime.testing.simulator.server_protocol import Protocol
 
-GOODBYE_SECONDS = 5.0
+CLOSE_SECONDS = 5.0
 """How long a closing handshake may take."""
 
 _KEY_SUBPROTOCOL = "openai-insecure-api-key."
@@ -87,7 +87,7 @@ class SimulatedConnection:
         init=False, factory=dict[str, trio.CancelScope]
     )
     _idle_scope: trio.CancelScope | None = attrs.field(init=False, default=None)
-    _goodbye: tuple[int, str] = attrs.field(init=False, default=(1000, ""))
+    _close_frame: tuple[int, str] = attrs.field(init=False, default=(1000, ""))
 
     @property
     def session(self) -> "Session":
@@ -143,7 +143,7 @@ class SimulatedConnection:
         await self._wait_written()
 
     async def drop(self) -> None:
-        """Cut the connection without a goodbye, as a failing network does."""
+        """Cut the connection without a closing handshake, as a failing network does."""
         await trio.aclose_forcefully(self._stream)
         await self.closed.wait()
 
@@ -170,8 +170,8 @@ class SimulatedConnection:
                         break
                     self._take(message)
                 nursery.cancel_scope.cancel()
-            with trio.move_on_after(GOODBYE_SECONDS):
-                await self._websocket.aclose(*self._goodbye)
+            with trio.move_on_after(CLOSE_SECONDS):
+                await self._websocket.aclose(*self._close_frame)
         finally:
             self._nursery = None
             self.closed.set()
@@ -260,10 +260,10 @@ class SimulatedConnection:
         await self._leave(1001, f"Your session hit the maximum duration of {minutes} minutes.")
 
     async def _leave(self, code: int, reason: str) -> None:
-        """End the conversation when all is written, since half a frame would spoil the goodbye."""
-        with trio.move_on_after(GOODBYE_SECONDS):
+        """End the conversation when all is written: a close frame cannot follow half a frame."""
+        with trio.move_on_after(CLOSE_SECONDS):
             await self._wait_written()
-        self._goodbye = (code, reason)
+        self._close_frame = (code, reason)
         if self._nursery is not None:
             self._nursery.cancel_scope.cancel()
 

@@ -3,7 +3,7 @@
 Servers announce a call in up to five events, and not every server sends all of them. The rules:
 
 1. ``response.output_item.done`` with a finished item makes the call final, and it is run at once.
-2. An item that is ``incomplete`` (the user broke in, or a limit cut it) was never finished, even if
+2. An item that is ``incomplete`` (cut by a barge-in or a limit) was never finished, even if
    its arguments happen to be whole JSON. Such a call is never run.
 3. A call that only ``response.function_call_arguments.done`` or the output of ``response.done``
    mentions is final when its response has ended as completed, and not before: until then the item

@@ -30,7 +30,7 @@ KEPT_BODY: Final = 4096
 """Bytes of a refusal's body that its error keeps."""
 
 CLOSE_SECONDS: Final = 1.0
-"""How long saying goodbye to the server may take, also when cancelled."""
+"""Seconds that closing the connection may take, also when cancelled."""
 
 _SCHEMES: Final = {"https": "wss", "wss": "wss", "http": "ws", "ws": "ws"}
 _CODE: Final = re.compile(r"[a-z0-9_.]{1,64}")

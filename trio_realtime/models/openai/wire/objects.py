@@ -162,7 +162,7 @@ class WireResponse(WireValue, frozen=True):
     status_details: WireStatusDetails | None = None
     output: tuple[WireItem, ...] | None = None
     conversation_id: str | None = None
-    """``None`` for a response beside the conversation."""
+    """``None`` for an out-of-band response."""
     output_modalities: tuple[str, ...] | None = None
     usage: WireUsage | None = None
     metadata: dict[str, str] | None = None

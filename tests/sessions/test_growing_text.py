@@ -42,12 +42,12 @@ def test_several_lengths_at_once_are_one_check() -> None:
 @given(st.integers(1, 12), st.lists(st.text(max_size=9)), st.data())
 @settings(max_examples=80, deadline=None)
 def test_every_multiple_of_the_length_is_checked_and_no_character_is_lost(
-    debounce: int, deltas: list[str], data: st.DataObject
+    interval: int, deltas: list[str], data: st.DataObject
 ) -> None:
-    text, so_far, checked = GrowingText(debounce), "", 0
+    text, so_far, checked = GrowingText(interval), "", 0
     for delta in deltas:
         so_far += delta
-        assert text.add(delta) == text.due == (len(so_far) // debounce > checked // debounce)
+        assert text.add(delta) == text.due == (len(so_far) // interval > checked // interval)
         if text.due and data.draw(st.booleans()):
             assert text.take() == so_far
             checked = len(so_far)
