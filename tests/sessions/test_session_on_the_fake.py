@@ -17,7 +17,17 @@ from trio_realtime import (
 )
 from trio_realtime.models import events as model
 from trio_realtime.models import inputs
-from trio_realtime.testing import Delay, Emit, Expect, FakeRealtimeModel, spoken_response, tool_call
+from trio_realtime.testing import (
+    Delay,
+    Emit,
+    Expect,
+    FakeRealtimeModel,
+    call,
+    cancel_at_each_checkpoint,
+    spoken_response,
+    tool_call,
+    tool_calls,
+)
 
 Clock = trio.testing.MockClock
 
@@ -156,3 +166,49 @@ async def test_delays_of_a_script(autojump_clock: Clock) -> None:
             if event.type == "agent_end":
                 break
         assert trio.current_time() >= 30
+
+
+# -- cancelled anywhere ---------------------------------------------------------------------------
+
+
+async def test_a_script_with_tools_can_be_cancelled_anywhere() -> None:
+    """Two calls at once, one to be approved, and then another under an id that was used before.
+
+    A session that is cancelled answers its open calls before it goes; a lenient script passes
+    these answers over.
+    """
+
+    @function_tool
+    async def look(place: str) -> str:
+        """Look."""
+        await trio.lowlevel.checkpoint()
+        return f"nothing in the {place}"
+
+    @function_tool(needs_approval=True)
+    async def pay() -> str:
+        """Pay."""
+        return "paid"
+
+    output = inputs.RealtimeModelSendToolOutput
+    steps: list[Expect | Emit] = [
+        Expect(inputs.RealtimeModelSendUserInput),
+        Emit(*tool_calls("r1", [call("i1", "look", {"place": "oven"}), call("i2", "pay")])),
+        Expect(lambda sent: isinstance(sent, output) and "oven" in sent.output),
+        Expect(lambda sent: isinstance(sent, output) and sent.output == "paid"),
+        Emit(*tool_call("r2", "i3", "look", {"place": "shop"}, call_id="call_i1")),
+        Expect(lambda sent: isinstance(sent, output) and "shop" in sent.output),
+        Emit(*spoken_response("r3", "i4", "Good day.")),
+    ]
+
+    async def talk() -> None:
+        fake = FakeRealtimeModel(steps, strict=False)
+        async with await opened(fake, RealtimeAgent("A", tools=[look, pay])) as session:
+            await session.send_message("Bread, please.")
+            async for event in session:
+                if event.type == "tool_approval_required":
+                    await session.approve_tool_call(event.call_id)
+                elif event.type == "agent_end" and session.history[-1].item_id == "i4":
+                    break
+        fake.assert_complete()
+
+    assert await cancel_at_each_checkpoint(talk) > 50
