@@ -631,6 +631,18 @@ def test_the_same_refusal_of_somebody_elses_event_is_heard_of() -> None:
     assert client.refuses("item_delete_invalid_item_id", None)
 
 
+def test_of_what_we_sent_unasked_only_the_latest_frames_are_remembered() -> None:
+    """Far more than can be on their way, and no more for as long as a session lasts."""
+    client = make()
+    for number in range(300):
+        client.hears("conversation.item.truncated", item_id=f"i{number}", audio_end_ms=1)
+    ids = [frame["event_id"] for frame in client.sent()]
+    code = "item_retrieve_invalid_item_id"
+    assert client.refuses(code, ids[0])
+    assert client.refuses(code, ids[43])
+    assert all(client.refuses(code, each) == [] for each in ids[44:])
+
+
 # Beside the conversation
 
 
@@ -664,6 +676,24 @@ def test_it_takes_no_turn() -> None:
     client.ends("oob")
     client.says(asked())
     assert client.sent_briefly() == ["conversation.item.create"]
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_its_end_is_not_the_end_of_the_conversations_response(known: bool) -> None:
+    """Not even where the id of that one is not known, so that any end might be its end."""
+    client, metadata = beside()
+    client.says(inputs.RealtimeModelCreateResponse())
+    (create,) = client.sent()
+    if known:
+        client.begins("r1")
+    else:
+        client.refuses("conversation_already_has_active_response", create["event_id"])
+    client.says(asked())
+    client.sent()
+    client.ends("oob", conversation_id=None, metadata=metadata)
+    assert client.sent() == []
+    client.ends("r1")
+    assert [frame["type"] for frame in client.sent()] == ["response.create"]
 
 
 def test_what_it_says_is_told_at_its_end_and_is_no_item_of_the_history() -> None:

@@ -211,6 +211,19 @@ def test_rule_1_no_user_hears_that_a_response_was_active(event_id: str | None) -
         assert turns.error(code=BUSY, event_id=event_id, now=0.0)[0]
 
 
+def test_rule_1_a_late_refusal_of_a_request_that_was_given_up_changes_nothing() -> None:
+    """The slot is another's by then, or free."""
+    turns = ResponseTurns()
+    requested(turns)
+    assert turns.deadline is not None
+    turns.expire(now=turns.deadline)
+    assert turns.error(code=BUSY, event_id="first", now=40.0) == (True, [])
+    assert turns.state is I
+    manual(turns, "second", now=40.0)
+    assert turns.error(code=BUSY, event_id="first", now=41.0) == (True, [])
+    assert (turns.state, turns.requested, turns.waiting) == (R, "second", 0)
+
+
 def test_rule_2_automatic_requests_that_pile_up_become_one() -> None:
     turns = ResponseTurns()
     active(turns)
@@ -311,6 +324,19 @@ def test_rule_4_a_request_that_was_cancelled_meanwhile_is_not_sent_again() -> No
     assert turns.state is C
     assert turns.done("r1", now=0.0) == []
     assert turns.state is I
+
+
+@pytest.mark.parametrize("automatic", [True, False])
+def test_rule_4_only_a_request_of_the_applications_is_reported_when_it_is_cancelled(
+    automatic: bool,
+) -> None:
+    """Nobody waits for an automatic one by itself."""
+    turns = ResponseTurns()
+    turns.request(now=0.0, automatic=automatic, event_id="first")
+    turns.cancel(now=0.0)
+    _, commands = turns.error(code=BUSY, event_id="first", now=0.0)
+    lost = [each for each in commands if isinstance(each, ReportLost)]
+    assert lost == ([] if automatic else [ReportLost(request=FIRST, cancelled=True)])
 
 
 def test_rule_5_a_request_during_a_cancel_waits_for_the_end() -> None:
@@ -415,6 +441,22 @@ def test_a_cancelled_request_that_is_refused_cancels_no_later_one() -> None:
     manual(turns, "second")
     turns.error(code="no", event_id="first", now=0.0)
     assert turns.created("r1", now=0.0) == []
+    assert turns.state is A
+
+
+@pytest.mark.parametrize("end", ["refused", "expired"])
+def test_a_cancel_of_a_request_that_came_to_nothing_hits_no_response_of_the_servers(
+    end: str,
+) -> None:
+    """The user speaks, and the server's turn detection asks for the answer."""
+    turns = ResponseTurns()
+    requested(turns)
+    turns.cancel(now=0.0)
+    if end == "refused":
+        turns.error(code="no", event_id="first", now=0.0)
+    else:
+        turns.expire(now=CREATE_TIMEOUT)
+    assert turns.created("of the server's own", now=40.0) == []
     assert turns.state is A
 
 
