@@ -226,3 +226,22 @@ async def test_a_write_that_is_stuck_delays_the_end_once(
         await trio.testing.wait_all_tasks_blocked()
         began = trio.current_time()
     assert trio.current_time() - began == 1.0
+
+
+@each_kind
+@each_reader
+async def test_when_the_connection_closes_nothing_is_due_any_more(
+    kind: TransportKind, delivered: bool, autojump_clock: trio.testing.MockClock
+) -> None:
+    """A request that nobody has answered is not told as lost while the last frames are written."""
+    seen: list[RealtimeModelEvent] = []
+    settings = TransportSettings(ping_interval=None, close_timeout=2.0)
+    pair = trio.testing.lockstep_stream_pair
+    async with trio.open_nursery() as nursery:
+        async with connected(deaf, kind, settings, pair) as connection:
+            nursery.start_soon(partial(read, connection, delivered=delivered, on_event=seen.append))
+            await connection.send(RealtimeModelCreateResponse())
+            await trio.sleep(6.5)
+            leaving = trio.current_time()
+        assert trio.current_time() == leaving + 2.0
+    assert [event.type for event in seen] == ["raw_server_event"]

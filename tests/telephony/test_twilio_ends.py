@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
+import attrs
 import pytest
 import trio
 from support_twilio import Line, phone_call, speech
@@ -148,6 +149,46 @@ async def test_an_interruption_just_before_the_end_leaves_nothing_to_play(
         with trio.fail_after(0.1):
             await line.over.wait()
         assert line.heard_ms < 1_200
+
+
+@attrs.define(eq=False)
+class SlowWithoutMarks:
+    """The WebSocket of a provider that never says what was played, over a network that is slow."""
+
+    socket: TwilioSocket
+
+    async def receive(self) -> str:
+        while '"mark"' in (message := await self.socket.receive()):
+            pass
+        return message
+
+    async def send(self, message: str) -> None:
+        await self.socket.send(message)
+        await trio.sleep(0.019)
+
+    async def aclose(self) -> None:
+        await self.socket.aclose()
+
+
+async def test_what_was_cleared_is_not_waited_for_though_no_mark_comes_back(
+    autojump_clock: MockClock,
+) -> None:
+    """The session ends while a frame is being sent, and the ``clear`` goes out behind it."""
+
+    async def on_event(call: TwilioCall[Any], event: RealtimeSessionEvent) -> None:
+        if event.type == "audio_interrupted":
+            await call.session.aclose()
+
+    far, near = memory_sockets()
+    sockets = (far, SlowWithoutMarks(near))
+    async with phone_call(answering(5_000), sockets=sockets, on_event=on_event) as line:
+        await line.caller.say(speech(500))
+        await line.caller.wait_heard(1_000)
+        with pytest.raises(trio.EndOfChannel):
+            await line.caller.say(speech(500))
+        with trio.fail_after(0.2):
+            await line.over.wait()
+        assert line.caller.clears == 1
 
 
 async def test_callbacks_hear_of_everything_before_the_session_s_end(
