@@ -157,8 +157,8 @@ class SlowWithoutMarks:
 
     socket: TwilioSocket
 
-    async def receive(self) -> str:
-        while '"mark"' in (message := await self.socket.receive()):
+    async def receive(self) -> str | bytes:
+        while '"mark"' in str(message := await self.socket.receive()):
             pass
         return message
 

@@ -13,10 +13,14 @@ All are frozen and hold no cycles, so the garbage collector does not track them 
 `server_events` builds its events from them, and whoever reads those imports them from here.
 """
 
-from typing import Any
+from typing import Annotated, Any, TypeAlias
 
 import msgspec
 from msgspec import UNSET, UnsetType
+
+Int64: TypeAlias = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
+"""A count, a position or a time. A number that no computer counts with is none: nothing overflows
+when one is multiplied or written elsewhere."""
 
 
 class WireValue(msgspec.Struct, frozen=True, gc=False):
@@ -50,7 +54,7 @@ class WireMcpError(WireValue, frozen=True):
 
     type: str | None = None
     message: str | None = None
-    code: int | None = None
+    code: Int64 | None = None
 
 
 class WireItem(WireValue, frozen=True):
@@ -78,57 +82,57 @@ class WireItem(WireValue, frozen=True):
 class WireCachedTokens(WireValue, frozen=True):
     """Cached input tokens by modality."""
 
-    text_tokens: int | None = None
-    audio_tokens: int | None = None
-    image_tokens: int | None = None
+    text_tokens: Int64 | None = None
+    audio_tokens: Int64 | None = None
+    image_tokens: Int64 | None = None
 
 
 class WireInputTokens(WireValue, frozen=True):
     """Input tokens by modality; the cached ones are part of them."""
 
-    text_tokens: int | None = None
-    audio_tokens: int | None = None
-    image_tokens: int | None = None
-    cached_tokens: int | None = None
+    text_tokens: Int64 | None = None
+    audio_tokens: Int64 | None = None
+    image_tokens: Int64 | None = None
+    cached_tokens: Int64 | None = None
     cached_tokens_details: WireCachedTokens | None = None
 
 
 class WireOutputTokens(WireValue, frozen=True):
     """Output tokens by modality; those spent on reasoning are part of them."""
 
-    text_tokens: int | None = None
-    audio_tokens: int | None = None
-    reasoning_tokens: int | None = None
+    text_tokens: Int64 | None = None
+    audio_tokens: Int64 | None = None
+    reasoning_tokens: Int64 | None = None
 
 
 class WireUsage(WireValue, frozen=True):
     """The tokens of one response, also under the names of OpenAI's other APIs."""
 
-    total_tokens: int | None = None
-    input_tokens: int | None = None
-    output_tokens: int | None = None
+    total_tokens: Int64 | None = None
+    input_tokens: Int64 | None = None
+    output_tokens: Int64 | None = None
     input_token_details: WireInputTokens | None = None
     output_token_details: WireOutputTokens | None = None
     input_tokens_details: WireInputTokens | None = None
     output_tokens_details: WireOutputTokens | None = None
-    prompt_tokens: int | None = None
-    completion_tokens: int | None = None
+    prompt_tokens: Int64 | None = None
+    completion_tokens: Int64 | None = None
 
 
 class WireTranscriptionTokens(WireValue, frozen=True):
     """Input tokens of a transcription by modality."""
 
-    text_tokens: int | None = None
-    audio_tokens: int | None = None
+    text_tokens: Int64 | None = None
+    audio_tokens: Int64 | None = None
 
 
 class WireTranscriptionUsage(WireValue, frozen=True):
     """What a transcription took: tokens (``type="tokens"``) or ``seconds`` (``"duration"``)."""
 
     type: str | None = None
-    total_tokens: int | None = None
-    input_tokens: int | None = None
-    output_tokens: int | None = None
+    total_tokens: Int64 | None = None
+    input_tokens: Int64 | None = None
+    output_tokens: Int64 | None = None
     input_token_details: WireTranscriptionTokens | None = None
     seconds: float | None = None
 
@@ -187,8 +191,8 @@ class WireRateLimit(WireValue, frozen=True):
     """One rate limit: ``name`` is ``requests`` or ``tokens``."""
 
     name: str | None = None
-    limit: int | None = None
-    remaining: int | None = None
+    limit: Int64 | None = None
+    remaining: Int64 | None = None
     reset_seconds: float | None = None
 
 
@@ -202,7 +206,7 @@ class WireAudioFormat(WireValue, frozen=True):
     """``audio/pcm`` (PCM16 mono little-endian), ``audio/pcmu`` or ``audio/pcma``; rate in Hz."""
 
     type: str | None = None
-    rate: int | None = None
+    rate: Int64 | None = None
 
 
 class WireTurnDetection(WireValue, frozen=True):
@@ -240,12 +244,12 @@ class WireSession(WireValue, frozen=True):
     """``realtime`` or ``transcription``."""
     id: str | None = None
     model: str | None = None
-    expires_at: int | None = None
+    expires_at: Int64 | None = None
     """When the server will end the session, in Unix seconds."""
     audio: WireSessionAudio | None = None
     turn_detection: WireTurnDetection | UnsetType | None = UNSET
     """Where the beta, and servers that follow it, say it; so are the two formats."""
     input_audio_format: str | None = None
     output_audio_format: str | None = None
-    input_audio_sampling_rate: int | None = None
+    input_audio_sampling_rate: Int64 | None = None
     """In Hz; Azure Voice Live's."""

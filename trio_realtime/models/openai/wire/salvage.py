@@ -12,7 +12,7 @@ import math
 import types
 from collections.abc import Callable, Hashable, Mapping
 from functools import cache
-from typing import Any, Final, TypeAlias, TypeVar, Union, cast, get_args, get_origin
+from typing import Annotated, Any, Final, TypeAlias, TypeVar, Union, cast, get_args, get_origin
 
 import msgspec
 from msgspec import UnsetType
@@ -116,6 +116,8 @@ def _fields(cls: Any) -> tuple[tuple[str, bool, Reader], ...]:
 def _reader(kind: Any, name: str) -> Reader:
     """How a field of this name and annotation is read."""
     origin, inner = get_origin(kind), get_args(kind)
+    if origin is Annotated:
+        return _reader(inner[0], name)
     if origin in {Union, types.UnionType}:
         rest = [each for each in inner if each not in {types.NoneType, UnsetType}]
         read = _reader(rest[0], name)
@@ -189,6 +191,8 @@ def _number(value: object, place: str) -> float:
 def _integer(value: object, place: str) -> int:
     """Whole numbers; of others the whole part, which is near enough for counts and positions."""
     number = int(_number(value, place))
+    if isinstance(value, int):
+        number = int(value)  # which may have more digits than a float keeps
     if not -(2**63) <= number < 2**63:
         raise MisfitError(f"Expected a 64-bit integer - at `{place}`")
     return number

@@ -16,6 +16,7 @@ from types import MappingProxyType
 import msgspec
 
 from .objects import (
+    Int64,
     WireConversation,
     WireError,
     WireItem,
@@ -70,21 +71,21 @@ class _OfPart(OfResponse, frozen=True, kw_only=True):
     """About one content part of an output item of a response."""
 
     item_id: str
-    output_index: int = 0
-    content_index: int = 0
+    output_index: Int64 = 0
+    content_index: Int64 = 0
 
 
 class _AboutOutput(OfResponse, frozen=True, kw_only=True):
     """About an output item of a response; which one, nobody has to know."""
 
     item_id: str = ""
-    output_index: int = 0
+    output_index: Int64 = 0
 
 
 class _AboutPart(_AboutOutput, frozen=True, kw_only=True):
     """About a content part of such an item."""
 
-    content_index: int = 0
+    content_index: Int64 = 0
 
 
 class _OfCall(_AboutOutput, frozen=True, kw_only=True):
@@ -150,8 +151,8 @@ class ConversationItemRetrieved(ServerEvent, tag="conversation.item.retrieved", 
 class ConversationItemTruncated(_OfItem, tag="conversation.item.truncated", frozen=True):
     """The item's audio now ends at ``audio_end_ms``, and its transcript is gone."""
 
-    content_index: int = 0
-    audio_end_ms: int | None = None
+    content_index: Int64 = 0
+    audio_end_ms: Int64 | None = None
 
 
 class ConversationItemDeleted(_OfItem, tag="conversation.item.deleted", frozen=True):
@@ -163,7 +164,7 @@ class InputAudioTranscriptionDelta(
 ):
     """A piece of what the user said."""
 
-    content_index: int = 0
+    content_index: Int64 = 0
     delta: str | None = None
 
 
@@ -172,7 +173,7 @@ class InputAudioTranscriptionSegment(
 ):
     """A segment of what was said and by whom; ``start`` and ``end`` in seconds."""
 
-    content_index: int = 0
+    content_index: Int64 = 0
     text: str | None = None
     id: str | None = None
     speaker: str | None = None
@@ -185,7 +186,7 @@ class InputAudioTranscriptionCompleted(
 ):
     """All that the user said in this item. Often comes after the answer began."""
 
-    content_index: int = 0
+    content_index: Int64 = 0
     transcript: str = ""
     usage: WireTranscriptionUsage | None = None
 
@@ -195,7 +196,7 @@ class InputAudioTranscriptionFailed(
 ):
     """The item could not be transcribed; the model still heard it."""
 
-    content_index: int = 0
+    content_index: Int64 = 0
     error: WireStatusError = WireStatusError()
 
 
@@ -217,7 +218,7 @@ class InputAudioBufferSpeechStarted(
 ):
     """The user began to speak, at this ms of all audio sent in the session."""
 
-    audio_start_ms: int | None = None
+    audio_start_ms: Int64 | None = None
 
 
 class InputAudioBufferSpeechStopped(
@@ -225,7 +226,7 @@ class InputAudioBufferSpeechStopped(
 ):
     """The user stopped, at this ms of all audio sent in the session."""
 
-    audio_end_ms: int | None = None
+    audio_end_ms: Int64 | None = None
 
 
 class InputAudioBufferTimeoutTriggered(
@@ -233,8 +234,8 @@ class InputAudioBufferTimeoutTriggered(
 ):
     """The idle timeout of the turn detection passed. Offsets in ms of input audio."""
 
-    audio_start_ms: int | None = None
-    audio_end_ms: int | None = None
+    audio_start_ms: Int64 | None = None
+    audio_end_ms: Int64 | None = None
 
 
 class InputAudioBufferDtmfEventReceived(
@@ -243,7 +244,7 @@ class InputAudioBufferDtmfEventReceived(
     """A caller pressed a key (SIP). ``received_at`` in Unix seconds."""
 
     event: str
-    received_at: int | None = None
+    received_at: Int64 | None = None
 
 
 # Output audio buffer: WebRTC and SIP only, where the server plays
@@ -283,7 +284,7 @@ class ResponseOutputItemAdded(
 ):
     """The model began an item."""
 
-    output_index: int = 0
+    output_index: Int64 = 0
     item: WireItem
 
 
@@ -292,7 +293,7 @@ class ResponseOutputItemDone(
 ):
     """An item of the model is final, also when it was interrupted."""
 
-    output_index: int = 0
+    output_index: Int64 = 0
     item: WireItem
 
 
@@ -398,7 +399,7 @@ class ResponseMcpCallArgumentsDone(
 class _OfMcpCall(_AboutItem, frozen=True):
     """About one MCP call; the server does not name its response."""
 
-    output_index: int = 0
+    output_index: Int64 = 0
 
 
 class ResponseMcpCallInProgress(_OfMcpCall, tag="response.mcp_call.in_progress", frozen=True):
