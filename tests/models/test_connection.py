@@ -11,9 +11,10 @@ import trio.testing
 from support_transports import PING, PONG, Peer, Scripted, StreamPair, each_kind, frame, text
 
 from trio_realtime.config import RealtimeModelConfig
-from trio_realtime.errors import RealtimeConnectionError
+from trio_realtime.errors import RealtimeConnectionError, RealtimeSessionClosed
 from trio_realtime.models.events import RealtimeModelEvent
 from trio_realtime.models.inputs import (
+    RealtimeModelCommitAudio,
     RealtimeModelCreateResponse,
     RealtimeModelSendAudio,
     RealtimeModelSendInterrupt,
@@ -213,6 +214,20 @@ async def test_a_closed_connection_ends_for_whoever_still_reads(
     with trio.fail_after(1):
         await read(connection, delivered=delivered)
     assert server.times == []
+
+
+@each_kind
+async def test_the_first_failure_is_the_one_that_is_named(
+    kind: TransportKind, autojump_clock: trio.testing.MockClock
+) -> None:
+    """Also to those who send when the connection has been left."""
+    server = Pings(answered=False)
+    async with connected(server.serve, kind) as connection:
+        with pytest.raises(RealtimeConnectionError, match="did not answer a ping") as lost:
+            await read(connection, delivered=True)
+    with pytest.raises(RealtimeSessionClosed) as refused:
+        await connection.send(RealtimeModelCommitAudio())
+    assert refused.value.__cause__ is lost.value
 
 
 @each_kind

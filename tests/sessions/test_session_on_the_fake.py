@@ -13,10 +13,13 @@ from trio_realtime import (
     RealtimeConnectionError,
     RealtimeRunner,
     RealtimeSession,
+    RealtimeSessionClosed,
+    UserError,
     function_tool,
 )
 from trio_realtime.models import events as model
 from trio_realtime.models import inputs
+from trio_realtime.sessions.phase import Phase
 from trio_realtime.testing import (
     Delay,
     Emit,
@@ -103,6 +106,33 @@ async def test_a_model_that_cannot_be_reached() -> None:
         async with await opened(fake):
             pytest.fail("opened")
     assert caught.value is error
+
+
+async def test_a_session_that_could_not_be_opened_is_over(autojump_clock: Clock) -> None:
+    """For all of its methods, at once; and nothing of it is left."""
+    fake = FakeRealtimeModel()
+    error = RealtimeConnectionError("nobody there")
+    fake.fail_next_connect(error)
+    session = await opened(fake)
+    with pytest.raises(RealtimeConnectionError):
+        async with session:
+            pytest.fail("opened")
+    with trio.fail_after(1):
+        for method, arguments in (
+            (session.send_message, ["Hello"]),
+            (session.send_audio, [bytes(480)]),
+            (session.receive, []),
+        ):
+            with pytest.raises(RealtimeSessionClosed):
+                await method(*arguments)
+        assert [event async for event in session] == []
+        await session.wait_closed()
+        await session.aclose()
+    assert "over" in repr(session)
+    assert session._phase is Phase.CLOSED
+    with pytest.raises(UserError, match="a session runs once"):
+        async with session:
+            pytest.fail("opened")
 
 
 async def test_many_failures_are_one(autojump_clock: Clock) -> None:
