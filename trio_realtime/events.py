@@ -155,7 +155,8 @@ class RealtimeAudioInterrupted:
 
 @attrs.frozen(kw_only=True)
 class RealtimeError:
-    """Something went wrong, and the session goes on."""
+    """Something went wrong, and the session goes on: the server refused what was sent, a response
+    failed, speech was not transcribed, a frame made no sense, the model called an unknown tool."""
 
     error: RealtimeServerError | Exception
     """What the server reported, or what the library found wrong."""

@@ -866,6 +866,7 @@ def test_text_is_text_a_block_to_a_line() -> None:
 def test_structured_content_goes_where_there_is_no_text_or_it_is_preferred() -> None:
     words = TextContent(type="text", text="one")
     assert output(structured={"n": 1}) == {"n": 1}
+    assert output(TextContent(type="text", text=""), structured={"n": 1}) == {"n": 1}
     assert output(words, structured={"n": 1}) == "one"
     assert output(words, structured={"n": 1}, prefer=True) == {"n": 1}
     assert output(words, prefer=True) == "one"
@@ -908,4 +909,7 @@ def test_a_failure_says_what_the_server_says() -> None:
     assert failure(structured={"code": "RATE_LIMITED", "wo": "Köln"}) == (
         '{"code": "RATE_LIMITED", "wo": "Köln"}'
     )
+    silence = TextContent(type="text", text="")
+    assert failure(silence, structured={"code": 1}) == '{"code": 1}'
+    assert failure(silence) is None
     assert failure() is None

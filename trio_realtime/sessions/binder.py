@@ -1,4 +1,7 @@
-"""Making agents ready to talk in one session: the first one, and those that take over later."""
+"""Binding agents in one session: the first one, and those that take over later.
+
+To bind an agent is to resolve its instructions and choose its tools; see `BoundAgent`.
+"""
 
 from collections.abc import Callable
 from typing import Any
@@ -30,7 +33,7 @@ class Binder:
     _core: SessionCore | None = attrs.field(default=None, init=False)
 
     def watch(self, core: SessionCore) -> None:
-        """From now on tell the model when the tools of the current agent's MCP servers change."""
+        """Tell the model from now on when MCP servers of the current agent change their tools."""
         self._core = core
         if self._mcp is not None:
             self._mcp.watch(core.start_task, self._renew)
@@ -40,7 +43,11 @@ class Binder:
         return await self._bind(agent, initial=self._model_config.initial_model_settings)
 
     async def bind_later(self, agent: RealtimeAgent[Any]) -> BoundAgent:
-        """Bind an agent that takes over: what the first alone was given does not hold for it."""
+        """Bind an agent that takes over.
+
+        Instructions, prompt, tools and handoffs in ``initial_model_settings`` are for the first
+        agent only, and are left out.
+        """
         initial = self._model_config.initial_model_settings
         base = self._config.model_settings
         if initial is not None:
@@ -55,7 +62,7 @@ class Binder:
         return bound
 
     async def _renew(self) -> None:
-        """Tell the model what tools the agent has now."""
+        """Tell the model which tools the current agent has now."""
         assert self._core is not None
         assert self._mcp is not None
         core, bound = self._core, self._core.bound
@@ -64,7 +71,7 @@ class Binder:
         await core.switch(renewed, only_if=lambda now: now is bound)
 
     async def _mcp_tools(self, agent: RealtimeAgent[Any]) -> list[FunctionTool[Any]]:
-        """What the MCP servers of an agent offer; they are opened for it."""
+        """Open the MCP servers of an agent, where they are not open, and return their tools."""
         if self._mcp is None:
             if not agent.mcp_servers and not agent.mcp_config:
                 return []

@@ -1,4 +1,4 @@
-"""The failure of a session, and whether the application knows of it."""
+"""The failure of a session, and whether it has been raised to the application."""
 
 import attrs
 
@@ -7,20 +7,20 @@ from .._util.wait_queue import Sleepers
 
 @attrs.define(eq=False, repr=False)
 class FailureReport:
-    """At most one failure, told to the application once.
+    """At most one failure of a session, raised to the application once.
 
-    It is told by being raised: from an iteration, as the cause of what a method of the session
-    raises, or at the end of the session. Looking at it changes nothing; `tell` does.
+    It is raised by an iteration, as the cause of what a method of the session raises, or at the end
+    of the session. Whoever raises it calls `tell`; reading ``failure`` changes nothing.
     """
 
     failure: Exception | None = attrs.field(default=None, init=False)
-    """The first one; later ones are notes on it."""
+    """The first failure. Later ones become notes on it."""
     told: bool = attrs.field(default=False, init=False)
-    """Whether the application knows it."""
+    """Whether it has been raised to the application."""
     _waiting: Sleepers | None = attrs.field(default=None, init=False)
 
     def record(self, failure: Exception) -> bool:
-        """Note a failure. True for the first."""
+        """Note a failure. Returns True for the first one."""
         if self.failure is None:
             self.failure = failure
             return True
@@ -29,7 +29,7 @@ class FailureReport:
         return False
 
     def tell(self) -> Exception | None:
-        """The failure for the caller to raise, if the application does not know it yet."""
+        """Return the failure for the caller to raise; ``None`` if it has been raised before."""
         if self.failure is None or self.told:
             return None
         self.told = True
@@ -38,7 +38,7 @@ class FailureReport:
         return self.failure
 
     async def wait_told(self) -> None:
-        """Wait until the application knows the failure. For one that has been recorded."""
+        """Wait until the failure, which has been recorded, has been raised to the application."""
         if not self.told:
             self._waiting = self._waiting or Sleepers()
             await self._waiting.sleep()

@@ -1,10 +1,10 @@
-"""What an interruption does here, whatever the cause of it.
+"""Interruptions, whatever their cause.
 
-The user begins to speak, the application calls `interrupt`, an output guardrail trips, or an input
-guardrail does: each comes to the one `Interruptions` of its session. It alone cancels tools and
-asks the connection to stop the model. The connection then says which audio was cut and where
-(`RealtimeModelAudioInterruptedEvent`), and that comes here too: the history notes what was heard,
-and what nobody is to hear any more is thrown away.
+There are four causes: the user begins to speak, the application calls `interrupt`, an output
+guardrail trips, or an input guardrail does. All of them call the `Interruptions` of the session,
+which alone cancels tools and asks the connection to stop the model. The connection then reports
+which audio was cut, and where (`RealtimeModelAudioInterruptedEvent`). That comes here as well: the
+history notes how much was heard, and audio that was not heard yet is thrown away.
 """
 
 import attrs
@@ -27,9 +27,9 @@ class Interruptions:
     _watched: WatchedResponses
 
     def user_spoke(self) -> None:
-        """The user began to speak. For the receive task: does not wait.
+        """Stop the tools, because the user began to speak. Does not wait.
 
-        The server and the connection stop the model by themselves; the tools are stopped here.
+        The server and the connection stop the model by themselves.
         """
         self._stop_tools(None)
 
@@ -45,7 +45,7 @@ class Interruptions:
         await self._core.link.send(RealtimeModelSendInterrupt(response_id=response_id))
 
     async def tripped(self, response_id: str | None = None) -> None:
-        """A guardrail tripped: as `interrupt`, as far as the model can be interrupted."""
+        """As `interrupt`, because a guardrail tripped; a model without interruptions goes on."""
         self._stop_tools(response_id)
         await self._core.link.send_if_possible(RealtimeModelSendInterrupt(response_id=response_id))
 
@@ -57,9 +57,9 @@ class Interruptions:
             self._tools.interrupt_response(response_id)
 
     def audio_cut(self, event: RealtimeModelAudioInterruptedEvent) -> None:
-        """The connection says where the audio of an item was cut. Does not wait.
+        """Act on the connection's report that the audio of an item was cut. Does not wait.
 
-        Audio of other items goes on, whether it waits to be checked or to be read.
+        Audio of other items is kept, whether it waits for a check or to be read.
         """
         core, item_id = self._core, event.item_id
         core.history.heard(item_id, event.content_index, event.heard_ms)

@@ -1,4 +1,4 @@
-"""What a session consists of once it is connected, put together."""
+"""Making the parts of a connected session and wiring them together."""
 
 from collections.abc import Callable
 

@@ -12,9 +12,9 @@
      │                                  ▼
      └──────────────END───────────►  CLOSED
 
-A session is used once: nothing leads back. What comes late (an opening or a renewal that finishes
-while the session closes already) changes nothing. Every other pair that the table does not list
-is a mistake of the library's and raises an error that names both.
+A session is used once, so nothing leads back to an earlier phase. An opening or a renewal that
+finishes while the session closes changes nothing. Any pair that the table does not list is a bug of
+the library, and raises an error that names both.
 """
 
 import enum
@@ -33,9 +33,9 @@ class Phase(enum.Enum):
     RENEWING = "renewing"
     """Open, while its connection is replaced by another."""
     CLOSING = "closing"
-    """Over for the application; tasks end, tool calls are answered, the server is told."""
+    """It cannot be used; its tasks end, tool calls are answered, and the connection is closed."""
     CLOSED = "closed"
-    """Nothing of it is left."""
+    """All its tasks have ended, and the connection is closed."""
 
 
 class Step(enum.Enum):
@@ -44,7 +44,7 @@ class Step(enum.Enum):
     START = "start"
     """The application opens it."""
     OPENED = "opened"
-    """It is connected, and what was kept while it connected has been sent."""
+    """It is connected, and the audio that was kept while it connected has been sent."""
     RENEW = "renew"
     """Its connection is to be replaced."""
     RENEWED = "renewed"

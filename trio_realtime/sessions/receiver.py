@@ -1,8 +1,8 @@
-"""The receive task: from model events to history, session events, tool calls and checks.
+"""The receive task: handles each event of the model as it arrives.
 
-It never waits for anything but the model. Tool calls and text to check are handed to their tasks
-over memory channels without waiting, and the application reads from a buffer, so a slow tool, a
-slow guardrail or a slow application cannot delay an interruption.
+It puts events into the history and into the application's stream, and hands tool calls and text to
+check to their tasks. It waits for nothing but the model: the others take from memory channels and
+buffers, so a slow tool, guardrail or application cannot delay an interruption.
 """
 
 from collections.abc import Callable
@@ -53,7 +53,7 @@ class Receiver:
     # -- output ----------------------------------------------------------------------
     def _audio(self, event: model.RealtimeModelAudioEvent) -> None:
         if not self._core.events.delivers("audio"):
-            # Somebody else plays it, if anybody does; here it counts as heard from now on.
+            # The application does not play it (a telephone line may); it counts as heard now.
             self._core.link.audio_delivered(event.item_id, event.content_index, len(event.data))
             if not self._core.events.wants("audio"):
                 return

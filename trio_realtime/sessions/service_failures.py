@@ -1,7 +1,8 @@
-"""Failures of the service that end no session, as the ``error`` events that tell of them. Pure.
+"""The ``error`` events for a response that failed and for speech that was not transcribed. Pure.
 
-Each has an event of its own too, which the default events leave out; without an ``error``, an
-application would see an answer without words, or a conversation with gaps.
+Each of these failures has an event of its own too, which applications get only if they ask for it.
+Without an ``error``, an application with the default events would see an answer without words, or a
+conversation with gaps.
 """
 
 import attrs
@@ -14,9 +15,9 @@ from ..models.events import (
 
 
 def failed_response(event: RealtimeModelTurnEndedEvent) -> RealtimeServerError | None:
-    """What to tell of a response that failed; ``None`` of one that did not.
+    """The error for a response that failed; ``None`` if it did not.
 
-    The type and the code are the server's, and the message ends with its words.
+    The type and the code are the server's, and the message ends with the server's words.
     """
     if event.status != "failed":
         return None
@@ -31,6 +32,6 @@ def failed_response(event: RealtimeModelTurnEndedEvent) -> RealtimeServerError |
 def failed_transcription(
     event: RealtimeModelInputAudioTranscriptionFailedEvent,
 ) -> RealtimeServerError:
-    """What to tell of speech that could not be transcribed. The model still heard it."""
+    """The error for speech that could not be transcribed. The model heard it all the same."""
     message = f"the speech of item {event.item_id} was not transcribed: {event.error.message}"
     return attrs.evolve(event.error, message=message)

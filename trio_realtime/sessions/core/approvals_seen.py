@@ -1,7 +1,7 @@
-"""The check that whatever a session asks an approval for, somebody can see it and answer. Pure.
+"""The check that the application is told of every approval it may have to give. Pure.
 
-A call that waits for an approval nobody is told of would wait for ever, and the conversation with
-it.
+A call that waits for an approval of which nobody is told would wait for ever, and the conversation
+with it.
 """
 
 from collections.abc import Iterable
@@ -13,10 +13,10 @@ from ..run_config import RealtimeRunConfig
 
 
 def check_approvals_are_seen(tools: Iterable[Tool[object]], run: RealtimeRunConfig) -> None:
-    """Raise `SettingsError` if a tool may ask for an approval that nobody is told of.
+    """Raise `SettingsError` if a tool may need an approval of which no event would tell.
 
-    The calls of function tools may have a time limit in place of an event; those of hosted MCP
-    tools, which the server runs, may not.
+    For function tools a time limit (``approval_timeout``) will do instead of the event. Hosted MCP
+    tools have none, since the server runs them.
     """
     for tool in tools:
         if isinstance(tool, HostedMCPTool):

@@ -1,7 +1,7 @@
-"""An agent made ready to talk: its instructions resolved, its tools and handoffs chosen.
+"""An agent that is ready to talk: its instructions are resolved, its tools and handoffs chosen.
 
-The runner's first agent, each handoff and `update_agent` bind an agent anew; a tool call keeps the
-binding it was made under, so a handoff meanwhile takes nothing away from it.
+An agent is bound when the session opens, at each handoff, and by `update_agent`. A tool call refers
+to the binding under which the model made it, so a handoff in the meantime does not affect it.
 """
 
 from collections.abc import Mapping, Sequence
@@ -24,11 +24,11 @@ from .approvals_seen import check_approvals_are_seen
 
 @attrs.frozen(kw_only=True)
 class BoundAgent:
-    """An agent as the model is told of it."""
+    """An agent with the settings that the model is given for it."""
 
     agent: RealtimeAgent[Any]
     settings: RealtimeSessionModelSettings
-    """Everything the model is told, instructions, tools and handoffs included."""
+    """All settings of the session, with the agent's instructions, tools and handoffs."""
     tools: Mapping[str, FunctionTool[Any]]
     handoffs: Mapping[str, Handoff[Any]]
 
@@ -42,10 +42,11 @@ async def bind_agent(
     initial: RealtimeSessionModelSettings | None = None,
     more_tools: Sequence[FunctionTool[Any]] = (),
 ) -> BoundAgent:
-    """Ask the agent for what depends on the context, and put its settings together.
+    """Resolve what depends on the context (instructions, enabled tools) and merge the settings.
 
-    From the weakest: ``base`` (the run's model settings, where none is given), the agent,
-    ``initial`` (of the first agent only). ``more_tools`` are those its MCP servers offer.
+    Settings are merged from the weakest to the strongest: ``base`` (the run's model settings if
+    ``None``), the agent's own, ``initial`` (for the first agent only). ``more_tools`` are the tools
+    of the agent's MCP servers.
 
     Raises:
         UserError: two tools or handoffs have one name, a setting holds what is no tool, nobody
@@ -79,7 +80,7 @@ async def bind_agent(
 def without_automatic_responses(
     settings: RealtimeSessionModelSettings,
 ) -> RealtimeSessionModelSettings:
-    """Settings by which the server detects turns and leaves responding to the session.
+    """The settings, changed so that the server detects turns but does not begin responses.
 
     Raises:
         UserError: nothing is transcribed, so there is nothing to check.
@@ -99,7 +100,7 @@ def without_automatic_responses(
 async def _tools(
     agent: RealtimeAgent[Any], context: RunContext[Any], given: RealtimeSessionModelSettings
 ) -> list[Tool[Any]]:
-    """The agent's tools that are enabled; or those of the settings, which stand in their place."""
+    """The enabled tools of the agent, or of the settings if they have tools of their own."""
     if given.tools is UNSET:
         return await agent.enabled_tools(context)
     tools = [_checked(tool) for tool in given.tools]

@@ -1,4 +1,4 @@
-"""How long a session that closes may wait for what it still has to send, all of it together."""
+"""The time limit for everything that a session still has to send while it closes."""
 
 import math
 from collections.abc import Generator
@@ -10,18 +10,18 @@ import trio
 
 @attrs.define(eq=False, repr=False)
 class CloseDeadline:
-    """One deadline for everything a session waits for while it closes.
+    """One deadline for everything that a session sends while it closes.
 
-    Until the session closes there is none. However many tool calls are unanswered then, they share
-    the time that is left.
+    There is none until the session closes. All unanswered tool calls share it, however many there
+    are.
     """
 
     at: float = attrs.field(default=math.inf, init=False)
-    """On Trio's clock; infinite until the session closes."""
+    """The deadline in seconds of Trio's clock; infinite until the session closes."""
     _scopes: dict[trio.CancelScope, None] = attrs.field(
         factory=dict[trio.CancelScope, None], init=False
     )
-    """A set; an empty dictionary takes a quarter of the memory of an empty set."""
+    """The open scopes, as a set: an empty dictionary takes a quarter of an empty set's memory."""
 
     @property
     def closing(self) -> bool:
@@ -29,7 +29,7 @@ class CloseDeadline:
         return self.at < math.inf
 
     def begin(self, seconds: float) -> None:
-        """The session closes: what is shielded now or later has these seconds. Only once."""
+        """Set the deadline to so many seconds from now. Later calls change nothing."""
         if self.closing:
             return
         self.at = trio.current_time() + seconds
@@ -38,9 +38,9 @@ class CloseDeadline:
 
     @contextmanager
     def shield(self) -> Generator[trio.CancelScope]:
-        """Go on even if the task is cancelled, until the deadline of a session that closes.
+        """Shield the block from cancellations until the deadline, if there is one.
 
-        The block ends early at the deadline, and then the scope says ``cancelled_caught``.
+        At the deadline the block is cancelled; the scope's ``cancelled_caught`` then is True.
         """
         with trio.CancelScope(deadline=self.at, shield=True) as scope:
             self._scopes[scope] = None

@@ -1,9 +1,10 @@
-"""The application's stream of events: bounded, interruptible, and never in control's way.
+"""The application's stream of events, which is bounded and never makes the session wait.
 
-The receive task (and the tool and guardrail tasks) put events without waiting; any number of
-application tasks take them, competing. When the application leaves more unread than the buffer
-holds, the *session* fails, loudly, instead of hanging tools behind an unread queue. When the model
-is interrupted, audio nobody has taken yet is thrown away and the interruption goes first.
+The tasks of the session put events without waiting; any number of the application's tasks take
+them, each event going to one. If the application leaves more events unread than the buffer holds,
+the session fails with an error, since otherwise tools would wait behind an unread queue. When the
+model is interrupted, audio that has not been taken is thrown away, and the interruption is taken
+next.
 """
 
 from collections import deque
@@ -41,11 +42,11 @@ class EventBuffer:
     _info: RealtimeEventInfo
     _wanted: frozenset[str]
     _report: FailureReport
-    """What to raise at the end of the stream."""
+    """Has the failure to raise at the end of the stream."""
     _on_overflow: Callable[[EventBufferOverflow], None]
     """Records the failure and closes the buffer."""
     _on_audio_taken: Callable[[RealtimeAudio], None] | None = None
-    """Told of each piece of audio when a reader takes it."""
+    """Called with each piece of audio when a reader takes it."""
     has_readers: bool = attrs.field(default=False, init=False)
     """Whether a task has ever begun to read."""
     _events: deque[Waiting] = attrs.field(factory=deque[Waiting], init=False)
@@ -63,7 +64,7 @@ class EventBuffer:
         return len(self._readers.tasks)
 
     def wants(self, kind: str) -> bool:
-        """Whether anybody wants events of this type. Making others is waste."""
+        """Whether the application or an observer wants events of this type."""
         return kind in self._wanted
 
     def delivers(self, kind: str) -> bool:
@@ -80,7 +81,7 @@ class EventBuffer:
             self._put(event)
 
     def put_raw(self, event: RealtimeModelEvent) -> None:
-        """Add what the model sent, as it is, if the application wants that."""
+        """Add an event of the model, if the application wants ``raw_model_event``."""
         if "raw_model_event" in self._wanted:
             self._put(event)
 
@@ -120,8 +121,8 @@ class EventBuffer:
         )
 
     def close(self) -> None:
-        """No more events. Readers get what is buffered, then the failure (one of them, if the
-        application does not know it yet), then the end."""
+        """Take no more events. Readers get what is buffered, and then the iteration ends; if
+        there is a failure that was not raised yet, it is raised to one of them first."""
         if self._open:
             self._open = False
             self._readers.wake_all()
@@ -133,12 +134,12 @@ class EventBuffer:
     async def __anext__(self) -> RealtimeSessionEvent:
         """The next event.
 
-        A checkpoint; one that lets others run where none is there, and now and then where there
-        are many, since it costs more than an event does. Cancelling loses no event.
+        Always a checkpoint, but where many events wait, others run only now and then, because a
+        round of the scheduler costs more than an event. Cancelling loses no event.
 
         Raises:
             StopAsyncIteration: the session is over.
-            TrioRealtimeError: the session failed; raised to one reader, once.
+            TrioRealtimeError: the session failed. It is raised once, to one reader.
         """
         events = self._events
         if events:

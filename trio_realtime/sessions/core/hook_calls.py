@@ -1,7 +1,8 @@
-"""Hooks, called: those of the run and of the agent concerned, in the order things happened.
+"""Calling the hooks of the run and of the agent concerned, in the order in which things happen.
 
-A hook runs where the thing happens, except that agents start and end in the receive task, which
-must not wait: those two are handed to a task of their own.
+Hooks for tools and handoffs are called by the tool task. Those for the start and the end of an
+agent's response have a task of their own, since the receive task, which learns of both, must not
+wait.
 """
 
 from typing import Any, TypeAlias
@@ -47,12 +48,12 @@ class HookCalls:
 
     # -- for the receive task: no waiting --------------------------------------------
     def agent_started(self, agent: Agent) -> None:
-        """A response began."""
+        """Call the hooks for the start of a response, in their own task."""
         if self._run is not None or agent.hooks is not None:
             self._turns.put(_TurnStarted(agent))
 
     def agent_ended(self, agent: Agent, output: str) -> None:
-        """A response ended, and said this."""
+        """Call the hooks for the end of a response that said ``output``, in their own task."""
         if self._run is not None or agent.hooks is not None:
             self._turns.put(_TurnEnded(agent, output))
 
@@ -74,7 +75,7 @@ class HookCalls:
 
     # -- for the tool task -----------------------------------------------------------
     async def tool_started(self, ctx: ToolContext[Any], agent: Agent, tool: Tool) -> None:
-        """A tool is about to run."""
+        """Call the hooks before a tool runs. Raises what a hook raises, as the next two do."""
         if self._run is not None:
             await self._run.on_tool_start(ctx, agent, tool)
         if agent.hooks is not None:
@@ -83,14 +84,14 @@ class HookCalls:
     async def tool_ended(
         self, ctx: ToolContext[Any], agent: Agent, tool: Tool, result: str
     ) -> None:
-        """A tool call has its output."""
+        """Call the hooks after the output of a tool was sent."""
         if self._run is not None:
             await self._run.on_tool_end(ctx, agent, tool, result)
         if agent.hooks is not None:
             await agent.hooks.on_tool_end(ctx, agent, tool, result)
 
     async def handed_off(self, source: Agent, target: Agent) -> None:
-        """One agent handed the conversation to another."""
+        """Call the hooks after a handoff: that of the run, and that of the new agent."""
         if self._run is not None:
             await self._run.on_handoff(self._context, source, target)
         if target.hooks is not None:

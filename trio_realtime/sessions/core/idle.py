@@ -1,7 +1,7 @@
-"""Idle policy: speak up when the user has been silent for long, and end when nobody answers.
+"""The idle policy: speak when the user has been silent for long, and end when nobody answers.
 
-The session's own, on its own clock; the server's ``idle_timeout_ms`` is another way, for server
-turn detection only.
+The session measures the silence by Trio's clock. (The server's ``idle_timeout_ms`` does something
+like it, where the server detects turns by voice activity.)
 """
 
 import math
@@ -13,19 +13,20 @@ import trio
 from ..run_config import RealtimeIdleConfig
 
 LOOK_AGAIN = 0.25
-"""Seconds between two looks whether somebody is busy: silence is measured as exactly as that."""
+"""Seconds between two checks whether somebody is busy, and so the precision of the silence."""
 
 
 LONGEST_SPEECH = 120.0
-"""Seconds for which the user counts as speaking without word of it. A server whose client stops
-sending audio in the middle of speech never says that the speech stopped."""
+"""Seconds after which the user no longer counts as speaking if the server says nothing. It does not
+report the end of speech if the client stops sending audio in the middle of it."""
 
 
 @attrs.define(eq=False, repr=False)
 class IdleWatch:
     """Watches one session for silence.
 
-    Silence is counted from the end of what was last heard, said, typed or worked on.
+    The silence begins when the user has spoken, typed or pressed a key, the model's audio has been
+    heard, and no tool runs.
     """
 
     _config: RealtimeIdleConfig
@@ -38,17 +39,17 @@ class IdleWatch:
     _speaks_until: float = attrs.field(default=-math.inf, init=False)
 
     def speech_started(self) -> None:
-        """The server hears the user speak, which may take long."""
+        """Note that the user began to speak."""
         self._speaks_until = trio.current_time() + LONGEST_SPEECH
         self.user_active()
 
     def speech_stopped(self) -> None:
-        """It does not any more."""
+        """Note that the user stopped speaking."""
         self._speaks_until = -math.inf
         self.user_active()
 
     def user_active(self) -> None:
-        """The user spoke, typed or pressed a key."""
+        """Note that the user spoke, typed or pressed a key."""
         self._quiet_since = trio.current_time()
         self._nudged = 0
 
@@ -63,7 +64,7 @@ class IdleWatch:
                 limit = config.end_after
             waited = trio.current_time() - self._quiet_since
             if waited < limit:
-                # While somebody speaks the silence has not begun: look again soon.
+                # No longer than that, since somebody may begin to speak in the meantime.
                 await trio.sleep(min(limit - waited, LOOK_AGAIN))
             elif self._nudged < config.nudges and config.nudge_after is not None:
                 self._nudged += 1

@@ -1,8 +1,8 @@
-"""Onlookers of a session: recorders, telemetry, statistics, without a say in it.
+"""Observers of a session, such as recorders and telemetry. They see everything and change nothing.
 
-`SessionObserver` is what an application (or another part of this library) subclasses. A session
-that has observers tells them what passes at two doors: the line to the model and the stream of
-events. A session without any does nothing for them.
+An application (or another part of this library) subclasses `SessionObserver`. The session calls
+observers at two places: where it sends to and receives from the model, and where it puts events
+into the application's stream. A session without observers does no work for them.
 """
 
 import logging
@@ -21,28 +21,28 @@ _logger: Final = logging.getLogger("trio_realtime")
 
 
 class SessionObserver:
-    """Sees what a session sends, receives and tells its application. Override what you need.
+    """Base class of observers. Override the methods that you need.
 
-    The methods are called in the session's tasks, in the order in which things happen; they must
-    return at once and cannot wait. Do not change what they are given. An observer that raises is
-    told nothing more, which is logged once, without what it raised; the session goes on.
+    They are called in the session's tasks, in the order in which things happen. They must return at
+    once and must not change what they are given. An observer that raises is not called any more:
+    this is logged once, with the exception's type and no more, and the session goes on.
     """
 
     def session_opened(self, context: RunContext[Any]) -> None:
-        """The session is connected. ``context`` is the one that tools and hooks get."""
+        """The session is connected. ``context`` is the object that tools and hooks get."""
 
     def model_event(self, event: RealtimeModelEvent) -> None:
         """The model sent this; the session acts on it next."""
 
     def session_event(self, event: RealtimeSessionEvent) -> None:
-        """The session tells its application this, whether or not the application asked for events
-        of the type. What the model sent comes as `model_event` and not as a raw event here."""
+        """The session has this event for its application, which may not have asked for the type.
+        Raw model events are not among these; they come to `model_event`."""
 
     def input_sent(self, input: RealtimeModelInput) -> None:
         """The session has sent this to the model: the connection took it."""
 
     def session_closed(self, failure: BaseException | None) -> None:
-        """The session is over, with this failure if it failed. Nothing is told after it."""
+        """The session is over; ``failure`` is `None` if it ended cleanly. This is the last call."""
 
 
 MakeObserver: TypeAlias = Callable[[], SessionObserver]
@@ -51,7 +51,7 @@ MakeObserver: TypeAlias = Callable[[], SessionObserver]
 
 @attrs.define(eq=False, repr=False)
 class Observers:
-    """The observers of one session, each told everything until it raises."""
+    """The observers of one session. Each is called until it raises."""
 
     _observers: list[SessionObserver]
 

@@ -1,8 +1,8 @@
-"""A task that is there once there is something to do for it.
+"""A task that is started by its first piece of work.
 
-Guardrails, hooks and tool calls each have a task of their own, fed over a memory channel. Most
-sessions have only some of these, and a service has many sessions, so a task and its channel are
-made by the first piece of work: what a session never does costs it nothing.
+Guardrails, hooks and tool calls each have a task that takes work from a memory channel. Most
+sessions need only some of them, and a service has many sessions. So the task and its channel are
+made when they are first needed.
 """
 
 import math
@@ -21,14 +21,14 @@ what `ModelLink.send` raises when the connection is over: that is for the receiv
 
 @attrs.define(eq=False, repr=False)
 class OnDemand(Generic[T]):
-    """One such task. It runs until the session ends."""
+    """One such task, which runs until the session ends."""
 
     _start_task: StartTask
     _serve: Callable[[trio.MemoryReceiveChannel[T]], Awaitable[None]]
     _channel: trio.MemorySendChannel[T] | None = attrs.field(default=None, init=False)
 
     def put(self, work: T) -> None:
-        """Hand over a piece of work, in order. Does not wait, whatever waits already."""
+        """Add a piece of work at the end of the queue. Does not wait; the queue has no limit."""
         channel = self._channel
         if channel is None:
             channel = self._begin()

@@ -1,6 +1,6 @@
-"""What the tasks of one session share, and nothing else.
+"""What the tasks of one session share.
 
-`session` makes it and hands it to each task. Anything only one task needs lives with that task.
+`SessionLifecycle` makes it and gives it to each task. What only one task needs has no place here.
 """
 
 from collections.abc import Awaitable, Callable
@@ -32,12 +32,12 @@ class SessionCore:
     events: EventBuffer
     link: ModelLink
     bound: BoundAgent
-    """The current agent with its tools; `switch` replaces it."""
+    """The current agent with its settings and tools; `switch` replaces it."""
     bind: Callable[[RealtimeAgent[Any]], Awaitable[BoundAgent]]
-    """Makes a later agent ready to take over."""
+    """Binds an agent that is to take over; see `Binder.bind_later`."""
     start_task: StartTask
     close_deadline: CloseDeadline
-    """For what the session still has to send when it closes."""
+    """The time limit for what the session sends while it closes."""
     history: History = attrs.field(factory=History)
     active_response_id: str | None = attrs.field(default=None, init=False)
     """The id of the response that the model is giving, if there is one and it has an id."""
@@ -46,17 +46,17 @@ class SessionCore:
     _switching: trio.Lock | None = attrs.field(default=None, init=False)
 
     def response_started(self, response_id: str | None) -> None:
-        """The model begins to answer."""
+        """Note that a response began. It becomes the active one."""
         self._active = True
         self.active_response_id = self._last_response_id = response_id
 
     def response_ended(self) -> None:
-        """The model has answered; the user may still be hearing it."""
+        """Note that the active response is over; its audio may still be playing."""
         self._active = False
         self.active_response_id = None
 
     def is_speaking(self) -> bool:
-        """Whether the model answers, or the user is still hearing what it said last."""
+        """Whether a response is active, or the audio of the last one is still playing."""
         if self._active:
             return True
         last = self._last_response_id
@@ -65,12 +65,15 @@ class SessionCore:
     async def switch(
         self, bound: BoundAgent, *, only_if: Callable[[BoundAgent], bool] | None = None
     ) -> bool:
-        """Tell the model of another binding, and make it the current one.
+        """Send the settings of another binding to the model, and make it the current one.
 
-        One at a time, so that the session and the model always agree on who is at work. With
-        ``only_if``, only if that is true of the binding that is current then: returns False, and
-        nothing has changed, if it is not. Cancelled, or if sending raises, nothing has changed
-        either. Raises `SettingsError` for what the model cannot change in a session.
+        Switches run one at a time, so that session and model always have the same agent. With
+        ``only_if``, the current binding (at the time when it is this switch's turn) is looked at
+        first; if ``only_if`` returns False for it, so does this method, and nothing changes.
+        Nothing changes either if this is cancelled or sending raises.
+
+        Raises:
+            SettingsError: the model cannot change these settings in a running session.
         """
         self._switching = self._switching or trio.Lock()
         async with self._switching:
@@ -82,7 +85,7 @@ class SessionCore:
             return True
 
     def tell_history(self, change: Change) -> None:
-        """Tell the application what an event did to the history."""
+        """Put the event for a change of the history into the application's stream."""
         if change is None:
             return
         if isinstance(change, Added):
@@ -91,5 +94,5 @@ class SessionCore:
             self.events.put(RealtimeHistoryUpdated(history=self.history.snapshot(), info=self.info))
 
     def tell_error(self, error: Exception) -> None:
-        """Tell the application of a problem that the session survives."""
+        """Put an ``error`` event for a problem that does not end the session."""
         self.events.put(RealtimeError(error=error, info=self.info))

@@ -18,10 +18,10 @@ async def ask_guardrails(
     run: Callable[[GuardrailT], Awaitable[ResultT]],
     failed: Callable[[GuardrailT, Exception], ResultT],
 ) -> tuple[ResultT, ...]:
-    """The results of all guardrails, in their order; each is awaited in a task of its own.
+    """Call ``run`` for all guardrails at the same time; return the results in their order.
 
-    For one that raises, the application is told by a ``guardrail_failed`` event, and ``failed``
-    makes the result.
+    If one raises, the application is told by a ``guardrail_failed`` event, and ``failed`` makes the
+    result.
     """
     results: dict[int, ResultT] = {}
 
@@ -43,5 +43,5 @@ async def ask_guardrails(
 
 
 def without_doubles(guardrails: Sequence[GuardrailT]) -> tuple[GuardrailT, ...]:
-    """The guardrails in their order, each once: an agent and the run may both name one."""
+    """The guardrails in their order, each only once, although agent and run may both have it."""
     return tuple({id(guardrail): guardrail for guardrail in guardrails}.values())

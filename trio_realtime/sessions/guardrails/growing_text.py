@@ -1,8 +1,8 @@
 """When to check what the model says: a pure count of characters.
 
-Checking each delta would cost a guardrail call per word. A text is due each time it has grown by
-the check interval, and once more at the end if anything is unchecked, so that a short answer is
-checked too.
+Checking each delta would call a guardrail for each word. So a text is checked each time it has
+grown by the check interval, and once more at its end if anything of it has not been checked; that
+includes every short answer.
 """
 
 import attrs
@@ -13,14 +13,14 @@ class GrowingText:
     """The text of one item as it arrives."""
 
     check_interval: int
-    """In characters."""
+    """How many characters there are between two checks."""
     _pieces: list[str] = attrs.field(factory=list[str])
     _length: int = 0
     _checked: int = 0
     """Length up to which the text was handed out for checking."""
 
     def add(self, delta: str) -> bool:
-        """Add a piece; true when a check is due."""
+        """Add a piece. Returns whether a check is due."""
         self._pieces.append(delta)
         self._length += len(delta)
         return self.due
@@ -37,11 +37,11 @@ class GrowingText:
 
     @property
     def checked(self) -> int:
-        """Characters handed out for checking."""
+        """How many characters `take` has handed out."""
         return self._checked
 
     def take(self) -> str:
-        """The whole text so far, which counts as handed out."""
+        """Hand out the whole text so far, for a check."""
         text = "".join(self._pieces)
         self._pieces = [text]
         self._checked = self._length

@@ -1,9 +1,9 @@
 """Audio held back until what it says has been checked (``guardrail_mode="hold"``). Pure.
 
-Each piece of audio is held until a check has passed on a text that is longer than the transcript
-was when the audio came: the words in it are then among those checked, as long as the server's
-transcript does not run behind its audio by more than one piece. What is left is released when the
-last check of the response has passed.
+A piece of audio arrives when the transcript has some length. It is released when a longer text has
+passed a check, because that text includes the words of the piece, if the server's transcript lags
+its audio by one piece at most. What is left is released when the last check of the response has
+passed.
 """
 
 from collections import deque
@@ -25,22 +25,22 @@ class HeldAudio(Generic[T]):
         return bool(self._held)
 
     def hold(self, piece: T, said: int) -> None:
-        """Hold a piece that came when the response had ``said`` so many characters."""
+        """Hold a piece that arrived when the transcript had ``said`` characters."""
         self._held.append((said, piece))
 
     def release(self, checked: int) -> list[T]:
-        """What may go when the first ``checked`` characters have passed."""
+        """Remove and return what may be heard once ``checked`` characters have passed a check."""
         free: list[T] = []
         while self._held and self._held[0][0] < checked:
             free.append(self._held.popleft()[1])
         return free
 
     def drop(self, is_stale: Callable[[T], bool]) -> None:
-        """Forget what nobody is to hear any more."""
+        """Remove the pieces that were interrupted, which nobody will hear."""
         self._held = deque(held for held in self._held if not is_stale(held[1]))
 
     def release_all(self) -> list[T]:
-        """Everything that is left, in order."""
+        """Remove and return everything, in order."""
         free = [piece for _said, piece in self._held]
         self._held.clear()
         return free

@@ -1,10 +1,10 @@
 """Checks of what the user says: the input guardrails.
 
-Two modes, named for what they guarantee. ``parallel``: the model may begin to answer while the
-check runs, and is interrupted when it trips. ``strict``: no response is asked for before the check
-has passed; the session turns the server's automatic responses off and asks for each itself, so what
-trips is never answered. What tripped is taken out of the conversation in both, so that no later
-response answers it either.
+There are two modes. In ``parallel`` mode the model may begin to answer while the check runs, and is
+interrupted if a guardrail trips. In ``strict`` mode the session turns off the server's automatic
+responses and asks for a response itself once the check has passed, so what trips is never
+answered. In both modes spoken words that tripped are deleted from the conversation, so that no
+later response answers them.
 
 Speech that could not be transcribed cannot be checked. It is treated as if every guardrail had
 raised: it passes, unless the settings say that a guardrail which fails counts as tripped.
@@ -28,11 +28,11 @@ from .asking_guardrails import ask_guardrails, without_doubles
 
 @attrs.frozen
 class _Words:
-    """What the user said in one item, or typed."""
+    """Words to check: what the user said in one item, or typed."""
 
     text: str
     item_id: str | None = None
-    """``None`` for what was typed: its item is not known."""
+    """The item of spoken words; ``None`` for typed ones, whose item id is not known."""
     failure: RealtimeServerError | None = None
     """Why there is no text, if the speech could not be transcribed."""
 
@@ -59,23 +59,26 @@ class InputChecks:
 
     @property
     def strict(self) -> bool:
-        """Whether responses have to wait for a check."""
+        """Whether the mode is ``strict`` and there are guardrails for the current agent."""
         return self._settings.input_guardrail_mode == "strict" and bool(self._guardrails)
 
     # -- for the receive task: no waiting --------------------------------------------
     def spoken(self, item_id: str, text: str) -> None:
-        """The user said this."""
+        """Check what the user said."""
         if self._guardrails:
             self._said.put(_Words(text, item_id))
 
     def not_transcribed(self, item_id: str, failure: RealtimeServerError) -> None:
-        """The user said something, and nobody knows what."""
+        """Treat speech that the server could not transcribe as the settings say."""
         if self._guardrails:
             self._said.put(_Words("", item_id, failure))
 
     # -- for the application ---------------------------------------------------------
     async def typed(self, text: str) -> bool:
-        """The user typed this. False if it must not be sent, because it tripped (strict mode)."""
+        """Check what the user typed. Returns False if it must not be sent.
+
+        In strict mode this waits for the check; in parallel mode it returns True at once.
+        """
         if not self._guardrails:
             return True
         words = _Words(text)
@@ -100,7 +103,7 @@ class InputChecks:
             await self._core.link.send_if_possible(DeleteItem(item_id=words.item_id))
 
     async def _tripped(self, words: _Words) -> bool:
-        """Ask all guardrails at once, and tell the application if any trips."""
+        """Ask all guardrails; if any trips, tell the application and return True."""
         if words.failure is None:
             results = await self._ask(words.text)
         else:
@@ -128,7 +131,7 @@ class InputChecks:
     def _failed(
         self, guardrail: InputGuardrail[Any], text: str, failure: object
     ) -> InputGuardrailResult[Any]:
-        """The result of a guardrail that could not check."""
+        """The result for a guardrail that raised, or that had no text to check."""
         trips = self._settings.guardrail_failure == "trip"
         return InputGuardrailResult(
             guardrail=guardrail,

@@ -1,9 +1,9 @@
-"""The guardrail task: checks what the model says while it says it.
+"""The output guardrails: checks of what the model says, while it says it.
 
-The receive task adds text without waiting; a response whose text is due is checked by a child task
-of its own, one check at a time and always on the newest text, so slow guardrails fall behind
-without piling up. A response trips once: the application hears of it, the response is interrupted,
-and the model is told why. A later response is never touched.
+The receive task adds text without waiting. Once enough of it has arrived, a child task for that
+response checks it: one check at a time, always of the newest text, so that the checks of a slow
+guardrail do not pile up. When a guardrail trips, the application is told, that response is
+interrupted (and no later one), and the model is told why. A response trips once.
 """
 
 from typing import Any
@@ -33,7 +33,7 @@ class OutputChecks:
     _interruptions: Interruptions
     _holds: bool = attrs.field(init=False)
     _latest: str | None = attrs.field(default=None, init=False)
-    """The response that began last."""
+    """The id of the response that began last."""
     _due: OnDemand[WatchedResponse] = attrs.field(init=False)
 
     def __attrs_post_init__(self) -> None:
@@ -42,7 +42,7 @@ class OutputChecks:
 
     # -- for the receive task: no waiting --------------------------------------------
     def response_started(self, response_id: str | None, agent: RealtimeAgent[Any]) -> None:
-        """A response began, given by this agent."""
+        """Watch a response that this agent gives, if there are guardrails for it."""
         self._latest = response_id
         guardrails = without_doubles(
             (*agent.output_guardrails, *self._core.config.output_guardrails)
@@ -51,7 +51,7 @@ class OutputChecks:
             self._watched.watch(response_id, agent, guardrails)
 
     def delta(self, response_id: str, item_id: str, delta: str) -> None:
-        """The model said or wrote a piece of text."""
+        """Add a piece of what the model says or writes."""
         response = self._watched.get(response_id)
         if response is not None:
             interval = self._core.config.guardrails_settings.debounce_text_length
@@ -59,7 +59,7 @@ class OutputChecks:
                 self._make_due(response)
 
     def audio(self, response_id: str, event: HeldEvent) -> None:
-        """Audio for the application: put into its stream, or held back until it is checked."""
+        """Put audio into the application's stream, or hold it back until it is checked."""
         response = self._watched.get(response_id) if self._holds else None
         if response is None:
             self._core.events.put(event)
@@ -67,7 +67,7 @@ class OutputChecks:
             response.held.hold(event, response.said)
 
     def response_ended(self, response_id: str | None) -> None:
-        """A response is over: check what is left of it."""
+        """Check what is unchecked of a response that is over."""
         response = self._watched.get(response_id)
         if response is not None:
             response.ended = True
@@ -86,7 +86,7 @@ class OutputChecks:
                 start_soon(self._check_response, response)
 
     async def _check_response(self, response: WatchedResponse) -> None:
-        """Check until nothing is due. While this runs, no second task is started for it."""
+        """Check one response until nothing is due. There is one such task for a response."""
         while response.is_due:
             said = response.said
             for text in response.take():

@@ -1,7 +1,7 @@
-"""The responses that output guardrails watch: what each has said, and the audio held back of it.
+"""The responses that output guardrails watch: the text of each, and its audio that is held back.
 
-Pure. The receive task adds text and audio, the guardrail task takes text to check and lets audio
-go, and an interruption drops the audio that nobody is to hear any more.
+Pure. The receive task adds text and audio, the guardrail task takes text to check and releases
+audio, and an interruption removes the audio of the item that was cut.
 """
 
 from typing import Any, TypeAlias
@@ -26,11 +26,11 @@ class WatchedResponse:
     """The agent that gives it."""
     guardrails: tuple[OutputGuardrail[Any], ...]
     due: bool = False
-    """Whether it waits for the guardrail task, or that task will look at it again."""
+    """Whether it is in the guardrail task's queue, or a child task is checking it."""
     ended: bool = False
     tripped: bool = False
     said: int = 0
-    """The characters of all its texts."""
+    """How many characters all its texts have."""
     held: HeldAudio[HeldEvent] = attrs.field(factory=HeldAudio[HeldEvent])
     _texts: dict[str, GrowingText] = attrs.field(factory=dict[str, GrowingText])
     """By item id."""
@@ -48,7 +48,7 @@ class WatchedResponse:
 
     @property
     def is_due(self) -> bool:
-        """Whether there is something to check, or to let go, now."""
+        """Whether there is text to check, or audio to release, now."""
         if self.tripped:
             return False
         if self.ended:
@@ -56,11 +56,11 @@ class WatchedResponse:
         return any(text.due for text in self._texts.values())
 
     def take(self) -> list[str]:
-        """Each text with something unchecked, whole; it counts as handed out for checking."""
+        """Hand out each text that has grown since it was last handed out, whole, for a check."""
         return [text.take() for text in self._texts.values() if text.unchecked]
 
     def release(self, passed: int) -> list[HeldEvent]:
-        """The audio that may be heard once a check of the first ``passed`` characters passed."""
+        """Remove and return the audio that may be heard once ``passed`` characters have passed."""
         if self.ended and passed == self.said:
             return self.held.release_all()
         return self.held.release(passed)
@@ -68,7 +68,7 @@ class WatchedResponse:
 
 @attrs.define(eq=False, repr=False)
 class WatchedResponses:
-    """The watched responses of one session that are not over and done with."""
+    """The watched responses of one session, each until it is over and checked."""
 
     _responses: dict[str, WatchedResponse] = attrs.field(factory=dict[str, WatchedResponse])
 
@@ -78,7 +78,7 @@ class WatchedResponses:
         agent: RealtimeAgent[Any],
         guardrails: tuple[OutputGuardrail[Any], ...],
     ) -> None:
-        """A response began that these guardrails watch."""
+        """Begin to watch a response with these guardrails."""
         self._responses[response_id] = WatchedResponse(response_id, agent, guardrails)
 
     def get(self, response_id: str | None) -> WatchedResponse | None:
@@ -86,10 +86,10 @@ class WatchedResponses:
         return self._responses.get(response_id or "")
 
     def forget(self, response: WatchedResponse) -> None:
-        """All of a response has been checked."""
+        """Stop watching a response, because all of it has been checked or it has tripped."""
         self._responses.pop(response.response_id, None)
 
     def drop_held(self, item_id: str) -> None:
-        """Forget the audio held of an item that was interrupted: nobody will hear it."""
+        """Remove the held audio of an item that was interrupted."""
         for response in self._responses.values():
             response.held.drop(lambda event: event.item_id == item_id)

@@ -18,17 +18,17 @@ def result_output(result: "CallToolResult", *, prefer_structured: bool) -> Any:
     the shorter one, so it goes first unless ``prefer_structured``.
     """
     structured = result.structured_content
-    if structured is not None and (prefer_structured or not result.content):
-        return structured
-    return result_text(result)
+    text = result_text(result)
+    return structured if structured is not None and (prefer_structured or not text) else text
 
 
 def failure_text(result: "CallToolResult") -> str | None:
     """What the server says of the failure of its tool, for the model: the content as text, or else
     the structured content as JSON. ``None`` when it says nothing."""
-    if result.structured_content is not None and not result.content:
+    text = result_text(result)
+    if not text and result.structured_content is not None:
         return json.dumps(result.structured_content, ensure_ascii=False)
-    return result_text(result) or None
+    return text or None
 
 
 def result_text(result: "CallToolResult") -> str:

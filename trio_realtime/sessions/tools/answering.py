@@ -1,6 +1,7 @@
-"""Answering tool calls: the one output of each, sent to the model and told to the application.
+"""Sending the outputs of tool calls to the model, and telling the application of them.
 
-The ledger decides whether an output may be sent and whether a response is asked for with it.
+`CallLedger.answer` decides whether an output may be sent (a call has one) and whether a response is
+asked for with it.
 """
 
 from typing import Any
@@ -29,16 +30,16 @@ class Answers:
     async def answer(
         self, call: ToolCall, outcome: Outcome, tool: FunctionTool[Any] | None
     ) -> None:
-        """Send the output of a call, unless it has one, and tell the application of it.
+        """Send the output of a call and tell the application; nothing if one was sent before.
 
-        ``tool`` is ``None`` for calls that have none: handoffs, and calls of unknown tools. Raises
-        what a hook raises.
+        ``tool`` is ``None`` for a handoff and for a call of an unknown tool. Raises what a hook
+        raises.
         """
         core, event = self._core, call.event
         start = self._ledger.answer(call, wants_response=tool is None or tool.respond)
         if start is None:
             return
-        # Nobody is there any more to hear a response once the session closes.
+        # While the session closes nobody would hear the response.
         await self._send(call, outcome.text, start and not core.close_deadline.closing)
         if tool is not None:
             agent = call.bound.agent
@@ -56,17 +57,20 @@ class Answers:
             await self._hooks.tool_ended(context, agent, tool, outcome.text)
 
     async def give_up(self, call: ToolCall, text: str) -> None:
-        """Send this as the output of a call whose task is over, unless it has one."""
+        """Send this text as the output of a call whose tool will not return.
+
+        Nothing is sent if the call has an output, and no response is asked for.
+        """
         if self._ledger.answer(call, wants_response=False) is not None:
             await self._send(call, text, False)
 
     async def _send(self, call: ToolCall, text: str, start_response: bool) -> None:
         """Send an output and put it into the history.
 
-        Even if the call's task is cancelled, since the call counts as answered already. Waits as
-        long as the connection makes it wait; while the session closes, until the deadline that all
-        outputs share. One that could not be sent is reported as `RealtimeOutputLost`, and the
-        history does not have it.
+        A cancellation of the task does not stop this, because the call counts as answered already.
+        It waits as long as the connection makes it wait, but not beyond the deadline of a session
+        that closes, which all outputs share. If the output could not be sent, the application is
+        told by `RealtimeOutputLost`, and the history does not show it.
         """
         core, event = self._core, call.event
         try:
@@ -76,7 +80,7 @@ class Answers:
                         tool_call=event, output=text, start_response=start_response
                     )
                 )
-                # Let it be written before the application and the history are told of it.
+                # The frame is written before the application and the history are told of it.
                 await trio.lowlevel.cancel_shielded_checkpoint()
             lost = time_limit.cancelled_caught
         except (RealtimeConnectionError, RealtimeSessionClosed):

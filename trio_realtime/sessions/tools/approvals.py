@@ -1,7 +1,7 @@
-"""Approvals: what was decided for every call of a tool, and what the model is told of a refusal.
+"""Approvals: decisions for every call of a tool, and the text for a call that was rejected.
 
-Which calls wait for a decision, the ledger knows. The tool task asks here before it asks a human;
-`approve_tool_call` and `reject_tool_call` of the session decide.
+`approve_tool_call` and `reject_tool_call` with ``always=True`` put decisions in here, and the tool
+task looks here before it asks the application. The ledger knows which calls wait for a decision.
 """
 
 from collections.abc import Callable
@@ -17,7 +17,7 @@ DEFAULT_REJECTION = "Tool execution was not approved."
 
 @attrs.frozen(kw_only=True)
 class ToolErrorFormatterArgs:
-    """What ``tool_error_formatter`` is called with. Returning ``None`` keeps the default."""
+    """The argument of ``tool_error_formatter``, which returns text, or ``None`` for the default."""
 
     tool_name: str
     call_id: str
@@ -50,7 +50,7 @@ class Decision:
 
     approved: bool
     message: str | None = None
-    """For the model, where the calls are rejected."""
+    """The text that the model gets for a rejected call, if it was given."""
 
 
 @attrs.define(eq=False, repr=False)
@@ -60,12 +60,12 @@ class StandingDecisions:
     _decisions: dict[str, Decision] = attrs.field(factory=dict[str, Decision])
 
     def of(self, tool_name: str) -> Decision | None:
-        """What was decided last for the calls of this tool; ``None`` means that a human is asked.
+        """The latest decision for this tool; ``None`` if the application is to be asked each time.
 
-        Without waiting, so that the answer still holds when it is acted on.
+        Not async, so that the decision still holds when the caller acts on it.
         """
         return self._decisions.get(tool_name)
 
     def decide(self, tool_name: str, decision: Decision) -> None:
-        """Decide for every later call of this tool."""
+        """Set the decision for every later call of this tool."""
         self._decisions[tool_name] = decision

@@ -1,8 +1,7 @@
-"""The tool calls of a session, one entry each: where a call is, and whether it has been answered.
+"""The tool calls of a session, one entry each: its state, and whether its output was sent.
 
-Pure: the tool task, the approvals and the session ask it, and it never waits. Each call is answered
-exactly once, whatever happens to it. The answer that completes the calls of a response asks for the
-follow-up response, so that parallel calls cause one and not several.
+Pure. Each call is answered exactly once. The model may make several calls in one response; the last
+of them to be answered asks for the next response, so that they cause one response and not several.
 
 ::
 
@@ -16,8 +15,8 @@ follow-up response, so that parallel calls cause one and not several.
                       │             answered             │
                       └──────────────────────────────────┘
 
-A call that waits for an approval leaves its response's group: the others' follow-up response must
-not wait for a human. It asks for one of its own when it is answered.
+A call that waits for an approval no longer counts among the calls of its response, since the model
+must go on with the outputs of the others. It asks for a response of its own when it is answered.
 """
 
 import enum
@@ -30,54 +29,58 @@ from ..core.bound_agent import BoundAgent
 
 
 class CallState(enum.Enum):
-    """Where one call is."""
+    """The state of one call."""
 
     RUNNING = "running"
-    """It is being served, or is about to be."""
+    """It is being served, or will be at once."""
     WAITING = "waiting"
-    """Somebody has to approve it first."""
+    """It waits for an approval."""
     ANSWERED = "answered"
+    """Its output has been sent, or is being sent."""
 
 
 class Misfit(enum.Enum):
     """Why a call that comes in is not served."""
 
     DUPLICATE = "duplicate"
-    """It is a call that was entered before, announced once more."""
+    """The server announced a call a second time."""
     REUSED = "reused"
-    """It has the id of another call that can still be answered, or that its response made."""
+    """Another call has this id, and is unanswered or of the same response."""
     NAMELESS = "nameless"
-    """It has no id, so nothing can be sent back under it."""
+    """It has no call id, so no output can be sent for it."""
 
 
 @attrs.define(eq=False, repr=False)
 class _Group:
-    """The calls of one response that share its follow-up."""
+    """The calls of one response, after which the session asks for one more response."""
 
     open: bool = True
+    """Whether the response may still make calls."""
     unanswered: int = 0
+    """How many of its calls have no answer."""
     wants_response: bool = False
+    """Whether any of its tools was declared to be followed by a response, as tools are."""
 
 
 @attrs.define(eq=False, repr=False)
 class ToolCall:
-    """One call and all that is known of it. Made by `CallLedger.called`."""
+    """One call. Made by `CallLedger.called`."""
 
     event: RealtimeModelToolCallEvent
     bound: BoundAgent
     """The agent that made the call, with its tools as they were then."""
     state: CallState = CallState.RUNNING
     approved: bool = False
-    """Whether somebody has approved it, so that nobody is asked again."""
+    """Whether it was approved, so that no approval is asked for again."""
     interrupted: bool = False
     """Whether the response that made it was interrupted while the call was running."""
     stop: Callable[[], None] | None = None
     """Cancels the tool. Set while a tool runs that was declared with ``on_interrupt="cancel"``."""
     group: _Group | None = None
-    """For the ledger: the calls whose follow-up response it shares."""
+    """For the ledger: the group in which it counts as unanswered, if it does."""
 
     def interrupt(self) -> None:
-        """Note that the call is interrupted, and cancel its tool if it wants that."""
+        """Note the interruption, and cancel a tool declared with ``on_interrupt="cancel"``."""
         self.interrupted = True
         if self.stop is not None:
             self.stop()
@@ -90,16 +93,16 @@ class CallLedger:
     _calls: dict[str, ToolCall] = attrs.field(factory=dict[str, ToolCall])
     """The latest call of each call id."""
     _unanswered: dict[ToolCall, None] = attrs.field(factory=dict[ToolCall, None])
-    """In the order in which they came."""
+    """The calls without an answer, in the order in which they were made. (An ordered set.)"""
     _groups: dict[str, _Group] = attrs.field(factory=dict[str, _Group])
-    """By response id, those whose follow-up has not been asked for."""
+    """By response id, the groups for which no further response has been asked for."""
     _ended: set[str] = attrs.field(factory=set[str])
-    """Responses that are over. A late call of theirs has no group to wait for."""
+    """Ids of responses that are over. A call of one that arrives later asks for its own."""
     _interrupted: set[str] = attrs.field(factory=set[str])
-    """Responses that were interrupted. A late call of theirs is interrupted as it comes."""
+    """Ids of responses that were interrupted. A call of one that arrives later is interrupted."""
 
     def called(self, event: RealtimeModelToolCallEvent, bound: BoundAgent) -> ToolCall | Misfit:
-        """Enter a call of this agent; returns its entry, or why it is not to be served."""
+        """Add a call that this agent made. Returns its entry, or why it must not be served."""
         if not event.call_id:
             return Misfit.NAMELESS
         known = self._calls.get(event.call_id)
@@ -122,7 +125,11 @@ class CallLedger:
         return None if call is None or call.state is not CallState.WAITING else call
 
     def wait_for_approval(self, call: ToolCall) -> bool:
-        """A running call has to be approved first. True: ask for the others' follow-up now."""
+        """Note that a running call needs an approval.
+
+        Returns True if all other calls of its response are answered: the caller asks for the next
+        response.
+        """
         assert call.state is CallState.RUNNING
         call.state = CallState.WAITING
         group, call.group = call.group, None
@@ -132,16 +139,16 @@ class CallLedger:
         return self._is_due(call, group)
 
     def decided(self, call: ToolCall, *, approved: bool) -> None:
-        """A waiting call is approved or refused; in both cases it will be served now."""
+        """Note that a waiting call was approved or rejected. The caller serves it in both cases."""
         assert call.state is CallState.WAITING
         call.state = CallState.RUNNING
         call.approved = approved
 
     def answer(self, call: ToolCall, *, wants_response: bool) -> bool | None:
-        """Answer a call, now and for ever.
+        """Note that a call is answered.
 
-        Returns ``None`` when it has been answered already: send nothing. Otherwise whether to ask
-        for a response with it.
+        Returns ``None`` if it was answered before: the caller sends nothing. Otherwise returns
+        whether to ask for a response together with the output.
         """
         if call.state is CallState.ANSWERED:
             return None
@@ -154,7 +161,11 @@ class CallLedger:
         return self._is_due(call, call.group)
 
     def response_ended(self, response_id: str | None) -> bool:
-        """A response is over and will make no more calls. True: ask for the follow-up now."""
+        """Note that a response is over and will make no more calls.
+
+        Returns True if the caller has to ask for the next response, because all its calls are
+        answered.
+        """
         if not response_id:
             return False
         self._ended.add(response_id)
@@ -171,14 +182,14 @@ class CallLedger:
                 call.interrupt()
 
     def interrupt_response(self, response_id: str) -> None:
-        """Interrupt the running calls that this response has made, and those it still makes."""
+        """Interrupt the running calls of this response, and those that it makes later."""
         self._interrupted.add(response_id)
         for call in self.unanswered():
             if call.state is CallState.RUNNING and call.event.response_id == response_id:
                 call.interrupt()
 
     def count(self, state: CallState) -> int:
-        """How many calls without an answer are in this state."""
+        """How many calls are in this state (``RUNNING`` or ``WAITING``)."""
         return sum(call.state is state for call in self._unanswered)
 
     def unanswered(self) -> tuple[ToolCall, ...]:
@@ -189,7 +200,7 @@ class CallLedger:
         return self._close(call.event.response_id or "", group)
 
     def _close(self, response_id: str, group: _Group) -> bool:
-        """Forget a group that is complete; True if its follow-up is to be asked for."""
+        """Remove a group that is complete. True if a response is to be asked for."""
         if group.open or group.unanswered:
             return False
         del self._groups[response_id]
@@ -197,10 +208,10 @@ class CallLedger:
 
 
 def _misfit(known: ToolCall, event: RealtimeModelToolCallEvent) -> Misfit | None:
-    """Why a call under a known id is not to be served; ``None`` if it is a new one all the same.
+    """Why a call with a known id is not served; ``None`` if it is served.
 
-    Some servers number the calls of each response anew, so an id may come again in a later
-    response, once the earlier call has been answered.
+    Some servers number the calls of each response from zero. So a later response may use an id
+    again, once the earlier call has been answered.
     """
     before = known.event
     same_item = event.id is not None and event.id == before.id

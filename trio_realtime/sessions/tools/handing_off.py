@@ -1,8 +1,7 @@
-"""Handing over: from a call of a handoff to the next agent at work.
+"""Handoffs: making another agent the current one, because the model or the application says so.
 
-The session's settings change before the call is answered, so that the response to the answer is
-already the new agent's. Called by the tool task, for one call after the other; `update_agent` does
-the same without a call.
+When the model calls a handoff, the session's settings are changed before the call is answered, so
+that the response after it is given by the new agent. The tool task runs one handoff at a time.
 """
 
 from typing import Any
@@ -20,12 +19,13 @@ from ..core.session_core import SessionCore
 async def run_handoff(
     core: SessionCore, hooks: HookCalls, source: BoundAgent, call: RealtimeModelToolCallEvent
 ) -> str:
-    """Hand over as the call says, and return its output.
+    """Make the agent that the call names the current one; return the output of the call.
 
-    What the model got wrong or cannot change, or ``on_handoff`` raises, becomes the output instead:
-    the agent that asked stays, and the application hears of it by an ``error`` event. A call whose
-    agent is not at work any more (another handoff of the same response came first) changes nothing,
-    and its output says so. Raises what a hook raises, and what sending the settings raises.
+    If the arguments do not fit, ``on_handoff`` raises, or the model cannot change its settings so,
+    the agent stays: the output tells the model that the handoff failed, and an ``error`` event
+    tells the application. If ``source`` is no longer the current agent (another handoff of the same
+    response came first), nothing changes and the output says so. Raises what a hook raises, and
+    what sending the settings raises.
     """
 
     def is_at_work(bound: BoundAgent) -> bool:
@@ -53,7 +53,7 @@ async def run_handoff(
 
 
 async def switch_agent(core: SessionCore, agent: RealtimeAgent[Any]) -> None:
-    """Let another agent go on from here, because the application says so."""
+    """Make this agent the current one. Raises as `SessionCore.switch`."""
     await core.switch(await core.bind(agent))
 
 

@@ -1,6 +1,7 @@
-"""Running the tool of one call: its turn, its guardrails, its time limit, and what became of it.
+"""Running the tool of one call: limits on concurrency, guardrails, time limit, and the outcome.
 
-Called by the tool task for each call that may run. Nothing here sends; the result is a value.
+The tool task uses this for each call that may run. Nothing is sent from here: the outcome is
+returned.
 """
 
 import contextlib
@@ -30,16 +31,16 @@ INTERRUPTED = "The user interrupted before the tool had finished; it was cancell
 
 @attrs.frozen
 class Outcome:
-    """What a call came to."""
+    """The outcome of a call: what its tool returned, or the text that stands in for that."""
 
     value: Any
-    """For the application: what the tool returned, or the text given in its stead."""
+    """What the application is given (`RealtimeToolEnd.output`): what the tool returned, or text."""
     text: str
-    """For the model."""
+    """What the model is given."""
 
 
 def text_outcome(text: str) -> Outcome:
-    """The outcome of a call whose tool did not return: this text, for everybody."""
+    """The outcome of a call whose tool returned nothing: this text, for application and model."""
     return Outcome(text, text)
 
 
@@ -73,16 +74,16 @@ class ToolRunner:
     _core: SessionCore
     _hooks: HookCalls
     _limiters: dict[str, trio.CapacityLimiter] | None = attrs.field(default=None, init=False)
-    """By the name of the tool; under the empty name, the one for all tools together."""
+    """The limiter of each tool, by its name; the one for all tools has the empty name."""
 
     async def run(
         self, call: ToolCall, tool: FunctionTool[Any], context: ToolContext[Any]
     ) -> Outcome:
-        """Wait for the call's turn and run its tool.
+        """Wait until fewer tools run than the limits allow, then run the tool of this call.
 
-        What the tool raises becomes text for the model, unless the tool wants failures raised; then
-        it is raised here. So are a timeout and a guardrail that are to be raised, and whatever a
-        hook raises.
+        An exception of the tool becomes text for the model. It is raised here if the tool was
+        declared with ``failure_error_function=None``; so are a time-out and a guardrail's verdict
+        that were declared to raise, and whatever a hook raises.
         """
         if tool.on_interrupt != "cancel":
             return await self._in_turn(call, tool, context)
@@ -111,8 +112,8 @@ class ToolRunner:
             return await invoke(tool, context, call.bound.agent)
 
     def _limits(self, tool: FunctionTool[Any]) -> Iterator[trio.CapacityLimiter]:
-        """The limiters that a call has to pass; none where nothing is limited, as even one with
-        room takes a round of the scheduler."""
+        """The limiters to acquire before the tool runs. There is none without a limit, because
+        acquiring one always takes a round of Trio's scheduler."""
         most_of_all = self._core.config.tool_execution.max_concurrent_calls
         for name, most in (("", most_of_all), (tool.name, tool.max_concurrency)):
             if most is not None:
@@ -138,7 +139,7 @@ class ToolRunner:
 
 
 async def invoke(tool: FunctionTool[Any], context: ToolContext[Any], agent: Any) -> Outcome:
-    """Run the function of the tool within its time limit, and check what it returns."""
+    """Run the function of the tool within its time limit; then ask its output guardrails."""
     try:
         value = None
         with trio.move_on_after(math.inf if tool.timeout is None else tool.timeout) as time_limit:

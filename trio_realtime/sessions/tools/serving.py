@@ -1,8 +1,8 @@
-"""The tool task: serves the model's calls, a child task each, and answers every one of them.
+"""The tool task: runs each tool call of the model in a child task, and sends an output for each.
 
-The receive task hands calls over without waiting. Which calls there are, and whether they have
-been answered, is for `call_ledger`, which is pure; running a tool is for `running`; handing over to
-another agent, for `handing_off`; sending outputs, for `answering`.
+The receive task hands calls over without waiting. The rest is divided: `call_ledger` (pure) knows
+which calls there are and which have been answered, `running` runs a tool, `handing_off` switches to
+another agent, and `answering` sends the outputs.
 """
 
 import contextlib
@@ -39,7 +39,7 @@ FAILED = "The tool failed, and the session with it."
 
 
 class _FollowUp:
-    """The calls of a response are answered: the model has to go on."""
+    """A piece of work: ask for the response that follows the answered calls of an earlier one."""
 
 
 _Work: TypeAlias = ToolCall | _FollowUp
@@ -60,7 +60,7 @@ class ToolCalls:
     _answers: Answers = attrs.field(init=False)
     _work: OnDemand[_Work] = attrs.field(init=False)
     _handoffs: deque[ToolCall] = attrs.field(factory=deque[ToolCall], init=False)
-    """Calls of handoffs, served one after the other. The first is being served."""
+    """Calls of handoffs that are not answered. They run one after the other; the first runs now."""
     _idle: trio.lowlevel.ParkingLot = attrs.field(factory=trio.lowlevel.ParkingLot, init=False)
     _start_soon: StartSoon = attrs.field(init=False)
     """Starts a child of the task. Set once there has been a call."""
@@ -72,7 +72,7 @@ class ToolCalls:
 
     # -- for the receive task: no waiting --------------------------------------------
     def called(self, event: RealtimeModelToolCallEvent) -> None:
-        """The model made a call."""
+        """Start serving a call that the model made, or report why it is not served."""
         call = self._ledger.called(event, self._core.bound)
         if isinstance(call, ToolCall):
             self._work.put(call)
@@ -84,7 +84,7 @@ class ToolCalls:
             )
 
     def response_ended(self, response_id: str | None) -> None:
-        """A response is over."""
+        """Note that a response is over; if all its calls are answered, ask for the next one."""
         if self._ledger.response_ended(response_id):
             self._work.put(_FollowUp())
 
@@ -93,7 +93,7 @@ class ToolCalls:
         self._ledger.interrupt_all()
 
     def interrupt_response(self, response_id: str) -> None:
-        """As `interrupt_all`, for the calls that one response has made and those it still makes."""
+        """As `interrupt_all`, for the calls of one response only, later ones of it included."""
         self._ledger.interrupt_response(response_id)
 
     # -- for the application ---------------------------------------------------------
@@ -135,28 +135,28 @@ class ToolCalls:
 
     # -- how it is doing -------------------------------------------------------------
     async def wait_idle(self) -> None:
-        """Wait until no tool runs. Calls that wait for an approval do not count."""
+        """Wait until no call is being served. Calls that wait for an approval do not count."""
         while self.busy:
             await self._idle.park()
 
     @property
     def busy(self) -> bool:
-        """Whether a tool runs. Calls that wait for an approval do not count."""
+        """Whether a call is being served. Calls that wait for an approval do not count."""
         return self.running > 0
 
     @property
     def running(self) -> int:
-        """How many calls are being served."""
+        """How many calls are being served: their tools run, or wait for their turn."""
         return self._ledger.count(CallState.RUNNING)
 
     @property
     def waiting_for_approval(self) -> int:
-        """How many calls wait for a human."""
+        """How many calls wait for an approval."""
         return self._ledger.count(CallState.WAITING)
 
     # -- the task --------------------------------------------------------------------
     async def _serve_all(self, works: trio.MemoryReceiveChannel[_Work]) -> None:
-        """Serve calls until cancelled; then answer what is unanswered."""
+        """Serve calls until cancelled; then tell the model that the open ones were cancelled."""
         try:
             async with open_bare_nursery() as start_soon:
                 self._start_soon = start_soon
@@ -184,13 +184,16 @@ class ToolCalls:
             self._start_soon(self._serve_handoffs)
 
     async def _serve_handoffs(self) -> None:
-        """Serve the handoffs that were called, in their order: the first that succeeds counts."""
+        """Serve the calls of handoffs in their order. The first that succeeds changes the agent."""
         while self._handoffs:
             await self._see_through(self._handoffs[0], self._attempt)
             self._handoffs.popleft()
 
     async def _see_through(self, call: ToolCall, serve: _Serve) -> None:
-        """Serve a call to its answer. Handles every exception that serving it raises."""
+        """Serve a call and see that it is answered, whatever ``serve`` raises.
+
+        An exception gets here only if it is to end the session, such as that of a hook.
+        """
         try:
             await serve(call)
         except Exception as exc:  # noqa: BLE001 - the tool's settings want it raised, or a hook failed
@@ -229,15 +232,16 @@ class ToolCalls:
     async def _before_approval(
         self, call: ToolCall, tool: FunctionTool[Any], context: ToolContext[Any]
     ) -> Outcome | None:
-        """Find out whether the call may run. Returns an outcome if it may not.
+        """Ask whether the call needs an approval, and return an outcome if it may not run.
 
-        Otherwise it may run now, or waits for a human, as its state says.
+        With ``None`` it may run now if its state is still ``RUNNING``; else it waits for an
+        approval.
         """
         name = tool.name
         try:
             if self._decisions.of(name) is None and not await tool.approval_needed(context):
                 return None
-            # What was decided may have changed while the tool was asked.
+            # `approve_tool_call` with ``always`` may have been called while the tool was asked.
             if self._decisions.of(name) is None:
                 refused = await self._refused_before_approval(call, tool, context)
                 if refused is not None:
@@ -282,7 +286,7 @@ class ToolCalls:
             self._refuse(call, f"Nobody approved the call within {limit:g} seconds.")
 
     def _refuse(self, call: ToolCall, text: str) -> None:
-        """Have a waiting call answered with this text. Does not wait for it."""
+        """Answer a waiting call with this text, in a task of its own."""
 
         async def answer(call: ToolCall) -> None:
             tool = call.bound.tools[call.event.name]
