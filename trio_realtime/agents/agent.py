@@ -1,7 +1,7 @@
 """`RealtimeAgent`: instructions, tools, handoffs and checks under one name.
 
 An agent is a declaration and holds no state of any session, so one agent can serve any number of
-sessions at once. Sessions ask it what holds now (`RealtimeAgent.get_system_prompt`,
+sessions at once. Sessions ask it for what is valid now (`RealtimeAgent.get_system_prompt`,
 `enabled_tools`, `enabled_handoffs`), since instructions and options may be functions.
 """
 

@@ -130,7 +130,7 @@ def read_notes(notes: Iterable[Any], where: str) -> Notes:
 
 
 def _flat(notes: Iterable[Any]) -> Iterator[Any]:
-    """The notes one by one: those of a group (``Len``, ``StringConstraints``) each by itself."""
+    """The notes, with the members of a group (``Len``, ``StringConstraints``) in its place."""
     for note in notes:
         if is_field_info(note):
             yield note

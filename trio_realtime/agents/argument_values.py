@@ -38,7 +38,7 @@ _REFUSALS: Final = (ValueError, TypeError, ArithmeticError)
 
 
 class ArgumentValueError(ValueError):
-    """A value has the right shape and is refused all the same, by a constraint or a validator."""
+    """A value has the right shape, and a constraint or a validator refuses it."""
 
     def __init__(self, problems: list[Problem]) -> None:
         self.problems = problems
@@ -46,7 +46,7 @@ class ArgumentValueError(ValueError):
 
 
 def prepare(annotation: Any) -> None:
-    """Get ready to `build` values of a type, so that the first call of a tool takes no longer."""
+    """Prepare to `build` values of a type, so that the first call is as fast as the others."""
     _converter().get_structure_hook(hashable(annotation))
 
 

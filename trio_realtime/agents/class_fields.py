@@ -1,4 +1,4 @@
-"""The fields that make an object of a class: attrs, dataclasses and TypedDicts seen alike.
+"""The fields of attrs classes, data classes and TypedDicts, in one form.
 
 `tool_schema` describes them to the model. Pure.
 """

@@ -1,4 +1,4 @@
-"""Constraints on arguments, such as "more than 0": what the schema says of them, and their check.
+"""Constraints on arguments, such as "more than 0": their keyword in a schema, and their check.
 
 `annotation_notes` finds constraints in annotations, `tool_schema` writes them into schemas, and
 `argument_values` checks the built Python values. A constraint that a schema has no keyword for is
@@ -38,7 +38,7 @@ class _Rule:
 
 
 def _is_multiple(value: Any, step: Any) -> bool:
-    """Whether ``value`` is a multiple of ``step``, both as they are written in decimal digits."""
+    """Whether ``value`` is a multiple of ``step``, as both are written in decimal digits."""
     if isinstance(value, Decimal):
         return value % Decimal(str(step)) == 0
     return Fraction(str(value)) % Fraction(str(step)) == 0
@@ -81,7 +81,7 @@ class Constraint:
     bound: Any
 
     def keyword(self, measured: Measured | None) -> str | None:
-        """The keyword that says it in a schema; None if no keyword does for such values."""
+        """The keyword for it in a schema; None if there is none for such values."""
         return None if measured is None else _RULES[self.name].keywords.get(measured)
 
     def holds(self, value: Any) -> bool:
@@ -121,7 +121,7 @@ def constraint(name: str, bound: Any, where: str) -> Constraint:
 
 
 def _number(bound: Any) -> int | float | None:
-    """A bound as JSON has it, or None if it is no number that JSON can say."""
+    """A bound as a number that JSON can represent, or None."""
     if isinstance(bound, bool) or not isinstance(bound, Real | Decimal):
         return None
     if isinstance(bound, Integral):
@@ -134,7 +134,8 @@ def _number(bound: Any) -> int | float | None:
 
 
 def _pattern(bound: Any, where: str) -> str:
-    """The text of a regular expression. Python's ``re`` must know it, since it is what checks."""
+    """The text of a regular expression, which has to be one of Python's ``re``, since that checks
+    the values."""
     text: Any = getattr(bound, "pattern", bound)
     if not isinstance(text, str):
         raise UserError(f"{where}: pattern must be a regular expression, got {kind(bound)}")

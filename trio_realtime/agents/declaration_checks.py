@@ -19,7 +19,7 @@ def kind(value: object) -> str:
 
 
 def check_tool_name(name: object, option: str) -> str:
-    """``name``, if the Realtime API would take it; ``option`` says where another can be given."""
+    """Return ``name`` if the Realtime API accepts it. ``option`` is the setting to change it."""
     if not isinstance(name, str):
         raise UserError(f"the name of a tool must be a str, got {kind(name)}")
     if not _TOOL_NAME.fullmatch(name):
@@ -31,7 +31,7 @@ def check_tool_name(name: object, option: str) -> str:
 
 
 def check_type(what: str, value: object, types: tuple[type, ...], expected: str) -> None:
-    """Refuse a value of another type; a bool is never taken for a number."""
+    """Refuse a value that is not of one of ``types``. A bool does not count as a number."""
     if not isinstance(value, types) or (isinstance(value, bool) and bool not in types):
         raise UserError(f"{what} must be {expected}, got {kind(value)}")
 

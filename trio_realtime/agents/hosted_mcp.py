@@ -20,17 +20,17 @@ RequireApproval: TypeAlias = Literal["always", "never"] | Mapping[str, Any]
 
 
 def _secret(value: object) -> str:
-    """For the repr: whether there is a value."""
+    """The repr of a field that holds a secret: ``None``, or ``...`` for any value."""
     return repr(value) if value is None else "..."
 
 
 @attrs.define(eq=False, kw_only=True)
 class HostedMCPTool:
-    """Tools of a remote MCP server, listed and called by the model's own service.
+    """Tools of a remote MCP server, which the model's provider lists and calls.
 
-    Exactly one of ``server_url``, ``connector_id`` and ``tunnel_id`` says where. ``authorization``
-    is an OAuth access token for the server and ``headers`` go with each request to it; the repr
-    shows neither, nor the URL, which may hold a token.
+    Exactly one of ``server_url``, ``connector_id`` and ``tunnel_id`` names the server.
+    ``authorization`` is an OAuth access token for the server, and ``headers`` go with each request
+    to it. The repr shows neither, nor the URL, which may hold a token.
 
     Raises `UserError` for what the API would refuse.
     """
@@ -45,7 +45,7 @@ class HostedMCPTool:
     allowed_tools: Sequence[str] | Mapping[str, Any] | None = None
     """Names of tools, or a filter such as ``{"read_only": True}``; by default all."""
     require_approval: RequireApproval | None = None
-    """What a person has to approve; the API's default is always."""
+    """Which calls a person has to approve; the API's default is all of them."""
 
     def __attrs_post_init__(self) -> None:
         check_type("HostedMCPTool: server_label", self.server_label, (str,), "a str")

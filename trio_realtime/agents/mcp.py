@@ -67,8 +67,8 @@ def default_mcp_tool_error(ctx: RunContext[Any], exc: Exception) -> str:
 class MCPServer(ABC):
     """An MCP server whose tools an agent offers to the model.
 
-    `MCPServerStdio` and `MCPServerStreamableHttp` are the usual ones. A subclass of one's own
-    needs `open_streams` only. Raises `UserError` for an option that cannot work.
+    `MCPServerStdio` and `MCPServerStreamableHttp` are the usual ones. A subclass of your own only
+    has to define `open_streams`. Raises `UserError` for an option that cannot work.
     """
 
     name: str
@@ -85,19 +85,19 @@ class MCPServer(ABC):
     session and listing the tools."""
     tool_filter: ToolFilter = attrs.field(default=None, repr=False)
     require_approval: RequireApproval | None = attrs.field(default=None, repr=False)
-    """What a person has to approve, by the server's own names of its tools; by default nothing."""
+    """Which calls a person has to approve, by the tools' names on the server; none by default."""
     failure_error_function: ToolErrorFunction[Any] | Unset | None = attrs.field(
         default=UNSET, repr=False
     )
     """As for `function_tool`. If it is not given, the ``mcp_config`` of the agent decides, and if
     that has none, it is `default_mcp_tool_error`."""
     use_structured_content: bool = False
-    """Pass on the structured content of a result, as JSON, where there is text too."""
+    """Whether the model gets the structured content of a result, as JSON, instead of its text."""
     tool_name_prefix: str = ""
-    """Put before the names of the tools, to tell those of two servers apart."""
+    """Put before the names of the tools, so that tools of two servers can have the same name."""
     required: bool = True
-    """Whether a session fails to open, and a handoff fails, when the server cannot be opened.
-    False: the application gets an ``error`` event, and the agent does without its tools."""
+    """Whether opening a session, or a handoff, fails when the server cannot be opened. If not, the
+    application gets an ``error`` event, and the agent has to do without its tools."""
     tool_input_guardrails: Sequence[ToolInputGuardrail[Any]] = ()
     """For calls of every tool of the server."""
     tool_output_guardrails: Sequence[ToolOutputGuardrail[Any]] = ()
@@ -172,8 +172,8 @@ def _to_stdio_params(value: MCPServerStdioParams | Mapping[str, Any]) -> MCPServ
 class MCPServerStdio(MCPServer):
     """A server that runs as a child process of each session.
 
-    Its standard error goes where this process's goes. When the session ends its input is closed,
-    and a process that does not end then is killed, with its children, within seconds.
+    Its standard error is that of this process. When the session ends, its input is closed; if it
+    does not exit then, it is killed after some seconds, with its children.
     """
 
     params: MCPServerStdioParams = attrs.field(converter=_to_stdio_params)
@@ -200,7 +200,7 @@ class MCPServerStdio(MCPServer):
                 encoding=params.encoding,
                 encoding_error_handler=params.encoding_error_handler,
             ),
-            # The real one: sys.stderr may be something of Python's alone, which no process can use.
+            # Not sys.stderr, which may be replaced by an object without a file descriptor.
             errlog=cast("TextIO", sys.__stderr__),
         )
 
@@ -217,7 +217,7 @@ class MCPServerStreamableHttpParams(Settings):
     sse_read_timeout: Seconds = 300.0
     """Seconds of silence in a stream of the server before it counts as lost."""
     terminate_on_close: bool = True
-    """Tell a server that keeps state for the session when the session is over."""
+    """Whether to tell the server at the end, so that it can drop the state it keeps."""
     auth: Any = attrs.field(default=None, repr=False)
     """An ``httpx2.Auth``, such as the ``OAuthClientProvider`` of the ``mcp`` package."""
 

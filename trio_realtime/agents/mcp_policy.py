@@ -1,8 +1,8 @@
 """Which tools of an MCP server an agent is offered, and which calls a person has to approve.
 
-Both are options of `MCPServer`: `check_filter` and `read_approval` look at them when a server is
-declared, `passes` and `approval_for` answer for one tool when a session asks. Nothing here knows
-how a server is reached. A tool is an ``mcp.types.Tool``, named here for type checkers alone.
+Both are options of `MCPServer`: `check_filter` and `read_approval` check them when a server is
+declared, and sessions call `passes` and `approval_for` for each tool. A tool is an
+``mcp.types.Tool``, which is imported for type checkers only.
 """
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -115,8 +115,8 @@ ApprovalPolicy: TypeAlias = bool | NamedApprovals | ApprovalFunction
 def read_approval(what: str, value: object) -> ApprovalPolicy:
     """A `RequireApproval` as a bool, `NamedApprovals`, or the function it is.
 
-    Raises `UserError` for anything else. Where only names that ``never`` need approval are given,
-    all others do; in every other form, a tool that is not named needs none.
+    Raises `UserError` for anything else. If only tools that ``never`` need approval are named, all
+    other tools need it. In every other form, a tool that is not named needs none.
     """
     if value is None:
         return False

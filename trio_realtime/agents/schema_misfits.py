@@ -1,12 +1,12 @@
-"""What is wrong with a value the model sent, judged by the schema the model was given.
+"""Checks a value that the model sent against the schema that the model was given.
 
-`misfits` is strict where JSON is: ``"3"``, ``3.0`` and ``true`` are not integers. It understands
+`misfits` does not coerce: ``"3"``, ``3.0`` and ``true`` are not integers. It understands
 the keywords that decide the shape of a value and that `tool_schema` and pydantic write: type,
 enum, const, properties, required, additionalProperties, items, prefixItems, anyOf, allOf and
-references into ``$defs``. Formats and constraints are left to whoever builds the Python value.
+references into ``$defs``. Formats and constraints are checked later, on the Python values.
 
-Every problem is found, not the first only, and says where and what would be right; none repeats a
-value. Pure; called by `tool_arguments`.
+It finds every problem and not only the first. Each says where it is and what would be right there,
+and none repeats a value. Pure; called by `tool_arguments`.
 """
 
 import json
@@ -62,7 +62,7 @@ class _Check:
         return schema
 
     def _forms(self, schema: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-        """The forms among which a schema gives the choice, also where choices contain choices."""
+        """The alternatives of a schema, with those of nested alternatives in their place."""
         schema = self._resolve(schema)
         if "anyOf" not in schema:
             return [schema]
@@ -70,7 +70,7 @@ class _Check:
 
     def _any_of(self, value: Any, choices: list[Mapping[str, Any]], path: str) -> Iterator[Problem]:
         near = [choice for choice in choices if _is_of_type(value, choice)]
-        if near:  # speak of the choice that was most likely meant
+        if near:  # report the problems of the choice that was most likely meant
             yield from min(([*self.problems(value, s, path)] for s in near), key=len)
         else:
             names = " or ".join(dict.fromkeys(_expected(choice) for choice in choices))
@@ -134,7 +134,7 @@ def _types(schema: Mapping[str, Any]) -> list[str]:
 
 
 def _is_chosen(value: Any, schema: Mapping[str, Any]) -> bool:
-    """Whether the value is among those listed, where some are; True is not 1 here."""
+    """Whether the value is among those listed, if any are. True does not count as 1."""
     choices = _choices(schema)
     return not choices or any(type(value) is type(c) and value == c for c in choices)
 

@@ -1,4 +1,4 @@
-"""Classes that write their own schema and check their own values: those of pydantic.
+"""Classes that write their own schemas and check their own values: those of pydantic.
 
 A pydantic model has methods for both; a pydantic data class is asked by way of pydantic, which is
 imported here alone, and only once an application has brought such a class. Nothing in `agents`

@@ -1,9 +1,8 @@
 """Reads the arguments of a tool call: from the model's JSON text to values of the annotated types.
 
-In two steps. First the JSON is checked against the schema that the model was given, strictly, and
+There are two steps. First the JSON is checked against the schema that the model was given, and
 every problem is found (`schema_misfits`). Then the values are built, which also runs validators and
-checks constraints (`argument_values`). Either way a problem is a line that names its path, fit to
-be sent back to the model.
+checks constraints (`argument_values`). A problem of either step is a path and a text for the model.
 
 Tools and handoffs make an `ArgumentReader` when they are declared and use it once per call. Nothing
 here waits.
@@ -68,9 +67,9 @@ _decode_json = json.JSONDecoder(parse_constant=_refuse_constant).decode
 class ArgumentReader(Generic[T]):
     """Reads the arguments of one tool.
 
-    ``schema`` is the loose form, where only what has no default is required: a model that leaves
-    out an argument means its default. ``closed`` refuses names that no object in the schema lists.
-    Otherwise such names are dropped, since no function and no class has a place for them.
+    ``schema`` requires only the arguments without a default, since a model that leaves out an
+    argument means its default. With ``closed``, names that the schema does not list are refused;
+    otherwise they are dropped, since no function and no class takes them.
     """
 
     def __init__(

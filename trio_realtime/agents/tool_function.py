@@ -1,4 +1,4 @@
-"""Running the function of a tool: async in the task that asks, sync in a worker thread.
+"""Runs the function of a tool: an async one in the caller's task, a sync one in a worker thread.
 
 `FunctionTool` keeps a `DeclaredFunction` for each function that was made a tool. A call is bound
 first, which reads its arguments and waits for nothing, and run later, perhaps after an approval.

@@ -1,4 +1,4 @@
-"""What a function says about itself as a tool: its parameters, their schema, its description.
+"""Reads a function as a tool: its parameters, their schema, its description.
 
 `read_signature` is called once, when a tool is declared, and refuses a function that cannot be a
 tool with a `UserError` naming the parameter and the reason. No waiting and no Trio here: the

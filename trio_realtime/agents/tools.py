@@ -185,9 +185,9 @@ class FunctionTool(Generic[TContext]):
     async def invoke(self, ctx: ToolContext[TContext], arguments: str) -> Any:
         """Call the function with ``arguments``, JSON text, and return what it returns.
 
-        This is the function alone: the tool's time limit, approval and guardrails have no part in
-        it. Raises `ToolArgumentsError` for arguments that the function does not take, and what the
-        function raises. Cancelling it is what cancelling `BoundCall.run` is.
+        Only the function is called: the tool's time limit, approval and guardrails are not applied.
+        Raises `ToolArgumentsError` for arguments that the function does not take, and what the
+        function raises. Cancelling does what it does for `BoundCall.run`.
         """
         return await self.bind(arguments).run(ctx)
 
@@ -228,7 +228,7 @@ class FunctionTool(Generic[TContext]):
 
 
 class _FunctionToolDecorator(Protocol):
-    """``@function_tool(...)``: the context type comes from the function, if it takes a context."""
+    """The type of ``@function_tool(...)``. A function that takes a context decides its type."""
 
     @overload
     def __call__(

@@ -1,12 +1,12 @@
 """The ``trio-realtime`` command.
 
-``arguments`` says what can be asked for, and each command is a module of its own: ``talk``,
-``simulate``, ``doctor``. Under ``talk``: ``servers`` (where to connect), ``recordings`` (WAV
-files), ``speaking`` (the user's side: a recording, lines, a microphone), ``sound_card``, ``floor``
-(whose turn it is), and the two ways to show a conversation: ``screen`` over ``transcript``,
-``meter`` and ``terminal``, or ``jsonl``. ``failures`` turns exceptions into one line and a status.
+``arguments`` is the parser, and each command is a module of its own: ``talk``, ``simulate``,
+``doctor``. ``talk`` uses ``servers`` (where to connect), ``recordings`` (WAV files), ``speaking``
+(the user's side: a recording, lines, a microphone), ``sound_card``, ``floor`` (whose turn it is),
+and one of two ways to show a conversation: ``screen`` with ``transcript``, ``meter`` and
+``terminal``, or ``jsonl``. ``failures`` turns exceptions into one line and an exit status.
 
-Here is only what holds for every command: exceptions and Ctrl-C become an exit status.
+This module holds what all commands share: exceptions and Ctrl-C become an exit status.
 """
 
 import os
@@ -31,11 +31,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     try:
         options = parse(argv)
-    except SystemExit as exit_:  # argparse has said what there is to say
+    except SystemExit as exit_:  # argparse has printed its message
         return exit_.code if isinstance(exit_.code, int) else FAILED
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):
-            # What was said is shown as well as the terminal can, rather than not at all.
+            # Characters that the terminal does not have are replaced, instead of raising.
             stream.reconfigure(errors="replace")
     try:
         _command(options)
@@ -61,7 +61,8 @@ def _command(options: Options) -> None:
 
 
 async def _until_interrupted(command: Callable[[], Awaitable[None]]) -> None:
-    """Run a command; Ctrl-C cancels it, so that it says goodbye, then raises KeyboardInterrupt."""
+    """Run a command. Ctrl-C cancels it, so that it closes its connections, and then raises
+    KeyboardInterrupt."""
     interrupted = False
 
     async def watch(signals: AsyncIterable[int], scope: trio.CancelScope) -> None:
@@ -81,16 +82,16 @@ async def _until_interrupted(command: Callable[[], Awaitable[None]]) -> None:
 
 
 def _interrupts() -> AbstractContextManager[AsyncIterable[int] | None]:
-    """Ctrl-C as a stream. Only the main thread may handle signals; others hear of none."""
+    """Ctrl-C as a stream; None outside the main thread, which alone may handle signals."""
     if threading.current_thread() is threading.main_thread():
         return trio.open_signal_receiver(signal.SIGINT)
     return nullcontext()
 
 
 def _failed(error: BaseException, *, debug: bool) -> int:
-    """Say what went wrong, in one line, and return the status."""
+    """Print what went wrong, in one line, and return the exit status."""
     if isinstance(error, BrokenPipeError):
-        # Whoever read our output has enough. Python would complain when it flushes at exit.
+        # The reader of our output has closed it. Python would complain when it flushes at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return FAILED
     if isinstance(error, KeyboardInterrupt):

@@ -1,4 +1,4 @@
-"""What can be asked of the command line: the parser, and its result as a value."""
+"""The parser of the command line, and `Options`, its result."""
 
 import argparse
 import math
@@ -38,7 +38,7 @@ class _Parser(argparse.ArgumentParser):
 
 @attrs.frozen(kw_only=True)
 class Options:
-    """The command line, understood. What a command does not have keeps its default here."""
+    """What the command line says. Options that a command does not have keep their defaults."""
 
     command: Literal["talk", "simulate", "doctor"]
     debug: bool = False

@@ -1,4 +1,4 @@
-"""``trio-realtime doctor``: what is installed, and what would be used. Opens no connection."""
+"""``trio-realtime doctor``: shows what is installed and what would be used. Opens no connection."""
 
 import os
 import platform
@@ -20,7 +20,7 @@ _EXTRAS = {
 
 
 def examine() -> None:
-    """Print it."""
+    """Print versions, the transport, whether a key is set, the sound card and the extras."""
     print(f"trio-realtime   {__version__}")
     print(f"Python          {platform.python_version()} on {platform.platform(terse=True)}")
     print(f"trio            {_release('trio')}")

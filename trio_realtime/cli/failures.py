@@ -1,4 +1,4 @@
-"""From exceptions to one line on stderr and an exit status. Used by the command's ``main``."""
+"""Turns exceptions into one line for stderr and an exit status. Used by the command's ``main``."""
 
 import json
 import os
@@ -22,11 +22,11 @@ INTERRUPTED: Final = 130
 
 
 class CommandError(Exception):
-    """The command cannot go on; its message is the line to show. Raised by the command alone."""
+    """The command cannot go on. Its message is the line to show. Raised in ``cli`` only."""
 
 
 def first_failure(error: BaseException) -> BaseException:
-    """The exception to speak of: out of a group, the one that says most."""
+    """The exception to report: of a group, the one that says most."""
     return min(_leaves(error), key=_rank)
 
 
@@ -59,7 +59,7 @@ def _leaves(error: BaseException) -> Iterator[BaseException]:
 
 
 def _rank(error: BaseException) -> int:
-    """What explains the end of a command best comes first; a closed session explains nothing."""
+    """The order in which exceptions explain the end of a command, the best first."""
     telling = (KeyboardInterrupt, CommandError)
     for rank, kind in enumerate(telling):
         if isinstance(error, kind):
@@ -68,7 +68,7 @@ def _rank(error: BaseException) -> int:
 
 
 _KEY_CODES: Final = frozenset({"invalid_api_key", "missing_api_key"})
-"""Error codes about the key of a server that refuses it once the WebSocket is open."""
+"""Error codes of servers that refuse a key only after the WebSocket was opened."""
 
 _KEY_CLOSE: Final = 3000
 """The close code that goes with them (IANA's registry: unauthorized)."""
@@ -77,7 +77,7 @@ _REFUSALS: Final = {
     401: "the server refused the API key (HTTP 401): check OPENAI_API_KEY",
     403: "the server does not allow this API key to do that (HTTP 403)",
 }
-"""Where the response's body may quote a key, it is not shown."""
+"""What is shown in place of the response's body, which may quote the key."""
 
 
 def _refusal(error: RealtimeHandshakeError) -> str:
@@ -102,9 +102,10 @@ def _connection(error: RealtimeConnectionError) -> str:
     """The message, with the operating system's own reason where there is one."""
     for each in _causes(error):
         if isinstance(each, ssl.SSLError):
-            return str(error)  # says what failed; its number is not the operating system's
+            return str(error)  # its errno is OpenSSL's, not the operating system's
         if isinstance(each, OSError) and each.errno:
-            # Trio says where it connected to in place of the reason; resolvers number below 0.
+            # Trio's message has the address in place of the reason. Errors of resolvers have
+            # numbers below 0, which os.strerror does not know.
             reason = os.strerror(each.errno) if each.errno > 0 else each.strerror
             return f"{str(error).partition(': ')[0]}: {reason}"
     return str(error)

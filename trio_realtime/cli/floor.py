@@ -1,6 +1,6 @@
-"""Who has the floor: what of the user's turn and of the agent's answer is still to come.
+"""Whose turn it is: which part of the user's turn and of the agent's answer is still to come.
 
-Fed with every event by ``talk``; the user's side (``speaking``) waits on it. Nothing is sent here.
+``talk`` puts in every event, and the user's side (``speaking``) waits on it. Nothing is sent here.
 """
 
 from collections.abc import Callable
@@ -22,17 +22,17 @@ from ..models.events import RealtimeServerError
 from .failures import CommandError
 
 TRANSCRIPT_GRACE: float = 3.0
-"""Seconds that a transcript of the user may come after the answer is complete."""
+"""Seconds to wait for a transcript of the user when the answer is complete."""
 
 
 @attrs.define(eq=False)
 class Floor:
-    """The state of the conversation, as far as one has to wait for it."""
+    """What there is to wait for in the conversation."""
 
     timeout: float
     """Seconds without any event after which an awaited answer is given up."""
     turns_heard: int = 0
-    """How often the server heard the user finish."""
+    """How often the server noticed that the user stopped speaking."""
     speaking: bool = False
     """The server hears the user speak."""
     answering: bool = False
@@ -43,7 +43,7 @@ class Floor:
     _changed: trio.Event = attrs.field(factory=trio.Event)
 
     def take(self, event: RealtimeSessionEvent) -> str | None:
-        """Take an event into account; returns why an awaited answer will not come, if so."""
+        """Take an event into account. Returns why an awaited answer will not come, or None."""
         problem = None
         match event:
             case RealtimeUserSpeechStarted():
@@ -70,11 +70,11 @@ class Floor:
         return problem
 
     def expect_answer(self) -> None:
-        """Say that a response was, or is about to be, asked for."""
+        """Note that a response was asked for, or is about to be."""
         self.owed = True
 
     async def wait_until(self, condition: Callable[[], bool]) -> None:
-        """Wait until something holds. Raises `CommandError` when the server falls silent."""
+        """Wait until a condition is true. Raises `CommandError` when the server falls silent."""
         while not condition():
             with trio.move_on_after(self.timeout) as scope:
                 await self._changed.wait()
@@ -84,7 +84,7 @@ class Floor:
                 )
 
     async def wait_answered(self) -> None:
-        """Wait until nothing is owed any more: no answer, and for a moment no transcript."""
+        """Wait for the answer, and then for transcripts, for `TRANSCRIPT_GRACE` seconds at most."""
         await self.wait_until(lambda: not (self.owed or self.answering or self.speaking))
         with trio.move_on_after(TRANSCRIPT_GRACE):
             await self.wait_until(lambda: not self._untranscribed)

@@ -30,24 +30,24 @@ from .show import Show
 
 @attrs.define(eq=False)
 class JsonLines(Show):
-    """Prints events as JSON lines; what is not an event goes to stderr."""
+    """Prints events as JSON lines. Notices go to stderr, and the rest is left out."""
 
     _out: TextIO = attrs.field(factory=lambda: sys.stdout)
 
     def event(self, event: RealtimeSessionEvent) -> None:
         described = describe_event(event)
         if described is not None:
-            # A line at a time: readers of a pipe want events as they happen.
+            # Flushed line by line, so that a reader of a pipe gets each event as it happens.
             print(json.dumps(described, ensure_ascii=False), file=self._out, flush=True)
 
     def notice(self, text: str) -> None:
         print(text, file=sys.stderr)
 
     def problem(self, text: str) -> None:
-        """Nothing: the event that says so was printed."""
+        """Print nothing, since the event about it was printed."""
 
     def sent(self, pcm: bytes, *, of_seconds: float | None = None) -> None:
-        """Nothing: the server says what it heard."""
+        """Print nothing, since events say what the server heard."""
 
     def sent_all(self, name: str) -> None:
         """Nothing."""
@@ -62,11 +62,11 @@ class JsonLines(Show):
         """Nothing."""
 
     def finish(self, usage: Usage, answer: Answer, saved: Path | None) -> None:
-        """Nothing: each response_done has its usage."""
+        """Print nothing, since each ``response_done`` has its usage."""
 
 
 def describe_event(event: RealtimeSessionEvent) -> dict[str, Any] | None:
-    """The event in JSON's types; None for a model event that is no raw event of the server."""
+    """The event in JSON's types; None for a model event that is not a server event."""
     if isinstance(event, RealtimeRawModelEvent):
         if not isinstance(event.data, RealtimeModelRawServerEvent):
             return None

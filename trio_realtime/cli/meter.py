@@ -1,4 +1,4 @@
-"""A line that shows audio passing by: its length, and how loud the last of it was. Pure."""
+"""A line about audio that streams: how much there was, and how loud the last pieces were. Pure."""
 
 import math
 from collections import deque
@@ -11,7 +11,7 @@ from .recordings import BYTES_PER_MS
 BARS = "▁▂▃▄▅▆▇█"
 PLAIN_BARS = "_.:-=+*#"
 _SILENT_DB = -96.0
-"""The least that 16 bits can tell from silence."""
+"""The lowest level that 16 bits can represent, in dB below full scale."""
 _LOWEST_BAR_DB = -48.0
 _WIDTH = 24
 
@@ -27,10 +27,10 @@ def bars_for(encoding: str | None) -> str:
 
 @attrs.define(eq=False, kw_only=True)
 class Meter:
-    """What passed by in one direction. Feed it PCM16 mono 24 kHz."""
+    """Measures audio of one direction: PCM16 mono 24 kHz."""
 
     of_seconds: float | None = None
-    """How much is expected."""
+    """How much audio is expected, in seconds, if that is known."""
     bars: str = BARS
     _bytes: int = 0
     _energy: float = 0.0

@@ -1,7 +1,7 @@
-"""WAV files of ``talk``: the user's recording in, the answers' audio out.
+"""WAV files of ``talk``: the user's recording, and the file for the audio of the answers.
 
-A recording is read piece by piece, each in a thread, so that a long one takes little memory and
-can be interrupted. Errors name the file.
+A recording is read piece by piece, each in a thread, so a long one takes little memory and can be
+interrupted. Errors name the file.
 """
 
 import os
@@ -26,26 +26,26 @@ READ_SECONDS: Final = 1.0
 
 @attrs.define(eq=False, repr=False)
 class Recording:
-    """Something said, ready to send; made by `open_recording`."""
+    """A recording of the user, ready to send. Made by `open_recording`."""
 
     path: Path
     _reader: WavReader
     _resampler: Resampler
     _first: bytes
-    """The first piece of it, which was read to find out that there is sound."""
+    """The first piece, which was read to make sure that there is any sound."""
     _samples: int
     """How many samples of the file are read at a time."""
 
     @property
     def seconds(self) -> float | None:
-        """How long it is; None where its header does not say."""
+        """The duration in seconds; None if the file's header does not say."""
         ms = self._reader.duration_ms
         return None if ms is None else ms / 1000
 
     async def pieces(self, ms: int) -> AsyncGenerator[bytes]:
-        """Its sound as PCM16 mono 24 kHz in pieces of so many ms; the last may be shorter.
+        """Its audio as PCM16 mono 24 kHz in pieces of ``ms`` milliseconds; the last may be shorter.
 
-        Once for each recording. Raises `CommandError` if the file cannot be read any further.
+        To be called once. Raises `CommandError` if the file cannot be read.
         """
         size = ms * BYTES_PER_MS
         waiting = bytearray()
@@ -92,7 +92,7 @@ def _naming(path: Path) -> Generator[None]:
 
 
 def check_can_save(path: Path) -> None:
-    """Find out before anything is said whether the answer can be kept. Raises `CommandError`."""
+    """Raise `CommandError` if this file cannot be written, before the conversation begins."""
     folder = path.absolute().parent
     reason = None
     if path.is_dir():
@@ -118,7 +118,7 @@ class Answer:
 
     @property
     def seconds(self) -> float:
-        """How long it sounds."""
+        """The duration in seconds."""
         return len(self.pcm) / BYTES_PER_MS / 1000
 
     def save(self, path: Path) -> None:

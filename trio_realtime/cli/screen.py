@@ -16,7 +16,8 @@ from .terminal import Terminal
 from .transcript import USER, Said, Transcript
 
 _REDRAW_S = 0.04
-"""Deltas may come in hundreds a second; nobody sees more than 25 pictures of them."""
+"""Seconds between two drawings. Hundreds of deltas may come in a second, and nobody sees more than
+25 pictures of them."""
 
 
 @attrs.define(eq=False)

@@ -12,7 +12,7 @@ from .arguments import Options
 KEY_VARIABLE: Final = "OPENAI_API_KEY"
 
 SIMULATOR_PACE: Final = 4.0
-"""Fast enough not to bore, slow enough to see that it streams."""
+"""How many times faster than real time the simulator talks: slow enough to see that it streams."""
 
 
 @attrs.frozen(kw_only=True)
@@ -20,16 +20,16 @@ class Server:
     """A server that can be connected to now."""
 
     model_config: Mapping[str, Any]
-    """What a session's `RealtimeModelConfig` says of it."""
+    """The keys of a session's `RealtimeModelConfig`."""
     pace: float
     """How many times faster than real time a recording is sent to it."""
     notice: str | None = None
-    """What the user has to know about it."""
+    """What the user has to know about the server."""
 
 
 @asynccontextmanager
 async def open_server(options: Options) -> AsyncGenerator[Server]:
-    """The server the options ask for; a simulator runs as long as the block."""
+    """The server that the options ask for. A simulator runs until the block ends."""
     pace = options.pace or 1.0
     has_key = bool(os.environ.get(KEY_VARIABLE))
     if options.url is not None:

@@ -9,7 +9,7 @@ from .recordings import Answer
 
 
 class Show(ABC):
-    """Told everything that happens, in order. Nothing waits here, except for the output."""
+    """Called for everything that happens, in order. No method waits, except for the output."""
 
     @abstractmethod
     def notice(self, text: str) -> None:

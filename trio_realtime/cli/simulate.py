@@ -9,7 +9,7 @@ from .servers import SIMULATOR_PACE
 
 
 async def simulate(options: Options) -> None:
-    """Serve until cancelled; says where, and who comes.
+    """Serve until cancelled. Prints the URL, and a line for each session.
 
     Raises:
         CommandError: the port is taken, or the host is not this machine's.

@@ -1,8 +1,8 @@
 """Microphone and speaker, through sounddevice (the ``[audio]`` extra).
 
-PortAudio calls back in threads of its own, which must never wait. What the microphone hears enters
-Trio through a bounded channel; what the speaker plays leaves through a queue under a lock that is
-held for a copy only, and the playback tracker is told how much was played.
+PortAudio calls back in threads of its own, which must never wait. Audio of the microphone goes to
+Trio through a bounded channel. Audio for the speaker waits in a queue, whose lock is held only
+while some of it is copied, and the playback tracker is told how much was played.
 """
 
 from collections import deque
@@ -25,7 +25,7 @@ from .show import Show
 BLOCK_MS: Final = 40
 _BLOCK_FRAMES: Final = MODEL_RATE * BLOCK_MS // 1000
 _WAITING_BLOCKS: Final = 250
-"""10 s of speech may wait for a slow network; then it is dropped."""
+"""How many blocks may wait for a slow network: 10 s of speech. Later ones are dropped."""
 
 
 @attrs.define(eq=False)
@@ -37,17 +37,17 @@ class Speaker:
     _waiting: deque[tuple[str, int, bytes]] = attrs.field(factory=deque[tuple[str, int, bytes]])
 
     def put(self, item_id: str, content_index: int, pcm: bytes) -> None:
-        """Play this after what waits already."""
+        """Play this after the audio that waits already."""
         with self._lock:
             self._waiting.append((item_id, content_index, pcm))
 
     def drop(self, item_id: str) -> None:
-        """Forget what waits of this item; the audio of other items is still played."""
+        """Drop the audio of this item that was not played; other items are still played."""
         with self._lock:
             self._waiting = deque(piece for piece in self._waiting if piece[0] != item_id)
 
     def fill(self, out: Any, _frames: int, _time: object, _status: object) -> None:
-        """Fill a buffer of PortAudio with what is next, and silence after it."""
+        """Fill a buffer of PortAudio with the next audio, and silence if there is too little."""
         room = len(out)
         at = 0
         with self._lock:
@@ -96,7 +96,7 @@ class SoundCard:
         token = trio.lowlevel.current_trio_token()
 
         def offer(block: bytes) -> None:
-            # Where the network is too slow, words are missing; those that are sent stay in order.
+            # If the network is too slow, this block is dropped; what is sent stays in order.
             with suppress(trio.WouldBlock):
                 blocks_in.send_nowait(block)
 

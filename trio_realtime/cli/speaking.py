@@ -1,7 +1,7 @@
 """The user's side of a conversation: a recording, typed lines, or a microphone.
 
-Each function sends what the user says, waits for what it has to wait for, and returns when the
-user has nothing more to say. They run beside the task of ``talk`` that reads events.
+Each function sends what the user says, waits for the answers, and returns when the user has nothing
+more to say. Meanwhile another task of ``talk`` reads the events.
 """
 
 import os
@@ -20,16 +20,16 @@ from .show import Show
 
 CHUNK_MS: Final = 100
 LEAST_SILENCE_MS: Final = 1000
-"""Sent after a recording in any case: the server's news of its last words may be on the way."""
+"""Silence that always follows a recording, in ms, since events about its end may still arrive."""
 MOST_SILENCE_MS: Final = 10_000
-"""Semantic turn detection waits for 8 s at most."""
+"""The most silence that follows a recording, in ms. Semantic turn detection waits for 8 s."""
 LATE_S: Final = 5.0
-"""Seconds to wait, when all silence was sent, for the server to say that it heard something."""
+"""Seconds to wait, after all the silence, for the server to report that it heard something."""
 
 
 @attrs.define(eq=False, kw_only=True)
 class Conversation:
-    """What the user's side works with."""
+    """What the functions of this module work with."""
 
     session: RealtimeSession[Any]
     floor: Floor
@@ -41,8 +41,8 @@ async def speak_recording(
 ) -> None:
     """Send a recording as a microphone would, ``pace`` times as fast, and wait for the answer.
 
-    Where turns are ``detected`` by the server, silence follows until it has heard the end of what
-    was said; otherwise the end of the recording is the end of the turn.
+    If the server detects turns (``detected``), silence follows until it has noticed the end of the
+    user's turn; otherwise the end of the recording is the end of the turn.
     """
     begun = trio.current_time()
     sent_ms = await _send(talk, recording, begun, pace)
@@ -57,7 +57,7 @@ async def speak_recording(
 
 
 async def _send(talk: Conversation, recording: Recording, begun: float, pace: float) -> float:
-    """Send a recording; returns how many ms it was."""
+    """Send a recording. Returns its duration in ms."""
     sent_ms = 0.0
     async with aclosing(recording.pieces(CHUNK_MS)) as pieces:
         async for chunk in pieces:
@@ -69,7 +69,7 @@ async def _send(talk: Conversation, recording: Recording, begun: float, pace: fl
 
 
 async def _be_silent(talk: Conversation, name: str, begun: float, pace: float) -> None:
-    """Send silence until the server has heard the end of the user's turn."""
+    """Send silence until the server has noticed the end of the user's turn."""
     floor = talk.floor
 
     def heard() -> bool:
@@ -105,10 +105,10 @@ async def given_lines(texts: Iterable[str]) -> AsyncGenerator[str]:
 
 
 async def typed_lines(fd: int, show: Show) -> AsyncGenerator[str]:
-    """The lines of a file descriptor, blank ones left out, until its end.
+    """The lines of a file descriptor until its end, without blank ones.
 
-    Cancelling abandons the thread that reads. It reads the descriptor itself: a thread stuck in
-    Python's buffered stdin would hold a lock that the interpreter needs to exit.
+    Cancelling abandons the thread that reads. It reads the descriptor and not ``sys.stdin``, whose
+    buffer has a lock: a thread waiting there would keep the interpreter from exiting.
     """
     rest = b""
     while True:

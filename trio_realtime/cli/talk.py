@@ -1,4 +1,4 @@
-"""``trio-realtime talk``: wires a server, a session, the user's side and what is shown."""
+"""``trio-realtime talk``: connects a server, a session, the user's side and the display."""
 
 import sys
 from collections.abc import AsyncGenerator
@@ -22,10 +22,10 @@ from .speaking import Conversation, given_lines, speak_lines, speak_recording, t
 
 
 async def talk(options: Options) -> None:
-    """Hold the conversation the options describe. Everything is checked before it begins.
+    """Hold the conversation that the options describe. Files and devices are checked first.
 
     Raises:
-        CommandError: a file, a device or the server did not do what it has to.
+        CommandError: a file, a device or the server failed.
         TrioRealtimeError: the session failed, or a setting is wrong.
     """
     if options.save is not None:
@@ -88,7 +88,7 @@ async def _converse(
             await _speak(options, conversation, recording, server, sound_card)
             nursery.cancel_scope.cancel()
     finally:
-        # Also when interrupted: what came is worth keeping.
+        # Also when interrupted, so that the audio received so far is saved.
         saved = options.save if answer.pcm else None
         if saved is not None:
             answer.save(saved)

@@ -1,7 +1,7 @@
 """Lines on an output stream. On a terminal the last rows may be redrawn, and texts are wrapped.
 
-The cursor rests at the end of the last redrawn row. Positions are moved with three ANSI sequences
-that every terminal of today knows; a stream that is no terminal gets plain lines only.
+Between calls the cursor is at the end of the last redrawn row. It is moved with three ANSI
+sequences that every terminal of today knows. A stream that is no terminal gets plain lines only.
 """
 
 import os
@@ -27,10 +27,10 @@ class Terminal:
     """Whether lines can be redrawn."""
     _rows: int = attrs.field(default=0, init=False)
     _prompting: str | None = attrs.field(default=None, init=False)
-    """The label of the prompt behind which the cursor stands."""
+    """The label of the prompt at which the cursor waits for a line."""
 
     def __attrs_post_init__(self) -> None:
-        # Consoles of Windows take the sequences only where a program has switched them on.
+        # Consoles of Windows understand the sequences only if a program has enabled that.
         knows_ansi = os.name == "posix" and os.environ.get("TERM") != "dumb"
         self.is_live = knows_ansi and self._out.isatty()
         self._color = self._color and self.is_live and not os.environ.get("NO_COLOR")
@@ -40,7 +40,7 @@ class Terminal:
         return self._out.encoding
 
     def write(self, lines: Sequence[tuple[str, str]]) -> None:
-        """Print lines of a label and a text for good. A prompt appears again below them."""
+        """Print lines, each a label and a text, that will not change. A prompt moves below them."""
         if not lines:
             return
         prompting = self._prompting
@@ -67,15 +67,15 @@ class Terminal:
             self._prompting = label
 
     def entered(self) -> None:
-        """The user has ended the line that was asked for, and with it the row."""
+        """Note that the user has ended the line, and that the cursor is on the next row."""
         self._prompting = None
 
     def end(self) -> None:
-        """Leave the cursor where the next line begins, with nothing unfinished in sight."""
+        """Erase what is not finished, and leave the cursor where the next line begins."""
         self._put(self._erase())
 
     def _erase(self) -> str:
-        """What takes the cursor to where the next finished line goes."""
+        """The text that erases the unfinished rows and moves the cursor to their beginning."""
         if self._prompting is not None:
             self._prompting = None
             return "\n"
@@ -105,7 +105,10 @@ _COLORS = {"you": "1;36", "agent": "1;32", "error": "1;31"}
 
 
 def wrap(text: str, width: int) -> list[str]:
-    """Break text at blanks into rows of so many columns; longer words are cut. Never empty."""
+    """Break text at blanks into rows of at most ``width`` columns; longer words are cut.
+
+    Returns one row at least.
+    """
     rows = [""]
     for word in text.split():
         joined = f"{rows[-1]} {word}" if rows[-1] else word

@@ -1,7 +1,7 @@
 """What was said, in the order in which it was said: a fold of session events. Pure.
 
-Transcripts of the user often come after the answer has begun. Whatever is not complete, or comes
-after something that is not, is still *open*: it may change or move down, so the screen redraws it.
+Transcripts of the user often come after the answer has begun. An entry that is not complete, or
+that follows one that is not, is *open*: it may change or move down, so the screen redraws it.
 """
 
 import unicodedata
@@ -22,14 +22,14 @@ from ..events import (
 from ..items import InputAudio, InputText, UserMessageItem
 
 MOST_OPEN = 6
-"""Entries kept open; a transcript that is missed for longer is given up."""
+"""How many entries may be open. The oldest is shown without its transcript if there are more."""
 
 USER, AGENT = "you", "agent"
 
 
 @attrs.frozen
 class Said:
-    """Something to show: who, and what."""
+    """A line to show: who spoke, and the words."""
 
     who: str
     text: str
@@ -50,10 +50,10 @@ class _Entry:
 
 @attrs.define(eq=False)
 class Transcript:
-    """Give it every event; take what is complete, and look at what is open."""
+    """Collects what was said. Give it every event, take complete entries, and show open ones."""
 
     echo_typed: bool = True
-    """Whether messages the user typed are shown; a terminal shows them already."""
+    """Whether to show the user's typed messages, which a terminal shows already."""
     _entries: list[_Entry] = attrs.field(factory=list[_Entry])
 
     def event(self, event: RealtimeSessionEvent) -> None:
@@ -79,7 +79,7 @@ class Transcript:
                 pass
 
     def take_complete(self) -> list[Said]:
-        """What is said and will not change; it is forgotten here."""
+        """Remove and return the entries at the beginning that will not change any more."""
         taken: list[Said] = []
         while self._entries and (self._entries[0].complete or len(self._entries) > MOST_OPEN):
             entry = self._entries.pop(0)
@@ -89,7 +89,7 @@ class Transcript:
         return taken
 
     def take_all(self) -> list[Said]:
-        """Everything left, at the end of the conversation."""
+        """Remove and return all entries, at the end of the conversation."""
         left, self._entries = self._entries, []
         for entry in left:
             if entry.text and not entry.complete:
@@ -97,7 +97,7 @@ class Transcript:
         return [entry.show("(no transcript)") for entry in left if entry.text or not entry.complete]
 
     def open(self) -> list[Said]:
-        """What is not complete yet, or waits for what is not."""
+        """The open entries, as they are now."""
         return [entry.show() for entry in self._entries]
 
     def _entry(self, item_id: str, who: str) -> _Entry:
