@@ -240,8 +240,8 @@ def test_a_reader_gives_any_number_of_samples(samples: int) -> None:
 
 
 def test_reading_a_long_file_takes_little_memory(tmp_path: Path) -> None:
-    """Of 24 MB of stereo floats no more is in memory than a few pieces."""
-    frames = 3_000_000
+    """Of 1.6 MB of stereo floats no more is in memory than a few pieces."""
+    frames = 200_000
     path = tmp_path / "long.wav"
     with path.open("wb") as file:
         start = riff(header(3, 32, channels=2), (b"data", b"")).getvalue()
@@ -251,13 +251,13 @@ def test_reading_a_long_file_takes_little_memory(tmp_path: Path) -> None:
     try:
         with WavReader(path) as reader:
             total = 0
-            while piece := reader.read(65_536):
+            while piece := reader.read(4_096):
                 total += len(piece)
         _now, peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
     assert total == 2 * frames
-    assert peak < 16_000_000
+    assert peak < 1_000_000
 
 
 def test_a_reader_closes_what_it_opened_alone(tmp_path: Path) -> None:

@@ -6,14 +6,18 @@ A map of the package:
 * ``sessions``  RUN: `RealtimeRunner`, `RealtimeSession`
 * ``models``    REACH: `RealtimeModel` and what implements it; ``models.openai``
 * ``testing``   PROVE: the fake model, the simulator, contract tests, the pytest plugin
+* ``telephony`` BRIDGE: telephone calls over Twilio Media Streams
+* ``calls``     calls by SIP and WebRTC, which the model's service conducts itself
+* ``recording`` both sides of a conversation in a stereo WAV file
 * ``audio``     WAV files, resampling, G.711
 * ``cli``       the ``trio-realtime`` command
 
-and the nouns they share: ``config``, ``context``, ``errors``, ``events``, ``items``.
+and the nouns they share: ``config`` (with ``config_dicts``), ``context``, ``errors``, ``events``,
+``items``.
 
-Everything public is importable from here, except what is only for tests (``testing``), for audio
-(``audio``), and the events and inputs of the model layer (``models.events``, ``models.inputs``),
-which authors of models need.
+Most that is public is importable from here. The rest is in the modules of its own kind: what is
+only for tests in ``testing``, audio in ``audio``, calls in ``calls``, and the events and inputs of
+the model layer, which authors of models need, in ``models.events`` and ``models.inputs``.
 """
 
 from typing import TYPE_CHECKING, Any
