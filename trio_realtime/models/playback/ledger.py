@@ -162,6 +162,9 @@ class PlaybackLedger:
         """
         self._ask_tracker()
         item = self._live.pop(item_id, None) or self._past.pop(item_id, None) or AudioItem(item_id)
+        if item.cut:
+            self._past[item_id] = item
+            return
         self._freeze(item, now)
         self._leave(item, now)
         self._forget_oldest()
@@ -197,15 +200,17 @@ class PlaybackLedger:
         it is also how long to wait; with a tracker, or audio not yet delivered, the least one has
         to. So wait as in ``while (ms := remaining_ms(now())) > 0: await trio.sleep(ms / 1000)``.
         """
-        if item_id is not None and item_id not in self._live:
-            return 0.0
+        return self.remaining_ms_of(None if item_id is None else (item_id,), now)
+
+    def remaining_ms_of(self, items: Collection[str] | None, now: float) -> float:
+        """As `remaining_ms`, up to the end of the last of these items."""
         self._ask_tracker()
-        total = 0.0
+        total = remaining = 0.0
         for item in self._live.values():
             total += sum(self._unheard_ms(part, now) for part in item.parts.values())
-            if item.item_id == item_id:
-                break
-        return total
+            if items is None or item.item_id in items:
+                remaining = total
+        return remaining
 
     def is_playing(self, now: float) -> bool:
         """Whether any received audio has yet to be heard."""
@@ -231,6 +236,7 @@ class PlaybackLedger:
         if part is None:
             part = AudioPart(item, content_index, self._bytes_per_ms)
             item.parts[content_index] = part
+        item.unheard[content_index] = part
         self._receiving = part
         return part
 
@@ -315,7 +321,15 @@ class PlaybackLedger:
         return rest if rest >= _SMALLEST_CUT_MS else 0.0
 
     def _is_heard(self, item: AudioItem, now: float) -> bool:
-        return not any(self._unheard_ms(part, now) for part in item.parts.values())
+        while item.unheard:
+            part = next(iter(item.unheard.values()))
+            if self._unheard_ms(part, now):
+                return False
+            # Once heard a part stays heard, unless more of it comes.
+            del item.unheard[part.content_index]
+            if part is self._receiving:
+                self._receiving = None
+        return True
 
     def _ask_tracker(self) -> str | None:
         """Take over what the tracker says, since it remembers only the item being played.

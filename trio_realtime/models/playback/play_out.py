@@ -48,6 +48,8 @@ class AudioItem:
     item_id: str
     parts: dict[int, AudioPart] = attrs.Factory(dict[int, AudioPart])
     """By content index, in order of arrival, which is the order of playing."""
+    unheard: dict[int, AudioPart] = attrs.Factory(dict[int, AudioPart])
+    """Those that are not known to have been heard to their end."""
     finished: bool = False
     cut: bool = False
 

@@ -11,7 +11,7 @@ response of which nothing more is heard has failed.
 
 import math
 from collections.abc import Mapping
-from itertools import takewhile
+from itertools import chain, takewhile
 from typing import Any, Final, cast
 
 import attrs
@@ -36,8 +36,8 @@ class OutOfBand:
     active: dict[str, float] = attrs.field(factory=dict[str, float], init=False)
     """The ids of those that have begun and are not over, with the time at which each was last
     heard of; the one that has been silent longest comes first."""
-    _audible: set[str] = attrs.field(factory=set[str], init=False)
-    """Those of them that the server said will have audio."""
+    _audible: dict[str, None] = attrs.field(factory=dict[str, None], init=False)
+    """Those of them that speak, or that the server said will, since `take_audible` was asked."""
     _keyed: dict[str, float] = attrs.field(factory=dict[str, float], init=False)
     """Event ids of creates that carry a key and have not begun, with the time at which each was
     sent, in order."""
@@ -74,15 +74,22 @@ class OutOfBand:
     @property
     def requested(self) -> str | None:
         """The event id of the create that has waited longest for its response to begin."""
-        return next(iter((*self._keyed, *self._unkeyed)), None)
+        return next(chain(self._keyed, self._unkeyed), None)
 
-    def spoken(self, audio: SpokenAudio) -> list[str]:
-        """The ids of the active responses that speak, or are going to, and are not silenced."""
-        return [
-            each
-            for each in self.active
-            if (each in self._audible or audio.has_spoken(each)) and not audio.is_silenced(each)
-        ]
+    def spoke(self, response_id: str) -> bool:
+        """Audio of a response came. Returns whether the response is out of band."""
+        if response_id not in self.active:
+            return False
+        self._audible[response_id] = None
+        return True
+
+    def take_audible(self, audio: SpokenAudio) -> list[str]:
+        """The ids of the active responses that speak, or are going to, and are not silenced.
+
+        Whoever asks silences them, so each is given once.
+        """
+        taken, self._audible = self._audible, {}
+        return [each for each in taken if not audio.is_silenced(each)]
 
     # -- time ------------------------------------------------------------------------
     @property
@@ -107,7 +114,8 @@ class OutOfBand:
         for requests in (self._keyed, self._unkeyed):
             lost += _due(requests, self.timeout, now)
         silent = _due(self.active, SILENCES * self.timeout, now)
-        self._audible.difference_update(silent)
+        for response_id in silent:
+            self._audible.pop(response_id, None)
         return lost, silent
 
     def heard(self, response_id: str, *, now: float) -> None:
@@ -126,14 +134,14 @@ class OutOfBand:
             return False
         self.active[response.id or ""] = now
         if "audio" in (response.output_modalities or ()):
-            self._audible.add(response.id or "")
+            self._audible[response.id or ""] = None
         return True
 
     def ended(self, response_id: str | None) -> bool:
         """Whether the response that ends was out of band."""
         if self.active.pop(response_id or "", None) is None:
             return False
-        self._audible.discard(response_id or "")
+        self._audible.pop(response_id or "", None)
         return True
 
 

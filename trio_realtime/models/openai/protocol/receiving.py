@@ -214,7 +214,7 @@ class RealtimeProtocol(ModelProtocol):
         pcm = self._audio.whole_samples(event)
         if not pcm:
             return  # players take an empty chunk for the end
-        out_of_band = event.response_id in self._out_of_band.active
+        out_of_band = self._out_of_band.spoke(event.response_id)
         if self._audio.received(event, len(pcm), now, out_of_band=out_of_band):
             out.append(
                 model.RealtimeModelAudioEvent(
@@ -335,7 +335,7 @@ class RealtimeProtocol(ModelProtocol):
             self._audio.silence(self._turns.active_response_id)
         self._outgoing.interrupt(now, out, cancel=not self._facts.server_interrupts)
         # These the server does not cancel by itself.
-        self._outgoing.silence(self._out_of_band.spoken(self._audio))
+        self._outgoing.silence(self._out_of_band.take_audible(self._audio))
 
     _HANDLERS: ClassVar[
         dict[type[Any], Callable[["RealtimeProtocol", Any, float, Events], None]]

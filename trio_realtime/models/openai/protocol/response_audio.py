@@ -29,6 +29,8 @@ class _Response:
     in_conversation: bool
     items: dict[str, None] = attrs.field(factory=dict[str, None])
     """The ids of its items with audio, in the order in which they began."""
+    unfinished: list[str] = attrs.field(factory=list[str])
+    """Those of them that began since the response was last said to have ended."""
 
 
 @attrs.define(eq=False, repr=False)
@@ -83,6 +85,7 @@ class SpokenAudio:
             response = self._begin(response_id, out_of_band=out_of_band)
         if item_id not in response.items:
             response.items[item_id] = None
+            response.unfinished.append(item_id)
             self._response_ids[item_id] = response_id
         return True
 
@@ -128,15 +131,14 @@ class SpokenAudio:
         """Whether what comes of this response's audio is stale."""
         return response_id in self._silenced
 
-    def has_spoken(self, response_id: str) -> bool:
-        """Whether any audio of this response was played, or is going to be."""
-        return response_id in self._responses
-
     def response_ended(self, response_id: str | None) -> None:
         """No more audio comes of this response, whether its items were said to be done or not."""
         self._unheard += self._silenced.pop(response_id or "", ())
-        for item_id in self._items_of(response_id):
-            self.playback.finished(item_id)
+        response = self._responses.get(response_id or "")
+        if response is not None:
+            for item_id in response.unfinished:
+                self.playback.finished(item_id)
+            response.unfinished.clear()
 
     def interrupt(self, now: float, response_id: str | None = None) -> tuple[Cut, ...]:
         """Stop the playback of all audio, or of this response's."""
@@ -146,7 +148,7 @@ class SpokenAudio:
     def remaining_ms(self, response_id: str, now: float) -> float:
         """How long it takes at least until all audio of this response was heard, in ms."""
         items = self._items_of(response_id)
-        return max((self.playback.remaining_ms(now, item_id) for item_id in items), default=0.0)
+        return self.playback.remaining_ms_of(items, now) if items else 0.0
 
     def response_of(self, item_id: str) -> tuple[str | None, bool]:
         """The response this item belongs to, and whether the conversation has the item."""

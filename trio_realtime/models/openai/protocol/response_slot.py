@@ -36,6 +36,7 @@ The machine holds no clock and sends nothing: each step returns what to send. `r
                                (the next request, if one waits, is sent at once)
 """
 
+from collections import deque
 from collections.abc import Callable, Mapping
 from typing import Any, TypeAlias
 
@@ -97,7 +98,9 @@ class ResponseTurns:
     """Event ids of our last cancels. Their refusals come after ``response.done``."""
     _cancel_event_id: str | None = None
     """The cancel in flight."""
-    _waiting: list[CreateRequest] = attrs.field(factory=list[CreateRequest])
+    _waiting: deque[CreateRequest] = attrs.field(factory=deque[CreateRequest])
+    _automatic_waits: bool = False
+    """Whether one of those that wait is automatic."""
     _count: int = 0
 
     @property
@@ -212,7 +215,9 @@ class ResponseTurns:
     def _free(self, now: float) -> list[TurnCommand]:
         """The slot is empty: send what waits first, or rest."""
         if self._waiting:
-            return self._send(self._waiting.pop(0), now)
+            request = self._waiting.popleft()
+            self._automatic_waits &= not request.automatic
+            return self._send(request, now)
         self.state = TurnState.IDLE
         self.active_response_id = None
         self.deadline = None
@@ -240,8 +245,9 @@ def _send_request(turns: ResponseTurns, step: _Step) -> list[TurnCommand]:
 def _queue_request(turns: ResponseTurns, step: _Step) -> list[TurnCommand]:
     """Rule 2: one automatic request waits at most; manual ones queue."""
     assert step.request is not None
-    if not (step.request.automatic and any(r.automatic for r in turns._waiting)):
+    if not (step.request.automatic and turns._automatic_waits):
         turns._waiting.append(step.request)
+        turns._automatic_waits |= step.request.automatic
     return []
 
 
@@ -272,8 +278,9 @@ def _end(turns: ResponseTurns, step: _Step) -> list[TurnCommand]:
     return turns._free(step.now)
 
 
-def _refused(turns: ResponseTurns, step: _Step) -> list[TurnCommand]:
-    """Rule 3."""
+def _over(turns: ResponseTurns, step: _Step) -> list[TurnCommand]:
+    """The server says that nothing is active: it refused the create (rule 3), or ended the response
+    without our seeing it."""
     return turns._free(step.now)
 
 
@@ -283,9 +290,10 @@ def _keep_for_later(turns: ResponseTurns) -> None:
     sent, turns._sent = turns._sent, None
     if sent is None:
         return
-    if sent.automatic:
-        turns._waiting = [waiting for waiting in turns._waiting if not waiting.automatic]
-    turns._waiting.insert(0, sent)
+    if sent.automatic and turns._automatic_waits:
+        turns._waiting = deque(waiting for waiting in turns._waiting if not waiting.automatic)
+    turns._waiting.appendleft(sent)
+    turns._automatic_waits |= sent.automatic
 
 
 def _busy(turns: ResponseTurns, step: _Step) -> list[TurnCommand]:
@@ -341,11 +349,6 @@ def _refused_while_active(turns: ResponseTurns, _step: _Step) -> list[TurnComman
     return []
 
 
-def _end_unseen(turns: ResponseTurns, step: _Step) -> list[TurnCommand]:
-    """The server says that no response is active, so the end of this one was missed."""
-    return turns._free(step.now)
-
-
 def _silent(turns: ResponseTurns, step: _Step) -> list[TurnCommand]:
     """Rule 7. Of a response that was never seen to begin, nobody waits for the end."""
     heard_since = turns.heard_at + SILENCES * (turns.timeout or 0.0)
@@ -373,7 +376,7 @@ TRANSITIONS: dict[tuple[TurnState, TurnEvent], Action] = {
     (_REQUESTED, TurnEvent.CANCEL): _cancel_later,
     (_REQUESTED, TurnEvent.CREATED): _begin,
     (_REQUESTED, TurnEvent.DONE): _nothing,  # an older one's; ours has not begun
-    (_REQUESTED, TurnEvent.REFUSED): _refused,
+    (_REQUESTED, TurnEvent.REFUSED): _over,
     (_REQUESTED, TurnEvent.BUSY): _busy,
     (_REQUESTED, TurnEvent.CANCEL_REFUSED): _nothing,
     (_REQUESTED, TurnEvent.EXPIRED): _lost,
@@ -391,6 +394,6 @@ TRANSITIONS: dict[tuple[TurnState, TurnEvent], Action] = {
     (_CANCELLING, TurnEvent.DONE): _end,
     (_CANCELLING, TurnEvent.REFUSED): _refused_while_active,
     (_CANCELLING, TurnEvent.BUSY): _busy_while_active,
-    (_CANCELLING, TurnEvent.CANCEL_REFUSED): _end_unseen,  # it was over before the cancel came
+    (_CANCELLING, TurnEvent.CANCEL_REFUSED): _over,  # it was over before the cancel came
     (_CANCELLING, TurnEvent.EXPIRED): _silent,
 }

@@ -191,7 +191,7 @@ class InputSender:
             # The audio of a call is played at the server, which has more of it than was heard.
             self._outgoing.put_own("output_audio_buffer.clear")
         if response_id is None:
-            self._outgoing.silence(self._out_of_band.spoken(self._outgoing.audio))
+            self._outgoing.silence(self._out_of_band.take_audible(self._outgoing.audio))
         elif out_of_band:
             self._outgoing.silence([response_id])
 
