@@ -1,7 +1,7 @@
 """The life of a session: opening, running, failing, closing; and the tasks it consists of.
 
-`session` adds what an application can do with it. Here the connection is opened, the first failure
-is taken, and it is seen to that when the session is over nothing of it is left.
+`session` adds what an application can do with it. This module opens the connection, records the
+first failure, and makes sure that no task and no connection outlives the session.
 
 The session's own task holds the connection and receives from it; it is cancelled when the session
 is to end. Tool calls, guardrails and the like have tasks beside it, in a nursery of the session's,
@@ -72,13 +72,13 @@ class SessionLifecycle(Generic[TContext]):
     _events: EventBuffer = attrs.field(init=False)
     _parts: Parts | None = attrs.field(default=None, init=False)
     _ending: trio.CancelScope | None = attrs.field(default=None, init=False)
-    """What to cancel for the session to end: the opening, then all tasks that talk to the model;
-    ``None`` when there is nothing to cancel (yet, or any more)."""
+    """The scope to cancel to end the session: that of the opening, then that of all tasks that
+    talk to the model. ``None`` before the one and after the other."""
     _tasks: trio.Nursery | None = attrs.field(default=None, init=False)
-    """Of the tasks that talk to the model, while there are any."""
+    """The nursery of the tasks that talk to the model, while there are any."""
     _closed: trio.Event = attrs.field(factory=trio.Event, init=False)
     _nursery: open_quiet_nursery | None = attrs.field(default=None, init=False)
-    """Of the session's task, when `run` is not called in one of the application's."""
+    """The nursery of the session's task, if the application did not start `run` in its own."""
 
     def __attrs_post_init__(self) -> None:
         self._info = RealtimeEventInfo(context=self._context)
@@ -95,7 +95,7 @@ class SessionLifecycle(Generic[TContext]):
         return ObservedEventBuffer(*common, *told, observers=self._observers)
 
     def __repr__(self) -> str:
-        """Without anything that was said."""
+        """The agent's name and the state; nothing that was said."""
         over = self._phase in {Phase.CLOSING, Phase.CLOSED}
         state = "over" if over else "open" if self._parts else "not open"
         return f"<{type(self).__name__} of agent {self._agent.name!r}, {state}>"
@@ -180,7 +180,7 @@ class SessionLifecycle(Generic[TContext]):
             raise self._report.tell() or self._refusal()
 
     def _gone(self) -> None:
-        """Nothing of the session is left."""
+        """Note that all tasks have ended, and wake up whoever waits for that."""
         self._ending = None
         self._end()
         self._phase = next_phase(self._phase, Step.GONE)
@@ -254,7 +254,8 @@ class SessionLifecycle(Generic[TContext]):
             self._tasks.start_soon(self._guarded, task)
 
     async def _receive(self, parts: Parts) -> None:
-        """Receive to the end. When the server has closed cleanly, tools may finish in a bound."""
+        """Receive until the connection ends. After a clean end, tools may finish in the time that
+        ``close_timeout`` leaves them."""
         try:
             await parts.receiver.run()
         except Exception as exc:  # noqa: BLE001 - whatever ends the connection ends the session
@@ -273,23 +274,23 @@ class SessionLifecycle(Generic[TContext]):
             self._fail(exc)
 
     def _fail(self, failure: Exception) -> None:
-        """A task of the session cannot go on, and so the session cannot.
+        """End the session because one of its tasks failed.
 
-        Not for what is only a consequence of the connection's end: how that ended, the receiving
-        task knows, and a clean end is no failure.
+        Nothing happens if the task failed because the connection is over. The receive task then
+        knows how it ended, and a clean end is no failure.
         """
         if not self._link.caused(failure):
             self._fail_with(failure)
 
     def _fail_with(self, failure: Exception) -> None:
-        """The session cannot go on. The first failure counts; the others are notes on it."""
+        """End the session with this failure. Only the first counts; others become notes on it."""
         if self._report.record(failure):
             self._events.close()
             self._end()
 
     # -- closing ---------------------------------------------------------------------------
     def _note_end(self) -> CloseDeadline:
-        """The session is over for the application; what is still to be sent has a deadline."""
+        """Note that the session ends, and start the time limit for what is still to be sent."""
         assert self._parts is not None
         deadline = self._parts.core.close_deadline
         self._phase = next_phase(self._phase, Step.END)
@@ -297,7 +298,7 @@ class SessionLifecycle(Generic[TContext]):
         return deadline
 
     def _end(self) -> None:
-        """Have the session end."""
+        """Begin to end the session. Does not wait for it."""
         was_new = self._phase is Phase.NEW
         if self._parts is not None:
             self._note_end()
@@ -356,8 +357,8 @@ class SessionLifecycle(Generic[TContext]):
     async def _refuse(self) -> NoReturn:
         """Raise as `_open`; for async methods: ``self._usable or await self._refuse()``.
 
-        What cancels the caller has often ended the session a moment before. Then the caller is
-        cancelled, and does not meet an error that nobody expects.
+        If the caller is cancelled, this raises `trio.Cancelled` instead: the same cancellation has
+        often ended the session a moment before, and then an error would surprise.
         """
         await trio.lowlevel.checkpoint_if_cancelled()
         raise self._refusal()

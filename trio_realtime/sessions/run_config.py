@@ -114,16 +114,16 @@ class RealtimeRunConfig(Settings):
     model_settings: RealtimeSessionModelSettings = attrs.field(
         factory=RealtimeSessionModelSettings, converter=_to_model_settings
     )
-    """Below the model config's ``initial_model_settings``, which win."""
+    """Settings of the model. ``initial_model_settings`` of the model config win over these."""
     output_guardrails: Sequence[OutputGuardrail[Any]] = ()
-    """For what the model says, in addition to the agent's own."""
+    """Guardrails for what the model says, in addition to the agent's own."""
     input_guardrails: Sequence[InputGuardrail[Any]] = ()
-    """For what the user says, in addition to the agent's own."""
+    """Guardrails for what the user says, in addition to the agent's own."""
     guardrails_settings: RealtimeGuardrailsSettings = attrs.field(
         factory=RealtimeGuardrailsSettings, converter=_to_guardrails_settings
     )
     idle: RealtimeIdleConfig | None = attrs.field(default=None, converter=_to_idle)
-    """What to do about silence. None: nothing."""
+    """What to do when the user is silent for long. None: nothing."""
     hooks: RealtimeRunHooks[Any] | None = None
     """Called for everything in a session. None: nothing is called."""
     tracing_disabled: bool = False

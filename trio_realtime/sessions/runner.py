@@ -1,4 +1,4 @@
-"""`RealtimeRunner`: an agent and the way to run it, for any number of sessions."""
+"""`RealtimeRunner`: makes the sessions of one agent, any number of them."""
 
 from collections.abc import Mapping
 from typing import Any, Generic, cast
@@ -58,7 +58,7 @@ class RealtimeRunner(Generic[TContext]):
 
     @property
     def config(self) -> RealtimeRunConfig:
-        """How its sessions run."""
+        """The configuration of its sessions."""
         return self._config
 
     def __repr__(self) -> str:

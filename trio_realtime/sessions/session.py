@@ -1,6 +1,6 @@
 """`RealtimeSession`: one conversation, and what an application can do with it.
 
-How it lives and dies is in `lifecycle`; what its tasks do, in the modules beside this one.
+Opening and closing are in `life`, and what the session's tasks do is in the modules beside it.
 """
 
 from collections.abc import AsyncIterator, Mapping, Sequence
@@ -19,7 +19,7 @@ from ..items import InputText, RealtimeHistory, RealtimeItem
 from ..models import inputs as model
 from .asking.push_to_talk import UserTurn, check_push_to_talk, spoken_turn
 from .asking.questions import answer_tool, answered_text, answered_value, check_answered, question
-from .asking.responses import RealtimeResponse
+from .asking.responses import SAY, RealtimeResponse
 from .asking.user_audio import audio_bytes
 from .asking.user_message import UserInput, content_parts
 from .history.ordered_items import HistoryView
@@ -31,8 +31,6 @@ from .tools.handing_off import switch_agent
 T = TypeVar("T")
 
 _OPENING: Final = Phase.OPENING
-
-SAY = "Say exactly the following, word for word, and nothing else:\n\n"
 
 
 @attrs.define(eq=False, kw_only=True, repr=False)
@@ -48,12 +46,12 @@ class RealtimeSession(SessionLifecycle[TContext]):
     # -- what is known -------------------------------------------------------------------
     @property
     def history(self) -> RealtimeHistory:
-        """The conversation so far, as a sequence that will not change."""
+        """The conversation so far. The sequence does not change later; read this again for news."""
         return HistoryView() if self._parts is None else self._parts.core.history.snapshot()
 
     @property
     def usage(self) -> Usage:
-        """The tokens spent so far; goes on counting."""
+        """The tokens spent so far. The object goes on counting."""
         return self._context.usage
 
     @property
@@ -67,7 +65,7 @@ class RealtimeSession(SessionLifecycle[TContext]):
         return self._context.context
 
     def statistics(self) -> SessionStatistics:
-        """How the session is doing, counted now; it costs nothing until asked for."""
+        """Numbers of events, tools and items at this moment, counted when this is called."""
         parts = self._parts
         return SessionStatistics(
             events_unread=len(self._events),
@@ -164,7 +162,7 @@ class RealtimeSession(SessionLifecycle[TContext]):
         await self._send(model.RealtimeModelCommitAudio())
 
     async def clear_audio(self) -> None:
-        """Throw away the audio sent since the last message."""
+        """Throw away the audio that was sent since the last commit."""
         await self._send(model.RealtimeModelClearAudio())
 
     async def interrupt(self) -> None:
@@ -193,10 +191,11 @@ class RealtimeSession(SessionLifecycle[TContext]):
     ) -> RealtimeResponse:
         """Ask for a response of its own, with settings for it alone.
 
-        It waits for its turn and is never merged with another. With ``conversation="none"`` it is
-        out of band: it runs at once and leaves no item behind. Returns when the request was taken;
-        the result can be waited for. ``input`` is what the model is shown in place of the
-        conversation. The other arguments are those of `ResponseOptions`.
+        It waits until no other response is active, and is never merged with another request. With
+        ``conversation="none"`` it is out of band: it runs at once and adds nothing to the
+        conversation. Returns when the request has been accepted for sending; the returned object
+        can be waited for. ``input`` is what the model is shown in place of the conversation. The
+        other arguments are those of `ResponseOptions`.
 
         Raises:
             UserError: an argument is not what it should be, the model has no such option, or
@@ -306,7 +305,7 @@ class RealtimeSession(SessionLifecycle[TContext]):
         return spoken_turn(UserTurn(send), begin=begin, commit=commit, clear=self.clear_audio)
 
     async def update_agent(self, agent: RealtimeAgent[TContext]) -> None:
-        """Let another agent go on from here. Tool calls in flight stay the old one's."""
+        """Make another agent the current one. Tool calls that run go on as the old agent's."""
         if not isinstance(agent, RealtimeAgent):
             raise UserError(f"agent must be a RealtimeAgent, not {type(agent).__name__}")
         parts = self._usable or await self._refuse()
@@ -385,7 +384,7 @@ class RealtimeSession(SessionLifecycle[TContext]):
 
     # -- inside -------------------------------------------------------------------------------
     def _note_user(self) -> None:
-        """The user is there, for the idle policy."""
+        """Tell the idle policy that the user is active."""
         parts = self._usable
         if parts is not None and parts.idle is not None:
             parts.idle.user_active()

@@ -1,4 +1,4 @@
-"""Push to talk: one turn of the user, from pressing the button to letting it go."""
+"""Push to talk: one turn of the user, from pressing the button to releasing it."""
 
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
@@ -11,11 +11,11 @@ from ...models.session_settings import RealtimeSessionModelSettings, nested_form
 
 @attrs.define(eq=False, repr=False)
 class UserTurn:
-    """A turn being spoken. `send` as much audio as there is."""
+    """A turn that is being spoken. Call `send` for each piece of audio."""
 
     _send_audio: Callable[[bytes], Awaitable[None]]
     nbytes: int = 0
-    """How much was sent."""
+    """How many bytes of audio were sent."""
 
     async def send(self, pcm: bytes) -> None:
         """Send audio of the turn; see `RealtimeSession.send_audio`."""
@@ -31,15 +31,16 @@ async def spoken_turn(
     commit: Callable[[], Awaitable[None]],
     clear: Callable[[], Awaitable[None]],
 ) -> AsyncGenerator[UserTurn]:
-    """One turn: committed at the end of the block, thrown away when the block raises.
+    """One turn: its audio is committed at the end of the block, or cleared if the block raises.
 
-    A cancelled block leaves the audio on the server uncommitted; the next turn clears it first.
+    A cancelled block leaves the audio uncommitted in the server's buffer, and the next turn clears
+    it first.
     """
     await begin()
     try:
         yield turn
     except Exception:
-        # Where the session is over there is nothing to clear, and what was raised counts.
+        # If the session is over there is nothing to clear, and the block's exception counts.
         with suppress(RealtimeConnectionError, RealtimeSessionClosed):
             await clear()
         raise

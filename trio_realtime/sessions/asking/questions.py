@@ -1,7 +1,7 @@
 """Questions that the model is asked out of band, with typed answers. Pure.
 
-The answer's type becomes the parameter of a function that the model is made to call, so the model
-is told its schema and what it gives is checked as a tool's arguments are.
+The type of the answer becomes the parameter of a function that the model has to call. So the model
+is given its schema, and the answer is checked as the arguments of a tool are.
 """
 
 from typing import Any, TypeVar, cast
@@ -39,7 +39,7 @@ def answer_tool(output_type: Any) -> FunctionTool[Any]:
 
 
 def question(prompt: str, tool: FunctionTool[Any] | None, *, with_history: bool) -> ResponseOptions:
-    """The options of the response that answers it."""
+    """The options of the response that answers the question."""
     shown = UserMessageItem(item_id="", content=(InputText(text=prompt),))
     return ResponseOptions(
         instructions=prompt if with_history else None,
@@ -60,7 +60,7 @@ def check_answered(done: RealtimeResponseDone) -> None:
 
 
 def answered_text(response: RealtimeResponse) -> str:
-    """What the model wrote (or said)."""
+    """What the model wrote; if it wrote nothing, what it said."""
     parts = [
         part
         for item in response.output
@@ -76,7 +76,7 @@ def answered_value(response: RealtimeResponse, tool: FunctionTool[Any], _type: t
     """What the model answered by calling the function.
 
     Raises:
-        ModelBehaviorError: it did not call it, or with what is not of the type.
+        ModelBehaviorError: it did not call the function, or its argument is not of the type.
     """
     for item in response.output:
         if isinstance(item, RealtimeToolCallItem) and item.name == tool.name:

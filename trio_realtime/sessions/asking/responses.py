@@ -1,7 +1,8 @@
-"""Responses an application asked for, as something it can wait for.
+"""Responses that the application asked for and can wait for.
 
-`RealtimeSession.respond` and its kin make a `RealtimeResponse` and mark the request by a key in its
-metadata, which the server repeats; the receive task reports what becomes of it.
+`RealtimeSession.create_response`, `respond`, `say` and `ask` make a `RealtimeResponse`. Its request
+has a key in its metadata, which the server repeats, so that the receive task can tell which of the
+responses that begin and end belongs to which request.
 """
 
 from typing import Final, Literal
@@ -21,25 +22,29 @@ from ..core.session_core import SessionCore
 RESPONSE_KEY: Final = "trio_realtime_response"
 """Metadata key by which a response is matched with the request for it."""
 
+SAY: Final = "Say exactly the following, word for word, and nothing else:\n\n"
+"""The instructions of `RealtimeSession.say`, before the words to say."""
+
 MAX_METADATA: Final = 15
-"""Pairs of the caller's in a response's metadata: the API takes one more, which is ours."""
+"""Pairs that the caller may put into a response's metadata. The API takes one more: the key."""
 
 SHORTEST_WAIT: Final = 0.02
-"""Seconds between two looks at a playback that does not get on: one frame of telephony."""
+"""Seconds between two checks of a playback that makes no progress: one frame of telephony."""
 
 LONGEST_WAIT: Final = 0.1
-"""Seconds in which an interruption is noticed; much less than a person would."""
+"""Seconds after which an interruption is noticed at the latest."""
 
 
 @attrs.define(eq=False, repr=False)
 class RealtimeResponse:
-    """One response that was asked for. Any task may wait for it, and waiting can be cancelled."""
+    """One response that was asked for. Any number of tasks may wait for it; cancelling a wait does
+    not affect the response."""
 
     _session: "Responses"
     response_id: str | None = None
-    """The server's id; ``None`` until it began."""
+    """The server's id of it; ``None`` until it has begun."""
     output: tuple[RealtimeItem, ...] = ()
-    """The items of an out-of-band response; those of others are in the history."""
+    """The items of an out-of-band response, once it is done; others are in the history."""
     _done: RealtimeResponseDone | None = None
     _failure: BaseException | None = None
     _over: trio.Event = attrs.field(factory=trio.Event)
@@ -57,11 +62,11 @@ class RealtimeResponse:
         return self._done
 
     async def wait_played(self) -> RealtimeResponseDone:
-        """Wait until the user has heard it to its end, or will not, because it was interrupted.
+        """Wait until the user has heard it to its end, or it was interrupted.
 
-        By the clock, audio is heard in real time from when the application took it; a playback
-        tracker of the application knows better. Raises as `wait_done`, and when the session ends
-        while there is something left to hear.
+        Audio counts as heard in real time from when the application took it, unless the application
+        has a playback tracker, which knows better. Raises as `wait_done`, and also if the session
+        ends before everything was heard.
         """
         done = await self.wait_done()
         session = self._session
@@ -77,7 +82,7 @@ class RealtimeResponse:
 
     @property
     def status(self) -> Literal["requested", "active", "done", "failed"]:
-        """Where it is."""
+        """Where it is: asked for, being given, over (as `wait_done` tells), or never to come."""
         if self._done is not None:
             return "done"
         if self._over.is_set():
@@ -90,26 +95,26 @@ class RealtimeResponse:
         return None if self._done is None else self._done.usage
 
     def end(self, done: RealtimeResponseDone, output: tuple[RealtimeItem, ...]) -> None:
-        """For `Responses`: it is over."""
+        """For `Responses`: note that it is over, and wake up whoever waits."""
         self._done, self.output = done, output
         self._over.set()
 
     def fail(self, failure: BaseException | None) -> None:
-        """For `Responses`: it will never be."""
+        """For `Responses`: note that it will never come, and wake up whoever waits."""
         self._failure = failure
         self._over.set()
 
 
 @attrs.define(eq=False, repr=False)
 class Responses:
-    """The responses of one session that somebody may wait for."""
+    """The responses of one session that the application may wait for."""
 
     core: SessionCore
     _over: bool = False
     _waiting: Sleepers | None = None
     """Tasks that wait for the end of the session."""
     failure: BaseException | None = None
-    """Of the session."""
+    """The failure of the session, once it is over, if it failed."""
     _asked: dict[str, RealtimeResponse] = attrs.field(factory=dict[str, RealtimeResponse])
     _active: dict[str, RealtimeResponse] = attrs.field(factory=dict[str, RealtimeResponse])
     _count: int = 0
@@ -138,20 +143,20 @@ class Responses:
         return response
 
     def started(self, event: model.RealtimeModelTurnStartedEvent) -> None:
-        """A response began."""
+        """Note that a response began, if it is one of these."""
         response = self._asked.pop((event.metadata or {}).get(RESPONSE_KEY, ""), None)
         if response is not None and event.response_id is not None:
             response.response_id = event.response_id
             self._active[event.response_id] = response
 
     def ended(self, done: RealtimeResponseDone, output: tuple[RealtimeItem, ...]) -> None:
-        """A response is over."""
+        """Note that a response is over, if it is one of these."""
         response = self._active.pop(done.response_id or "", None)
         if response is not None:
             response.end(done, output)
 
     def refused(self, event: model.RealtimeModelErrorEvent) -> None:
-        """An error arrived; perhaps a request is refused by it."""
+        """Fail the response whose request this error refuses, if there is one."""
         response = self._asked.pop(event.event_id or "", None)
         if response is not None:
             error = event.error
@@ -160,7 +165,7 @@ class Responses:
             response.fail(error)
 
     def close(self, failure: BaseException | None) -> None:
-        """The session is over: nothing that is waited for will come."""
+        """Fail all responses that are not over, because the session is."""
         for response in (*self._asked.values(), *self._active.values()):
             response.fail(failure)
         self._asked.clear()

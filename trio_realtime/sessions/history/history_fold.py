@@ -1,15 +1,15 @@
-"""The local history: a fold of model events.
+"""The local history of the conversation, made from the events of the model.
 
-Pure: no clock, no waiting. The receive task feeds it every model event and hands on the change it
-reports; everybody else reads `History.snapshot`. What it promises:
+Pure. The receive task gives it every model event and tells the application of the change that it
+returns; others read `History.snapshot`. Its promises:
 
-* Items stand where the server says (``previous_item_id``), not where they arrived.
-* A transcript or an image once known is never lost because a later event leaves it out. Servers
-  do: retrieved items come without transcripts, echoed images without their URL.
-* A finished tool call keeps its output, however often it is announced again.
-* What was deleted stays deleted, whatever comes late, unless the conversation adds it anew.
-* No event costs more because the conversation is longer, and pieces of a transcript are only put
-  together when somebody looks.
+* Items are ordered as the server says (``previous_item_id``), not as they arrived.
+* A transcript or an image that is known is not lost when a later event omits it. Servers do omit
+  them: retrieved items have no transcripts, and echoed images no URL.
+* A finished tool call keeps its output, however often the call is announced again.
+* A deleted item stays deleted when late events mention it, unless the server adds it again.
+* No event costs more in a longer conversation. The pieces of a transcript are joined only when the
+  history is read.
 """
 
 from collections import deque
@@ -35,31 +35,31 @@ from .ordered_items import HistoryView, OrderedItems
 T = TypeVar("T")
 
 MAX_PARTS = 256
-"""Content parts an item may have by what events say of them. Servers know of one or two; a wrong
+"""The most content parts that deltas may give an item. Real items have one or two parts; a wrong
 index must not cost memory."""
 
 
 @attrs.frozen
 class Added:
-    """An item is in the history that was not."""
+    """A new item is in the history."""
 
     item: RealtimeItem
 
 
 @attrs.frozen
 class Updated:
-    """Something in the history changed."""
+    """An item changed or was deleted."""
 
 
 Change: TypeAlias = Added | Updated | None
-"""What an event did to the history, as far as an application wants to hear of it."""
+"""The change to tell the application of; ``None`` if there is none."""
 
 UPDATED = Updated()
 
 
 @attrs.define(eq=False, repr=False)
 class _Pieces:
-    """Pieces of one content part not yet in the item."""
+    """Pieces of one content part that have not been put into the item yet."""
 
     spoken: bool
     deltas: list[str]
@@ -67,43 +67,44 @@ class _Pieces:
 
 @attrs.define(eq=False, repr=False)
 class History:
-    """The conversation as known here."""
+    """The history of one session."""
 
     _items: OrderedItems = attrs.field(factory=OrderedItems)
     _pieces: dict[str, dict[int, _Pieces]] = attrs.field(factory=dict[str, dict[int, _Pieces]])
-    """Item id and index of a content part to its pieces."""
+    """Pieces by item id and index of the content part."""
     _calls: dict[str, str] = attrs.field(factory=dict[str, str])
-    """Tool calls: call id to item id."""
+    """Item ids of tool calls, by call id."""
     _open: dict[str, set[str]] = attrs.field(factory=dict[str, set[str]])
-    """Response id to its items whose end the server has not told."""
+    """Ids of items that are in progress, by the id of their response."""
     _unannounced: set[str] = attrs.field(factory=set[str])
-    """Items known by their deltas alone."""
+    """Ids of items of which only deltas have come so far."""
     _deleted: set[str] = attrs.field(factory=set[str])
+    """Ids of items that were deleted."""
 
     def snapshot(self) -> HistoryView:
-        """The history now, as a sequence that will not change."""
+        """The history as it is now. The sequence does not change later."""
         if self._pieces:
             self._put_pieces_together()
         return self._items.snapshot()
 
     def get(self, item_id: str) -> RealtimeItem | None:
-        """One item, as of now."""
+        """One item as it is now; ``None`` if it is not in the history."""
         if self._pieces:
             self._put_pieces_together()
         return self._items.get(item_id)
 
     def apply(self, event: model.RealtimeModelEvent) -> Change:
-        """Take one event. Events that do not concern the history change nothing."""
+        """Apply one event. Events that do not concern the history change nothing."""
         step = self._STEPS.get(type(event))
         return step(self, event) if step is not None else None
 
     # -- deltas: the hot path ----------------------------------------------------
     def transcript_delta(self, event: model.RealtimeModelTranscriptDeltaEvent) -> None:
-        """A piece of what the model says."""
+        """Add a piece of what the model says."""
         self._piece(event.item_id, event.content_index, event.delta, event.response_id, spoken=True)
 
     def text_delta(self, event: model.RealtimeModelOutputTextDeltaEvent) -> None:
-        """A piece of what the model writes."""
+        """Add a piece of what the model writes."""
         self._piece(
             event.item_id, event.content_index, event.delta, event.response_id, spoken=False
         )
@@ -130,7 +131,7 @@ class History:
                 item = AssistantMessageItem(item_id=item_id, status="in_progress")
                 self._unannounced.add(item_id)
             if not isinstance(item, AssistantMessageItem):
-                continue  # a server that puts words into a user's mouth is not followed
+                continue  # deltas are the model's words, and this item is not the model's
             content = list(item.content)
             for index, pieces in parts.items():
                 _grow(content, index, pieces)
@@ -138,7 +139,7 @@ class History:
 
     # -- items -------------------------------------------------------------------
     def item_updated(self, event: model.RealtimeModelItemUpdatedEvent) -> Change:
-        """An item is new, announced again, or has changed."""
+        """Add an item, or update it if it is known."""
         item = event.item
         if item.item_id in self._deleted:
             if not event.announced:
@@ -151,7 +152,7 @@ class History:
         if known is not None and type(known) is not type(item):
             if not is_news:
                 return None
-            known = None  # the deltas spoke for it in error
+            known = None  # deltas had made an item of another type of it
         self._unannounced.discard(item.item_id)
         merged = self._merged(known, item)
         self._items.set(merged)
@@ -166,7 +167,7 @@ class History:
             item = _merged_message(known, item)
         if item.previous_item_id is not None:
             return item
-        # Servers say where an item stands when they add it, and often only then.
+        # Servers often name the previous item only in the event that adds an item.
         return _with(item, previous_item_id=self._items.parent(item.item_id))
 
     def _merged_call(
@@ -179,12 +180,12 @@ class History:
         return item
 
     def item_placed(self, event: model.RealtimeModelItemPlacedEvent) -> Change:
-        """An item without anything to show has its place."""
+        """Note the place of an item whose content is not known yet, or is not shown."""
         self._items.place(event.item_id, event.previous_item_id)
         return None
 
     def item_deleted(self, event: model.RealtimeModelItemDeletedEvent) -> Change:
-        """An item left the conversation. Reported even when it was never shown, as the SDK does."""
+        """Delete an item. This counts as a change even if it was never shown, as in the SDK."""
         self._deleted.add(event.item_id)
         self._unannounced.discard(event.item_id)
         self._pieces.pop(event.item_id, None)
@@ -192,12 +193,12 @@ class History:
         return UPDATED
 
     def item_truncated(self, event: model.RealtimeModelItemTruncatedEvent) -> Change:
-        """The user heard this much of an item and no more. No event: `audio_interrupted` told."""
+        """Note that the server truncated an item. `audio_interrupted` has told the application."""
         self.heard(event.item_id, event.content_index, event.audio_end_ms)
         return None
 
     def heard(self, item_id: str, content_index: int, heard_ms: int) -> None:
-        """Note where the user's hearing of a spoken part ended."""
+        """Note that only the first ``heard_ms`` milliseconds of a spoken part were heard."""
         item = self.get(item_id)
         if not isinstance(item, AssistantMessageItem) or not 0 <= content_index < len(item.content):
             return
@@ -211,10 +212,10 @@ class History:
             self._items.set(attrs.evolve(item, content=content))
 
     def tool_output(self, call_id: str, output: str, *, item_id: str | None = None) -> Change:
-        """A tool call has its output.
+        """Add the output of a tool call.
 
-        ``item_id`` is the call's own item, which matters where a server uses a call id again;
-        without it, the latest call with this id is meant.
+        ``item_id`` is the id of the call's item, for servers that use a call id again. Without it,
+        the latest call with this call id is meant.
         """
         item_id = item_id or self._calls.get(call_id)
         item = None if item_id is None else self._items.get(item_id)
@@ -227,14 +228,14 @@ class History:
         return UPDATED
 
     def tool_output_announced(self, event: model.RealtimeModelToolOutputEvent) -> Change:
-        """The conversation has a place for the output of a call, which history shows with it."""
+        """Note the output item of a call. The history shows the output as part of the call."""
         self._items.place(event.item_id, event.previous_item_id)
         return self.tool_output(event.call_id, event.output)
 
     def transcription_completed(
         self, event: model.RealtimeModelInputAudioTranscriptionCompletedEvent
     ) -> Change:
-        """What the user said is known. It may come late, even before the item itself."""
+        """Add the transcript of the user's speech. It may come late, or before the item itself."""
         known = self._items.get(event.item_id)
         if event.item_id in self._deleted or not isinstance(known, UserMessageItem | None):
             return None
@@ -245,7 +246,7 @@ class History:
             index = next((i for i, part in looked_at if _lacks_transcript(part)), len(content))
             if index >= MAX_PARTS:
                 return None
-        # Before the item: as many parts as there must be.
+        # If the transcript comes before the item, parts are missing before this one.
         content += [InputAudio()] * (index + 1 - len(content))
         content[index] = InputAudio(transcript=event.transcript)
         if known is None:
@@ -258,7 +259,7 @@ class History:
         return UPDATED
 
     def turn_ended(self, event: model.RealtimeModelTurnEndedEvent) -> Change:
-        """A response is over: what it left unfinished is not in progress any more."""
+        """Note that a response is over: its unfinished items are no longer in progress."""
         for item_id in self._open.pop(event.response_id or "", ()):
             item = self.get(item_id)
             if isinstance(item, AssistantMessageItem) and item.status == "in_progress":
@@ -279,7 +280,7 @@ class History:
 
 
 def _with(value: T, **changes: object) -> T:
-    """`attrs.evolve`, which costs far more, only where something is to be different."""
+    """As `attrs.evolve`, but returns ``value`` itself if nothing changes, which is far cheaper."""
     for name, new in changes.items():
         if getattr(value, name) != new:
             return cast("T", attrs.evolve(cast("Any", value), **changes))
@@ -287,7 +288,7 @@ def _with(value: T, **changes: object) -> T:
 
 
 def _merged_message(known: RealtimeItem, item: RealtimeItem) -> RealtimeItem:
-    """``item`` with what only ``known``, an item of the same type, knew."""
+    """``item``, completed by what ``known``, an older state of the same item, has."""
     if isinstance(item, AssistantMessageItem) and isinstance(known, AssistantMessageItem):
         return _with(
             item,
@@ -305,13 +306,13 @@ def _merged_message(known: RealtimeItem, item: RealtimeItem) -> RealtimeItem:
 
 
 def _merged_status(known: ItemStatus | None, new: ItemStatus | None) -> ItemStatus | None:
-    """What has ended does not go on because an older state of it is mentioned again."""
+    """The new status, unless it is an older one: an item that has ended stays so."""
     ended = known in {"completed", "incomplete"}
     return known if new is None or (ended and new == "in_progress") else new
 
 
 def _grow(content: list[AssistantText | AssistantAudio], index: int, pieces: _Pieces) -> None:
-    """Add pieces to a part, with as many parts before it as there must be."""
+    """Add pieces to the part at this index. Parts that are missing before it are added empty."""
     text = "".join(pieces.deltas)
     while len(content) <= index:
         content.append(AssistantAudio() if pieces.spoken else AssistantText())
@@ -323,32 +324,35 @@ def _grow(content: list[AssistantText | AssistantAudio], index: int, pieces: _Pi
 
 
 def _merged_parts(known: tuple[T, ...], new: tuple[T, ...]) -> tuple[T, ...]:
-    """Part by part. What has no counterpart is kept where it says something."""
+    """The new parts, each completed by its known counterpart.
+
+    A known part without a counterpart of its type is kept if it has text, a transcript or a URL.
+    """
     parts = list(new)
-    homeless: list[T] = []
+    unmatched: list[T] = []
     for index, part in enumerate(known):
         if index == len(new):
-            # Announced before its content, an item keeps the parts that deltas brought.
+            # The item was announced before its content; deltas have brought these parts.
             parts += known[index:]
             break
         if type(part) is type(new[index]):
             parts[index] = _merged_part(part, new[index])
         elif _substance(part):
-            homeless.append(part)
-    return _housed(parts, homeless) if homeless else tuple(parts)
+            unmatched.append(part)
+    return _with_unmatched(parts, unmatched) if unmatched else tuple(parts)
 
 
-def _housed(parts: list[T], homeless: list[T]) -> tuple[T, ...]:
-    """``parts`` with the homeless: in the first part of the type that says nothing, or behind."""
-    homes: dict[type[Any], deque[int]] = {}
+def _with_unmatched(parts: list[T], unmatched: list[T]) -> tuple[T, ...]:
+    """``parts``, with each unmatched part in the first empty part of its type, or at the end."""
+    empty: dict[type[Any], deque[int]] = {}
     for index, part in enumerate(parts):
         if not _substance(part):
-            homes.setdefault(type(part), deque()).append(index)
+            empty.setdefault(type(part), deque()).append(index)
     said = set(parts)
-    for part in homeless:
-        places = homes.get(type(part))
-        if places:
-            index = places.popleft()
+    for part in unmatched:
+        indexes = empty.get(type(part))
+        if indexes:
+            index = indexes.popleft()
             parts[index] = _merged_part(part, parts[index])
             said.add(parts[index])
         elif part not in said:
@@ -362,7 +366,7 @@ def _lacks_transcript(part: Any) -> bool:
 
 
 def _substance(part: Any) -> str | None:
-    """What a part is about: its text, its transcript, or where its image is."""
+    """The content of a part: its text, its transcript, or the URL of its image."""
     if isinstance(part, InputAudio | AssistantAudio):
         return part.transcript
     if isinstance(part, InputImage):

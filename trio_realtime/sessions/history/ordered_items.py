@@ -1,19 +1,19 @@
-"""Items in the order of the conversation, with snapshots that cost next to nothing.
+"""Items in the order of the conversation, with cheap snapshots.
 
-The server says of each item which one it follows, not always in the order we learn of them, and
-mentions items that history does not show (tool outputs, calls still being written, deleted ones).
-All of them have a place here; only those with an item are seen.
+The server says which item each item follows. It may do so in any order, and it mentions items that
+the history does not show (tool outputs, calls that are being written, deleted items). All of them
+have a place here, and a place with an item is visible.
 
 The places form a tree: an item's parent is the one it follows, or none. The order is the tree's
-depth-first walk, where of two children of one parent the later comes first (it was put directly
-behind the parent) and roots, which are the items that follow none or one not heard of (yet), keep
+depth-first walk. Of two children of one parent the later comes first, since it was put directly
+behind the parent. Roots are the items that follow none, or one that is not known (yet); they keep
 the order of arrival.
 
 `OrderedItems` keeps that walk up to date. Each place has two marks in it, one where the place is
-entered and one where it is left, so that a place and all that stands below it are one run of marks,
-which can be moved as a whole. The marks are kept in leaves of bounded size: adding, moving,
-changing and snapshotting do not slow down as the conversation grows, in whatever order a server
-tells of it. `History` is the only caller.
+entered and one where it is left, so that a place and everything below it are one run of marks,
+which can be moved as a whole. The marks are kept in leaves of bounded size, so that adding, moving,
+changing and snapshotting do not slow down as the conversation grows, whatever the order of the
+server's events. `History` is the only caller.
 """
 
 from bisect import bisect_left
@@ -29,7 +29,7 @@ LEAF_SIZE = 64
 """Places in a leaf before it is split in two. A change rebuilds one leaf."""
 
 _MARKS_TO_PLACES: Final = 4
-"""How many times `LEAF_SIZE` the marks of a leaf may be: many places end where few begin."""
+"""A leaf may have this many times `LEAF_SIZE` marks, since many places may end where few begin."""
 
 
 class HistoryView(Sequence[RealtimeItem]):
@@ -94,14 +94,14 @@ class _Place:
 
     item_id: str
     arrival: int
-    """Its number among all places, in the order in which they were first heard of."""
+    """Its number among all places, in the order in which they were first mentioned."""
     parent: str | None
     leaf: "_Leaf"
     end: _End
     item: RealtimeItem | None = None
     """What is shown here."""
     followed: bool = False
-    """Whether anything has ever stood below it."""
+    """Whether another place has ever been below it."""
 
 
 _Mark: TypeAlias = _Place | _End
@@ -113,13 +113,13 @@ class _Leaf:
 
     marks: list[_Mark]
     places: int = 0
-    """How many places begin here."""
+    """How many places begin in this leaf."""
     view: tuple[RealtimeItem, ...] | None = ()
-    """What is visible of it; ``None`` after a change."""
+    """The visible items of the leaf; ``None`` if they have to be collected again."""
 
 
 _NOWHERE: Final = _Leaf([])
-"""The leaf of marks that have not been put into any yet."""
+"""The leaf of marks that have not been put into a leaf yet."""
 
 
 @attrs.define(eq=False, repr=False)
@@ -130,34 +130,34 @@ class OrderedItems:
     _roots: list[tuple[int, str]] = attrs.field(factory=list[tuple[int, str]])
     """The roots, by arrival."""
     _orphans: dict[str, dict[str, None]] = attrs.field(factory=dict[str, dict[str, None]])
-    """Parents not heard of yet to the roots that follow them, in the order they were placed."""
+    """Roots that follow a parent which is not known yet, by its id, in the order of arrival."""
     _leaves: list[_Leaf] = attrs.field(factory=lambda: [_Leaf([])])
     _snapshot: HistoryView | None = attrs.field(factory=HistoryView)
 
     def get(self, item_id: str) -> RealtimeItem | None:
-        """The item, if it is visible."""
+        """The item with this id, if it is visible."""
         place = self._places.get(item_id)
         return None if place is None else place.item
 
     def __contains__(self, item_id: str) -> bool:
-        """Whether it has a place, visible or not."""
+        """Whether the item has a place, visible or not."""
         return item_id in self._places
 
     def parent(self, item_id: str) -> str | None:
-        """The item that it follows, if it has a place and follows one."""
+        """The id of the item that this one follows, if it has a place and follows one."""
         place = self._places.get(item_id)
         return None if place is None else place.parent
 
     def place(self, item_id: str, parent: str | None) -> None:
-        """Give it the place behind ``parent``; without one, the end (or the place it has).
+        """Put the item behind ``parent``; without a parent, at the end, or leave it where it is.
 
-        An item that is shown there says so from now on.
+        The ``previous_item_id`` of a visible item is changed accordingly.
         """
         place = self._places.get(item_id)
         if place is not None and (parent is None or place.parent == parent):
             return
         if parent is not None and self._would_follow_itself(item_id, parent):
-            parent = None  # a server's mistake must not become our loop
+            parent = None  # a mistake of the server, which would make the tree a loop
             if place is not None:
                 return
         if place is None:
@@ -172,9 +172,9 @@ class OrderedItems:
             self._move(place)
 
     def set(self, item: RealtimeItem) -> None:
-        """Show this item in the place of its id (the end, if it has none yet).
+        """Make this item visible in the place of its id (at the end, if it has none yet).
 
-        Where the item says that it follows itself, what is shown says what its place says.
+        If the item says that it follows itself, its ``previous_item_id`` is corrected.
         """
         parent = item.previous_item_id
         place = self._places.get(item.item_id)
@@ -188,7 +188,7 @@ class OrderedItems:
         self._snapshot = None
 
     def hide(self, item_id: str) -> bool:
-        """Show nothing in its place any more. The place stays, for those behind it."""
+        """Make an item invisible. Its place stays, for the items behind it."""
         place = self._places.get(item_id)
         if place is None or place.item is None:
             return False
@@ -197,7 +197,7 @@ class OrderedItems:
         return True
 
     def snapshot(self) -> HistoryView:
-        """What is visible now."""
+        """The items that are visible now."""
         if self._snapshot is None:
             views = [self._visible(leaf) for leaf in self._leaves if leaf.view != ()]
             self._snapshot = HistoryView(tuple(views))
@@ -211,7 +211,7 @@ class OrderedItems:
         self._insert([place, place.end], behind)
 
     def _move(self, place: _Place) -> None:
-        """Move a place, with all below it, to where it belongs now."""
+        """Move a place, with everything below it, to where it belongs now."""
         root = (place.arrival, place.item_id)
         index = bisect_left(self._roots, root)
         if self._roots[index : index + 1] == [root]:
@@ -224,7 +224,10 @@ class OrderedItems:
             self._insert_leaves(leaves, self._mark_before(place))
 
     def _mark_before(self, place: _Place) -> _Mark | None:
-        """The mark to put a place behind; ``None``: the beginning. Notes it as a root if it is."""
+        """The mark behind which a place belongs; ``None`` for the beginning.
+
+        If the place is a root, it is noted as one.
+        """
         parent = place.parent
         known = None if parent is None else self._places.get(parent)
         if known is not None:
@@ -245,7 +248,7 @@ class OrderedItems:
                 del self._orphans[place.parent or ""]
 
     def _would_follow_itself(self, item_id: str, parent: str) -> bool:
-        """Whether ``parent`` is the item itself or stands below it."""
+        """Whether ``parent`` is the item itself or is below it."""
         if item_id == parent:
             return True
         other = self._places.get(parent)
@@ -302,10 +305,10 @@ class OrderedItems:
             self._split_if_full(leaf, last=index + len(marks))
 
     def _split_if_full(self, leaf: _Leaf, last: int | None = None) -> None:
-        """Split a leaf that holds too much. What was put in ends before ``last``.
+        """Split a leaf that is too large. ``last`` is the index behind the marks just inserted.
 
-        A conversation grows behind its last place, and leaving what is before it in the full leaf
-        keeps leaves full; elsewhere both parts get room.
+        Usually a conversation grows at its end. There the leaf is split before its last place, so
+        that leaves stay full; elsewhere it is split in the middle, so that both parts can grow.
         """
         if leaf.places > LEAF_SIZE:
             places = [index for index, mark in enumerate(leaf.marks) if type(mark) is _Place]
@@ -350,7 +353,7 @@ class OrderedItems:
         self._merge(at - 1)
 
     def _boundary(self, leaf: _Leaf, index: int) -> int:
-        """Where the leaf is that begins at this index of ``leaf``, which is split for it."""
+        """Split ``leaf`` at this index, and return the number of the leaf that begins there."""
         at = self._leaves.index(leaf)
         if index == 0:
             return at
@@ -359,7 +362,7 @@ class OrderedItems:
         return at + 1
 
     def _merge(self, index: int) -> None:
-        """Make one leaf of this one and the next, if both together are small."""
+        """Merge the leaf of this number with the next one, if both together are small."""
         if not 0 <= index < len(self._leaves) - 1:
             return
         leaf, other = self._leaves[index : index + 2]

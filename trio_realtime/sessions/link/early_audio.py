@@ -20,13 +20,13 @@ class EarlyAudio:
     """The audio kept for one session, in the order it was said."""
 
     nbytes: int = attrs.field(default=0, init=False)
-    """How much is kept."""
+    """How many bytes are kept."""
     _kept: deque[RealtimeModelSendAudio] = attrs.field(
         factory=deque[RealtimeModelSendAudio], init=False
     )
 
     def keep(self, audio: RealtimeModelSendAudio) -> bool:
-        """Keep this audio; false, and nothing is kept, when there is no room for it."""
+        """Keep this audio. Returns False, and keeps nothing of it, if there is no room."""
         if self.nbytes + len(audio.audio) > MAX_BYTES:
             return False
         self._kept.append(audio)
@@ -34,7 +34,7 @@ class EarlyAudio:
         return True
 
     def take(self) -> RealtimeModelSendAudio | None:
-        """The oldest that is kept; ``None`` when nothing is."""
+        """Remove and return the oldest audio that is kept; ``None`` if there is none."""
         if not self._kept:
             return None
         audio = self._kept.popleft()

@@ -1,7 +1,7 @@
-"""`ModelLink`: everything a session sends to its model, and everything it receives from it.
+"""`ModelLink`: everything that a session sends to its model and receives from it passes here.
 
-Every task of a session sends through the link and one task receives from it, so a connection can be
-replaced under a running session: only the link knows which connection is the current one.
+All tasks of a session send through the link, and one task receives from it. Only the link knows
+which connection is the current one, so a connection can be replaced in a running session.
 """
 
 from collections.abc import Callable
@@ -26,7 +26,7 @@ class ModelLink:
     """The link of one session. Any number of tasks may send at once; one task receives."""
 
     capabilities: ModelCapabilities = ANYTHING
-    """What the model can do. The link refuses the rest."""
+    """What the model can do. The link refuses everything else with a `UserError`."""
     _observers: Observers | None = None
     _connection: RealtimeConnection | None = attrs.field(default=None, init=False)
     _reading: trio.CancelScope | None = attrs.field(default=None, init=False)
@@ -40,7 +40,7 @@ class ModelLink:
     # -- the connection ----------------------------------------------------------------
     @property
     def connection(self) -> RealtimeConnection:
-        """The current connection. There is one from when the session is connected."""
+        """The current connection. Only for a session that is, or was, connected."""
         assert self._connection is not None
         return self._connection
 
@@ -57,9 +57,9 @@ class ModelLink:
             self._reading.cancel()
 
     def caused(self, failure: BaseException) -> bool:
-        """Whether `send` raised this because the connection is over.
+        """Whether `send` raised this exception because the connection is over.
 
-        Such a failure of a task is a consequence: the task that receives learns the reason.
+        A task that fails with it need not be reported, since the receive task learns the reason.
         """
         return self._refusals is not None and failure in self._refusals
 
@@ -93,11 +93,11 @@ class ModelLink:
 
     # -- early audio -------------------------------------------------------------------
     async def send_early(self, audio: RealtimeModelSendAudio) -> bool:
-        """Keep audio while the session connects. False: the link is ready, so send it.
+        """Keep audio while the session connects. Returns False once the caller has to send it.
 
-        Where too much is kept already, it waits until the link is ready. A checkpoint; cancelled,
-        it has kept nothing. Raises
-        `UserError` for what the model cannot do.
+        If too much is kept already, this waits until the session is connected, and then returns
+        False. Always a checkpoint. Cancelled, it has kept nothing. Raises `UserError` if the model
+        takes no audio.
         """
         self.capabilities.check_input(audio)
         await trio.lowlevel.checkpoint()
@@ -111,9 +111,9 @@ class ModelLink:
         return False
 
     async def send_kept(self) -> None:
-        """Send what was kept, in the order it was said; then the link is ready.
+        """Send the audio that was kept, in its order. From then on nothing is kept.
 
-        A connection that is over meanwhile is nobody's failure here: see `caused`.
+        Does not raise if the connection is over: the receive task learns of that.
         """
         try:
             while self._early is not None and (audio := self._early.take()) is not None:
@@ -124,7 +124,7 @@ class ModelLink:
             self.open_doors()
 
     def open_doors(self) -> None:
-        """Nothing is kept from now on: the session is open, or it never will be."""
+        """Keep no more audio, and wake up the tasks whose audio waits."""
         self._ready = True
         self._early = None
         if self._waiting is not None:
@@ -151,7 +151,7 @@ class ModelLink:
             ended = connection is self._connection
 
     def audio_taken(self, event: RealtimeAudio) -> None:
-        """The application has taken this audio: it is heard from now on."""
+        """Note that the application has taken this audio, and so begins to play it."""
         self.connection.audio_delivered(event.item_id, event.content_index, len(event.audio.data))
 
     def audio_delivered(self, item_id: str, content_index: int, nbytes: int) -> None:

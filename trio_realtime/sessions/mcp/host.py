@@ -36,13 +36,13 @@ if TYPE_CHECKING:
     from mcp.types import CallToolResult, Tool
 
 _CLOSE_SECONDS: Final = 2.0
-"""Seconds for closing, cancelled or not. A process has more, by bounds of the client's own."""
+"""Seconds for closing a connection. For a server process, the client adds limits of its own."""
 
 _MAX_PAGES: Final = 100
-"""Pages of a listing of tools, so that a server that never ends one is found out."""
+"""Pages that a listing of tools may have. A server that sends more never ends it."""
 
 _LISTEN_AGAIN: Final = 1.0
-"""Seconds before news of the tools are asked for again, when the server ended the last stream."""
+"""Seconds to wait before asking again for notifications when the server ended their stream."""
 
 _UNREACHABLE = "The server of this tool cannot be reached at the moment."
 _LOST = (
@@ -56,16 +56,16 @@ class _Connection:
     """One connection, from the attempt to its end."""
 
     limit: trio.CancelScope
-    """Around all of it. It bounds the time of opening and that of closing, and keeps cancellations
-    out, since they would end the client's tasks before the connection is closed in order."""
+    """The scope around the connection. It limits the time for opening and for closing, and shields
+    against cancellations, which would end the client's tasks before it can close in order."""
     is_open: bool = False
     lost: trio.Event = attrs.field(factory=trio.Event)
-    """Set once the server will say no more, or is no longer wanted."""
+    """Set when the server sends nothing more, or the connection is to be closed."""
     over: trio.Event = attrs.field(factory=trio.Event)
     failure: Exception | None = None
 
     def leave(self) -> None:
-        """Close what is open, or give up what is not yet."""
+        """Close the connection, or give up opening it."""
         self.lost.set()
         if not self.is_open:
             self.limit.cancel()
@@ -77,16 +77,16 @@ class MCPHost:
 
     server: MCPServer
     _changed: Callable[[], None]
-    """Called when the tools are no longer what they were."""
+    """Called when the server's tools have changed."""
     _tell_error: Callable[[Exception], None]
-    """Called for what the session survives."""
+    """Called with a problem that does not end the session."""
     _tools: "list[Tool] | None" = attrs.field(default=None, init=False)
     _stale: trio.Event = attrs.field(factory=trio.Event, init=False)
     """Set when the server says that its tools changed."""
     _current: "tuple[Client, trio.Event] | None" = attrs.field(default=None, init=False)
-    """The last client that was open, and the event of its loss."""
+    """The last client that was open, and the event that is set when it is lost."""
     _attempt: trio.Event | None = attrs.field(default=None, init=False)
-    """Set when the attempt to connect that was asked for is over."""
+    """Set when the attempt to connect that a call asked for is over; ``None`` without one."""
     _wanted: trio.Event = attrs.field(factory=trio.Event, init=False)
     _failure: Exception | None = attrs.field(default=None, init=False)
     """Why the last attempt failed, or what ended the last connection."""
@@ -110,9 +110,9 @@ class MCPHost:
                 self._attempt_over()
 
     async def _serve(self, opened: Callable[[], None]) -> None:
-        """One connection; returns when it is lost. Raises if it never came to be.
+        """Open a connection and return when it is lost. Raises if it could not be opened.
 
-        Cancelled, this closes the connection and waits for that, which is bounded.
+        Cancelled, this closes the connection first, which has a time limit.
         """
         await _import_mcp()
         deadline = trio.current_time() + self.server.connect_timeout
@@ -177,7 +177,7 @@ class MCPHost:
 
     # -- the listing -----------------------------------------------------------------
     async def _hear(self, message: object) -> None:
-        """Whatever the server says unasked; called in tasks of the client."""
+        """Act on a notification of the server. Called in tasks of the client."""
         from mcp.types import ToolListChangedNotification
 
         if isinstance(message, ToolListChangedNotification):
@@ -185,7 +185,7 @@ class MCPHost:
         await trio.lowlevel.checkpoint()
 
     async def _refresh(self, client: "Client", lost: trio.Event) -> None:
-        """List the tools anew each time that the server says so."""
+        """List the tools again each time the server says that they changed."""
         while True:
             await self._stale.wait()
             self._stale = trio.Event()
@@ -203,9 +203,9 @@ class MCPHost:
                 self._tell_error(error)
 
     async def _listen(self, client: "Client") -> None:
-        """Keep a stream of news open, which servers since 2026-07-28 want; others need none.
+        """Keep a stream of notifications open. Servers since protocol 2026-07-28 need it.
 
-        The news themselves come to `_hear`, from servers of either kind.
+        The notifications come to `_hear`, from these servers and from older ones.
         """
         from mcp import MCPError
         from mcp.client.subscriptions import ListenNotSupportedError, SubscriptionLost
@@ -216,7 +216,7 @@ class MCPHost:
         while True:
             try:
                 async with client.listen(tools_list_changed=True) as news:
-                    self._stale.set()  # what changed since the last listing was not heard of
+                    self._stale.set()  # tools may have changed before the stream was open
                     async for _ in news:
                         pass
             except (ListenNotSupportedError, MCPError, TimeoutError):
@@ -232,9 +232,9 @@ class MCPHost:
 
     # -- for other tasks -------------------------------------------------------------
     async def tools(self) -> "list[Tool]":
-        """The server's tools as last listed; asked for now if the server's are not to be cached.
+        """The server's tools as last listed; listed now if they are not to be cached.
 
-        A server that died keeps its tools: the call of one is what has it opened again.
+        A server that is lost keeps its tools, since a call of one of them opens it again.
         """
         usable = self._usable()
         if usable is not None and not self.server.cache_tools_list:
@@ -242,18 +242,19 @@ class MCPHost:
         return self._tools or []
 
     async def call(self, tool_name: str, arguments: dict[str, Any]) -> "CallToolResult":
-        """The server's answer, which may be that the tool failed.
+        """Call a tool and return the server's answer, which may be that the tool failed.
 
-        Cancelled, the call is taken back: the server is told, and others go on.
+        If the server was lost, it is opened again first. If this is cancelled, the server is told
+        that the call was; other calls go on.
 
         Raises:
-            MCPToolError: there is no answer.
+            MCPToolError: the server could not be reached, or gave no valid answer.
         """
         client, lost = await self._connected(tool_name)
         try:
             return await client.call_tool(tool_name, arguments)
         except Exception as exc:
-            # What ended the connection may be ending the session, and so this call.
+            # The connection may have ended because the session does; then this is cancelled.
             await trio.lowlevel.checkpoint_if_cancelled()
             raise self._error(tool_name, self._explain(tool_name, lost, exc)) from exc
 
@@ -275,15 +276,15 @@ class MCPHost:
         return None if current is None or current[1].is_set() else current
 
     def _explain(self, tool_name: str, lost: trio.Event, exc: Exception) -> str | None:
-        """What the model is told of a call that got no answer, if anything in particular."""
+        """The text for the model about a call without an answer; ``None`` for a general one."""
         from mcp import MCPError
         from mcp.types import INVALID_PARAMS, INVALID_REQUEST, REQUEST_TIMEOUT
 
         if not isinstance(exc, MCPError):  # an answer that the protocol does not allow
             return None
         if exc.code == INVALID_REQUEST and exc.message == "Session terminated":
-            # What the client makes of a 404: the server has forgotten the session, so it has to be
-            # opened again.
+            # The client says so for a 404: the server has forgotten the MCP session, so it has to
+            # be opened again.
             lost.set()
         if lost.is_set():
             return _LOST
@@ -303,7 +304,7 @@ class MCPHost:
 
 
 async def _import_mcp() -> None:
-    """Import what opening needs, in a thread: it takes a second, in which audio would stop."""
+    """Import ``mcp`` in a thread: it takes a second, in which the program's audio would stop."""
     try:
         if "mcp" not in sys.modules:
             await trio.to_thread.run_sync(importlib.import_module, "mcp")
@@ -316,7 +317,7 @@ async def _import_mcp() -> None:
 
 
 async def _list_tools(client: "Client") -> "list[Tool]":
-    """All pages of the listing; no tools if the server has no such thing."""
+    """The tools of all pages of the listing; none if the server has no listing."""
     from mcp import MCPError
     from mcp.types import METHOD_NOT_FOUND
 
@@ -346,7 +347,7 @@ async def _watched(
 
 @attrs.frozen(eq=False)
 class _Watched:
-    """What the server says, as it is, with an event for the end of it."""
+    """The stream from the server, unchanged, but that an event is set when it ends."""
 
     _hearing: Any
     _lost: trio.Event
@@ -373,7 +374,7 @@ class _Watched:
 
 
 def _innermost(exc: Exception) -> Exception:
-    """The first of the failures in the groups that nurseries make of them."""
+    """The first exception inside the groups that nurseries wrap around exceptions."""
     if isinstance(exc, ExceptionGroup):
         return _innermost(cast("ExceptionGroup[Exception]", exc).exceptions[0])
     return exc

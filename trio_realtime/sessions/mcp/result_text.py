@@ -1,7 +1,6 @@
-"""What a tool of an MCP server answered, as the output of a call. Pure.
+"""The result of an MCP server's tool as the output of a tool call. Pure.
 
-The model gets text and nothing else as the output of a tool, so pictures, sounds and files are
-described, not passed on.
+The output of a tool call can only be text, so images, audio and files are described in words.
 """
 
 import json
@@ -12,10 +11,10 @@ if TYPE_CHECKING:
 
 
 def result_output(result: "CallToolResult", *, prefer_structured: bool) -> Any:
-    """The output: structured content as the JSON value it is, or text.
+    """The output: the text of the content, or the structured content as a JSON value.
 
-    Servers are asked by the protocol to give structured content as text too, and that text is often
-    the shorter one, so it goes first unless ``prefer_structured``.
+    The protocol asks servers to give structured content as text too, which is often shorter. So the
+    text is taken if there is any, unless ``prefer_structured``.
     """
     structured = result.structured_content
     text = result_text(result)
@@ -23,8 +22,8 @@ def result_output(result: "CallToolResult", *, prefer_structured: bool) -> Any:
 
 
 def failure_text(result: "CallToolResult") -> str | None:
-    """What the server says of the failure of its tool, for the model: the content as text, or else
-    the structured content as JSON. ``None`` when it says nothing."""
+    """The server's words on the failure of its tool: the text of the content, or without any, the
+    structured content as JSON text. ``None`` if there is neither."""
     text = result_text(result)
     if not text and result.structured_content is not None:
         return json.dumps(result.structured_content, ensure_ascii=False)
@@ -32,7 +31,7 @@ def failure_text(result: "CallToolResult") -> str | None:
 
 
 def result_text(result: "CallToolResult") -> str:
-    """The content as text, a block to a line."""
+    """The text of the content, one line for each block."""
     return "\n".join(_block_text(block) for block in result.content)
 
 
@@ -56,5 +55,5 @@ def _block_text(block: "ContentBlock") -> str:
 
 
 def _size(base64_text: str) -> int:
-    """The bytes that this base64 stands for."""
+    """How many bytes this base64 text encodes."""
     return len(base64_text) * 3 // 4 - base64_text[-2:].count("=")

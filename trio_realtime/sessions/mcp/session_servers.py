@@ -1,8 +1,8 @@
 """The MCP servers of a session, and their tools as function tools.
 
-The session makes one `MCPTools` in the nursery that holds it, and asks it whenever it binds an
-agent. Each server has a host task of its own there (`mcp_host`), so a server of two agents is
-opened once, and everything ends with the nursery.
+A session with MCP servers has one `MCPTools`, which it asks for tools whenever it binds an agent.
+Each server has a host task (`MCPHost.run`) in a nursery of the session, so a server that two agents
+have is opened once, and all of them are closed with the session.
 """
 
 import hashlib
@@ -36,7 +36,7 @@ _MCP_CONFIG: Final = (
     "failure_error_function",
     "include_server_in_tool_names",
 )
-"""The keys of ``mcp_config`` of an agent."""
+"""The keys that ``mcp_config`` of an agent may have."""
 
 _LONGEST_NAME: Final = 64
 """Characters that the Realtime API takes as the name of a function."""
@@ -44,14 +44,19 @@ _LONGEST_NAME: Final = 64
 
 @attrs.frozen(eq=False)
 class MCPCall:
-    """What a `FunctionTool` made of a server's tool does."""
+    """The function of a `FunctionTool` that stands for a server's tool: calls it."""
 
     host: MCPHost
     tool_name: str
-    """The server's own name for it."""
+    """The name by which the server knows the tool."""
 
     async def __call__(self, ctx: ToolContext[Any], arguments: str) -> Any:
-        """Raises `ToolArgumentsError` for what is no JSON object, and `MCPToolError`."""
+        """Call the tool and return its result.
+
+        Raises:
+            ToolArgumentsError: the arguments are no JSON object.
+            MCPToolError: the tool failed, or the server gave no answer.
+        """
         del ctx
         server = self.host.server
         result = await self.host.call(self.tool_name, parse_arguments(arguments))
@@ -72,8 +77,8 @@ class MCPTools:
     _nursery: trio.Nursery
     """Where the host tasks run. It has to outlive the tool calls."""
     _tell_error: Callable[[Exception], None]
-    """Called for what the session survives: a server that is not required and cannot be opened, a
-    listing that fails."""
+    """Called with problems that do not end the session: a server that is not required could not be
+    opened, or a listing failed."""
     _hosts: dict[MCPServer, MCPHost] = attrs.field(factory=dict[MCPServer, MCPHost], init=False)
     _opening: trio.Lock = attrs.field(factory=trio.Lock, init=False)
     _renewals: OnDemand[None] | None = attrs.field(default=None, init=False)
@@ -85,9 +90,9 @@ class MCPTools:
 
         Raises, for a server that is required:
             UserError: the ``mcp`` package is not installed.
-            RealtimeConnectionError: it could not be opened. The others then are not waited for.
+            RealtimeConnectionError: it could not be opened; opening the others was given up.
 
-        Cancelled, servers that were not open yet are given up.
+        Cancelled, it gives up the servers that are not open yet.
         """
         failures: list[Exception] = []
         async with self._opening:
@@ -116,9 +121,9 @@ class MCPTools:
     async def tools(
         self, agent: RealtimeAgent[Any], context: RunContext[Any]
     ) -> list[FunctionTool[Any]]:
-        """What the servers of the agent offer now, filtered, in the order of the servers.
+        """The tools of the agent's servers that pass its filters, in the order of the servers.
 
-        Servers that are not open offer nothing.
+        Servers that are not open have none.
 
         Raises:
             UserError: two servers have a tool of one name, or ``mcp_config`` holds what it cannot.
@@ -141,7 +146,7 @@ class MCPTools:
         return made
 
     async def renewed(self, bound: BoundAgent, context: RunContext[Any]) -> BoundAgent:
-        """The binding with the tools that its servers offer now, and else as it is.
+        """A copy of the binding that has the current tools of its servers.
 
         Raises:
             UserError: as `tools`, or a new tool has the name of one of the agent's own.
@@ -161,9 +166,9 @@ class MCPTools:
         )
 
     def watch(self, start_task: StartTask, on_change: Callable[[], Awaitable[None]]) -> None:
-        """Call ``on_change`` when tools have changed, also before; several changes may be one call.
+        """Call ``on_change`` whenever tools have changed, and at once if they have already.
 
-        What ``on_change`` raises goes to ``tell_error``.
+        Several changes may cause one call. What ``on_change`` raises goes to ``tell_error``.
         """
 
         async def renew(changes: trio.MemoryReceiveChannel[None]) -> None:
@@ -171,7 +176,7 @@ class MCPTools:
                 self._changed = False
                 try:
                     await on_change()
-                except Exception as exc:  # noqa: BLE001 - the tools of before will do
+                except Exception as exc:  # noqa: BLE001 - the session keeps the tools it has
                     self._tell_error(exc)
 
         self._renewals = OnDemand(start_task, renew)
@@ -203,7 +208,7 @@ def _function_tool(
     on_failure = server.failure_error_function
     if on_failure is UNSET:
         on_failure = config.get("failure_error_function", default_mcp_tool_error)
-    # What the server sends need not have what the Realtime API requires of a schema.
+    # A server's schema may lack what the Realtime API requires.
     schema: dict[str, Any] = {"properties": {}, **tool.input_schema, "type": "object"}
 
     def make(*, strict: bool) -> FunctionTool[Any]:
@@ -228,9 +233,9 @@ def _function_tool(
 
 
 def _public_name(server: MCPServer, tool_name: str, config: Mapping[str, Any]) -> str:
-    """The name the model is told, made of characters that the Realtime API takes.
+    """The name of the tool for the model, made of characters that the Realtime API takes.
 
-    A name that is too long is cut, and ends in a digest that tells it from others so cut.
+    A name that is too long is cut and gets a digest at its end, so that cut names stay different.
     """
     name = server.tool_name_prefix + tool_name
     if config.get("include_server_in_tool_names"):
