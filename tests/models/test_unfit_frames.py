@@ -58,9 +58,9 @@ def outcome(frame: str) -> tuple[list[Any], list[Any], float | None]:
     client.begins("resp_1")
     client.says(asked())
     client.sent()
-    told = client.hears_frame(frame)
+    events = client.hears_frame(frame)
     client.ends("resp_1")
-    return told, client.sent(), client.protocol.deadline
+    return events, client.sent(), client.protocol.deadline
 
 
 @given(st.sampled_from(STRINGS), st.sampled_from(HALVES), st.integers(0, 9))
@@ -69,27 +69,27 @@ def test_half_a_character_anywhere_costs_no_frame(
 ) -> None:
     """Whatever text it stands in: only audio is no audio any more, and a type another type."""
     kind, path = place
-    told, sent, deadline = outcome(broken(kind, path, half, at))
-    errors = [str(each.error) for each in told if isinstance(each, model.RealtimeModelErrorEvent)]
+    events, sent, deadline = outcome(broken(kind, path, half, at))
+    errors = [str(each.error) for each in events if isinstance(each, model.RealtimeModelErrorEvent)]
     faults = [error for error in errors if "malformed" in error]
     if place == ("response.output_audio.delta", ("delta",)):
         assert "base64" in faults[0]
         return
     assert faults == []
     if path[-1] in WORDS:
-        told_whole, *whole = outcome(json.dumps(SAMPLES[kind]))
+        events_whole, *whole = outcome(json.dumps(SAMPLES[kind]))
         assert [sent, deadline] == whole
-        assert [type(each) for each in told] == [type(each) for each in told_whole]
+        assert [type(each) for each in events] == [type(each) for each in events_whole]
 
 
 @given(st.sampled_from(sorted(SAMPLES)), st.sampled_from(HALVES))
 def test_half_a_character_in_what_nobody_reads_changes_nothing(kind: str, half: str) -> None:
     """Fields that the client does not know, names of fields included."""
     noise = {f"x{half}": [half, {half: half}], "obfuscation": half}
-    told, *rest = outcome(json.dumps({**noise, **SAMPLES[kind]}))
-    told_whole, *whole = outcome(json.dumps(SAMPLES[kind]))
+    events, *rest = outcome(json.dumps({**noise, **SAMPLES[kind]}))
+    events_whole, *whole = outcome(json.dumps(SAMPLES[kind]))
     assert rest == whole
-    assert list(map(repr, told)) == list(map(repr, told_whole))
+    assert list(map(repr, events)) == list(map(repr, events_whole))
 
 
 # Said less
@@ -105,8 +105,8 @@ def test_a_place_that_only_the_announcement_says_is_kept() -> None:
     for item_id, before in (("a", None), ("c", "b"), ("b", "a")):
         for kind, previous in (("added", before), ("done", None)):
             frame = {"item": item(item_id), "previous_item_id": previous}
-            for told in client.hears(f"conversation.item.{kind}", **frame):
-                history.apply(told)
+            for event in client.hears(f"conversation.item.{kind}", **frame):
+                history.apply(event)
     assert [(each.item_id, each.previous_item_id) for each in history.snapshot()] == [
         ("a", None),
         ("b", "a"),
@@ -117,9 +117,9 @@ def test_a_place_that_only_the_announcement_says_is_kept() -> None:
 @pytest.mark.parametrize("kind", ["conversation.item.added", "response.output_item.done"])
 def test_the_phase_of_a_message_is_told(kind: str) -> None:
     """Whether it comments on the way, or is the answer."""
-    (told,) = make().hears(kind, item=item("a", phase="commentary"), response_id="r1")
-    assert isinstance(told.item, AssistantMessageItem)
-    assert told.item.phase == "commentary"
+    (event,) = make().hears(kind, item=item("a", phase="commentary"), response_id="r1")
+    assert isinstance(event.item, AssistantMessageItem)
+    assert event.item.phase == "commentary"
 
 
 def ended_with(usage: Any) -> Any:
@@ -159,8 +159,8 @@ def test_an_error_that_names_no_event_frees_the_slot_at_once(error: Any) -> None
     client.says(inputs.RealtimeModelCreateResponse(event_id="first"))
     client.says(inputs.RealtimeModelCreateResponse(event_id="second"))
     assert [frame["event_id"] for frame in client.sent()] == ["first"]
-    (told,) = client.hears("error", error=error)
-    assert told.event_id == "first"
+    (event,) = client.hears("error", error=error)
+    assert event.event_id == "first"
     assert [frame["event_id"] for frame in client.sent()] == ["second"]
 
 
@@ -175,21 +175,21 @@ APPROVAL = {
 }
 
 
-def acted_on(told: list[Any]) -> list[Any]:
+def acted_on(events: list[Any]) -> list[Any]:
     """The events by which something is done."""
     acts = (model.RealtimeModelMcpApprovalRequestEvent, model.RealtimeModelToolCallEvent)
-    return [each for each in told if isinstance(each, acts)]
+    return [each for each in events if isinstance(each, acts)]
 
 
 def heard_of(client: Client, unfinished: dict[str, Any], ending: str) -> list[Any]:
     """Everything a server can say of an item, up to the end of its response."""
-    told = client.begins()
+    events = client.begins()
     for kind in ("response.output_item.added", "response.output_item.done"):
-        told += client.hears(kind, response_id="r1", output_index=0, item=unfinished)
+        events += client.hears(kind, response_id="r1", output_index=0, item=unfinished)
     for kind in ("conversation.item.added", "conversation.item.done"):
-        told += client.hears(kind, previous_item_id=None, item=unfinished)
-    told += client.ends(status=ending, output=[unfinished])
-    return told
+        events += client.hears(kind, previous_item_id=None, item=unfinished)
+    events += client.ends(status=ending, output=[unfinished])
+    return events
 
 
 @pytest.mark.parametrize("ending", ["completed", "cancelled", "failed", "incomplete"])
@@ -234,5 +234,5 @@ def test_whole_numbers_are_exact_or_missing(written: str, read: int | None) -> N
     """Also in a frame that has to be read with patience."""
     for noise in ("", ',"x":NaN', ',"item_id":7'):
         frame = '{"type":"input_audio_buffer.speech_stopped","audio_end_ms":' + written + noise
-        (told,) = make().hears_frame(frame + "}")
-        assert told.audio_end_ms == read
+        (event,) = make().hears_frame(frame + "}")
+        assert event.audio_end_ms == read

@@ -457,7 +457,7 @@ async def test_what_the_model_is_told_of_a_tool_that_was_cancelled_is_in_the_his
     async with await opened(fake, RealtimeAgent("A", tools=[slow, pay])) as session:
         fake.emit(*tool_calls("r", [call("i1", "slow"), call("i2", "pay")]))
         await settle()
-    told = {"call_i1": "The tool was cancelled.", "call_i2": "The tool was cancelled."}
-    assert outputs(fake) == told
+    cancelled = {"call_i1": "The tool was cancelled.", "call_i2": "The tool was cancelled."}
+    assert outputs(fake) == cancelled
     items = [item for item in session.history if isinstance(item, RealtimeToolCallItem)]
-    assert {item.call_id: item.output for item in items} == told
+    assert {item.call_id: item.output for item in items} == cancelled

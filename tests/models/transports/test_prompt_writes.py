@@ -251,10 +251,10 @@ async def test_the_truncation_has_left_when_the_application_hears_of_the_interru
         await peer.send(RESPONSE + AUDIO)
         await played.wait()
         await peer.send(SPEECH)
-        await told.wait()
+        await speech_heard.wait()
         await peer.finish()
 
-    played, told = trio.Event(), trio.Event()
+    played, speech_heard = trio.Event(), trio.Event()
     left: list[int] = []
 
     def handle(event: RealtimeModelEvent) -> None:
@@ -263,10 +263,10 @@ async def test_the_truncation_has_left_when_the_application_hears_of_the_interru
             played.set()
         elif event.type == "speech_started":
             left.append(server.arrived())
-            told.set()
+            speech_heard.set()
 
     async with connection_to(script, kind) as (connection, server), trio.open_nursery() as nursery:
         nursery.start_soon(connection.deliver, handle)
-        await told.wait()
+        await speech_heard.wait()
         nursery.cancel_scope.cancel()
     assert left[0] > 0
