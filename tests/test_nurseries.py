@@ -118,6 +118,17 @@ async def test_several_failing_tasks_stay_a_group() -> None:
     assert {type(exc) for exc in caught.value.exceptions} == {ValueError, KeyError}
 
 
+async def test_a_group_that_a_task_raised_comes_out_without_the_nurserys_around_it() -> None:
+    """Whatever was cancelled beside it, and however deep it was raised."""
+    group = BaseExceptionGroup("the task's", [Stop("one"), ValueError("two")])
+    with pytest.raises(BaseExceptionGroup, match="the task's") as caught:
+        async with open_quiet_nursery() as outer, open_quiet_nursery() as inner:
+            outer.start_soon(trio.sleep_forever)
+            inner.start_soon(failing(group))
+            await trio.sleep_forever()
+    assert [type(exc) for exc in caught.value.exceptions] == [Stop, ValueError]
+
+
 @pytest.mark.parametrize("grouped", [False, True])
 async def test_the_blocks_exception_comes_before_a_tasks_which_is_noted_on_it(
     grouped: bool,

@@ -63,9 +63,9 @@ def _what_to_raise(held: BaseException | None, exc: BaseException) -> BaseExcept
     """Return the exception to raise. ``held`` is the block's own, and ``exc`` the one that the
     nursery raised, which may be a group of it and of those of the tasks."""
     leaves = list(_leaves(exc))
-    failures = [leaf for leaf in leaves if not isinstance(leaf, trio.Cancelled)]
+    failures = [leaf for leaf in leaves if _is_failure(leaf)]
     parts = [] if held is None else list(_leaves(held))
-    own = {id(part) for part in parts if not isinstance(part, trio.Cancelled)}
+    own = {id(part) for part in parts if _is_failure(part)}
     if held is not None and own:
         for failure in failures:
             if id(failure) not in own:
@@ -76,7 +76,20 @@ def _what_to_raise(held: BaseException | None, exc: BaseException) -> BaseExcept
         return _without_cancellation(held)
     if not failures:
         return leaves[0]
-    return failures[0] if len(failures) == 1 else exc
+    return _without_wrapping(exc)
+
+
+def _without_wrapping(exc: BaseException) -> BaseException:
+    """The innermost exception that holds all failures in ``exc``: one of them, or a group."""
+    if not isinstance(exc, BaseExceptionGroup):
+        return exc
+    group = cast("BaseExceptionGroup[BaseException]", exc)
+    failing = [part for part in group.exceptions if any(map(_is_failure, _leaves(part)))]
+    return _without_wrapping(failing[0]) if len(failing) == 1 else group
+
+
+def _is_failure(leaf: BaseException) -> bool:
+    return not isinstance(leaf, trio.Cancelled)
 
 
 def _without_cancellation(held: BaseException) -> BaseException:
