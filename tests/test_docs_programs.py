@@ -76,6 +76,25 @@ def test_program(
         assert re.match(pattern, line)
 
 
+def test_what_the_tutorial_says_that_its_programs_print() -> None:
+    """Is what they print."""
+    text = (ROOT / "docs" / "tutorial.rst").read_text(encoding="utf-8")
+    printed: dict[str, list[str]] = {}
+    program = ""
+    for block in re.split(r"\n\n(?=\S)", text):
+        if included := re.match(r"\.\. literalinclude:: programs/(\w+\.py)", block):
+            program = included[1]
+        elif re.search(r"\bprints( as)?::\n", block):
+            lines = block.partition("::\n")[2].strip("\n").splitlines()
+            printed[program] = [line.strip() for line in lines]
+    assert printed.keys() == {"first_turn.py", "a_tool.py"}
+    for name, lines in printed.items():
+        patterns = OUTPUT[PROGRAMS / name]
+        assert len(lines) == len(patterns)
+        for line, pattern in zip(lines, patterns, strict=True):
+            assert re.fullmatch(pattern, line)
+
+
 def test_the_answer_is_a_wav_file(tmp_path: Path) -> None:
     """`speech_turn.py` takes its two files from the command line."""
     pytest.importorskip("soxr")
