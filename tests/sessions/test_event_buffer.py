@@ -2,10 +2,13 @@
 
 import itertools
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 import trio
 import trio.testing
+from hypothesis import given
+from hypothesis import strategies as st
 
 from trio_realtime.context import RunContext
 from trio_realtime.errors import EventBufferOverflow, RealtimeConnectionError
@@ -19,7 +22,7 @@ from trio_realtime.events import (
     RealtimeSessionEvent,
 )
 from trio_realtime.models.events import RealtimeModelAudioEvent, RealtimeModelAudioInterruptedEvent
-from trio_realtime.sessions.core.event_buffer import BATCH, SLICE, EventBuffer, Waiting
+from trio_realtime.sessions.core.event_buffer import BATCH, SLICE, EventBuffer
 from trio_realtime.sessions.failure import FailureReport
 
 INFO = RealtimeEventInfo(context=RunContext(context=None))
@@ -37,10 +40,6 @@ def audio(item_id: str) -> RealtimeAudio:
 
 def interrupted(item_id: str) -> RealtimeAudioInterrupted:
     return RealtimeAudioInterrupted(item_id=item_id, content_index=0, heard_ms=0, info=INFO)
-
-
-def audio_of(item_id: str) -> Callable[[Waiting], bool]:
-    return lambda event: isinstance(event, RealtimeAudio) and event.item_id == item_id
 
 
 def make(
@@ -102,7 +101,7 @@ async def test_after_the_end_nothing_is_taken_on() -> None:
     buffer.close()
     buffer.close()
     buffer.put(key(1))
-    buffer.interrupt(interrupted("a"), lambda _: True)
+    buffer.interrupt(interrupted("a"))
     assert keys(await rest_of(buffer)) == [0]
 
 
@@ -125,7 +124,7 @@ async def test_somebody_may_be_told_when_audio_is_taken_and_not_before() -> None
     buffer = make(on_audio_taken=taken.append)
     for event in (key(1), audio("a"), audio("stale"), audio("b")):
         buffer.put(event)
-    buffer.interrupt(interrupted("stale"), audio_of("stale"))
+    buffer.interrupt(interrupted("stale"))
     assert not taken
     buffer.close()
     await rest_of(buffer)
@@ -159,9 +158,57 @@ async def test_an_interruption_goes_first_and_takes_the_stale_audio_away() -> No
     buffer = make()
     for event in (key(1), audio("a"), audio("b"), audio("a"), key(2)):
         buffer.put(event)
-    buffer.interrupt(interrupted("a"), audio_of("a"))
+    buffer.interrupt(interrupted("a"))
     buffer.close()
     assert await rest_of(buffer) == [interrupted("a"), key(1), audio("b"), key(2)]
+
+
+ACTIONS = st.sampled_from(["put a", "put b", "put key", "cut a", "cut b", "take", "count"])
+
+
+@pytest.mark.parametrize("wanted", [TYPES, TYPES - {"audio_interrupted"}])
+@given(st.lists(ACTIONS, max_size=40))
+def test_whatever_is_interrupted_when_stale_audio_is_gone_and_nothing_else(
+    wanted: frozenset[str], actions: list[str]
+) -> None:
+    """As if all that waits were looked through at each interruption."""
+
+    async def compare() -> None:
+        buffer, first, rest = make(wanted=wanted), list[Any](), list[Any]()
+        for number, action in enumerate(actions):
+            kind, _, name = action.partition(" ")
+            if kind == "put":
+                event = key(number) if name == "key" else audio(name)
+                buffer.put(event)
+                rest.append(event)
+            elif kind == "cut":
+                buffer.interrupt(interrupted(name))
+                rest = [event for event in rest if event != audio(name)]
+                if "audio_interrupted" in wanted:
+                    first.append(interrupted(name))
+            elif kind == "count":
+                assert len(buffer) == len(first) + len(rest)
+            elif first or rest:
+                assert await anext(buffer) == (first or rest).pop(0)
+        buffer.close()
+        assert await rest_of(buffer) == first + rest
+
+    trio.run(compare)
+
+
+async def test_stale_audio_takes_no_room() -> None:
+    """Neither is it counted, nor does it make the buffer overflow."""
+    overflows: list[EventBufferOverflow] = []
+    buffer = make(20, on_overflow=overflows.append, wanted=frozenset({"audio", "dtmf_received"}))
+    for number in range(100):
+        buffer.put(audio(str(number)))
+        buffer.interrupt(interrupted(str(number)))
+    for number in range(20):
+        buffer.put(key(number))
+    assert len(buffer) == 20
+    assert not overflows
+    buffer.put(key(20))
+    assert overflows
 
 
 async def test_interruptions_in_a_row_keep_their_order() -> None:
@@ -169,7 +216,7 @@ async def test_interruptions_in_a_row_keep_their_order() -> None:
     buffer.put(key(1))
     for name in "abc":
         buffer.put(audio(name))
-        buffer.interrupt(interrupted(name), audio_of(name))
+        buffer.interrupt(interrupted(name))
     buffer.close()
     expected = [interrupted("a"), interrupted("b"), interrupted("c"), key(1)]
     assert await rest_of(buffer) == expected
@@ -184,14 +231,14 @@ async def test_an_interruption_wakes_a_reader() -> None:
             assert await anext(buffer) == interrupted("a")
 
         await trio.testing.wait_all_tasks_blocked()
-        buffer.interrupt(interrupted("a"), audio_of("a"))
+        buffer.interrupt(interrupted("a"))
 
 
 async def test_stale_audio_goes_even_if_nobody_wants_to_hear_of_interruptions() -> None:
     buffer = make(wanted=frozenset({"audio"}))
     for name in "abab":
         buffer.put(audio(name))
-    buffer.interrupt(interrupted("a"), audio_of("a"))
+    buffer.interrupt(interrupted("a"))
     buffer.close()
     assert await rest_of(buffer) == [audio("b"), audio("b")]
 
@@ -400,6 +447,6 @@ async def test_an_interruption_goes_before_raw_events_that_wait() -> None:
     buffer = make(wanted=TYPES | {"raw_model_event"})
     raw = RealtimeModelAudioInterruptedEvent(item_id="a", content_index=0, heard_ms=5)
     buffer.put_raw(raw)
-    buffer.interrupt(interrupted("b"), lambda _event: False)
+    buffer.interrupt(interrupted("b"))
     buffer.close()
     assert await rest_of(buffer) == [interrupted("b"), RealtimeRawModelEvent(data=raw, info=INFO)]

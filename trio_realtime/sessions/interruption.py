@@ -9,10 +9,9 @@ history notes how much was heard, and audio that was not heard yet is thrown awa
 
 import attrs
 
-from ..events import RealtimeAudio, RealtimeAudioEnd, RealtimeAudioInterrupted
-from ..models.events import RealtimeModelAudioEvent, RealtimeModelAudioInterruptedEvent
+from ..events import RealtimeAudioInterrupted
+from ..models.events import RealtimeModelAudioInterruptedEvent
 from ..models.inputs import RealtimeModelSendInterrupt
-from .core.event_buffer import Waiting
 from .core.session_core import SessionCore
 from .guardrails.watched_responses import WatchedResponses
 from .tools.serving import ToolCalls
@@ -63,13 +62,7 @@ class Interruptions:
         """
         core, item_id = self._core, event.item_id
         core.history.heard(item_id, event.content_index, event.heard_ms)
-        self._watched.drop_held(item_id)
-
-        def is_stale(waiting: Waiting) -> bool:
-            if isinstance(waiting, RealtimeAudio | RealtimeAudioEnd | RealtimeModelAudioEvent):
-                return waiting.item_id == item_id
-            return False
-
+        self._watched.drop_held(item_id, event.response_id)
         core.events.interrupt(
             RealtimeAudioInterrupted(
                 item_id=item_id,
@@ -77,6 +70,5 @@ class Interruptions:
                 heard_ms=event.heard_ms,
                 response_id=event.response_id,
                 info=core.info,
-            ),
-            is_stale,
+            )
         )

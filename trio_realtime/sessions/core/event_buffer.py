@@ -16,8 +16,15 @@ import trio
 
 from ..._util.wait_queue import Sleepers
 from ...errors import EventBufferOverflow
-from ...events import RealtimeAudio, RealtimeEventInfo, RealtimeRawModelEvent, RealtimeSessionEvent
-from ...models.events import RealtimeModelEvent
+from ...events import (
+    RealtimeAudio,
+    RealtimeAudioEnd,
+    RealtimeAudioInterrupted,
+    RealtimeEventInfo,
+    RealtimeRawModelEvent,
+    RealtimeSessionEvent,
+)
+from ...models.events import RealtimeModelAudioEvent, RealtimeModelEvent
 from ..failure import FailureReport
 from .observer import Observers
 
@@ -32,6 +39,11 @@ Waiting: TypeAlias = RealtimeSessionEvent | RealtimeModelEvent
 waits in a thousand sessions at once is work for the garbage collector."""
 
 _SESSION_EVENTS: Final[frozenset[type[Any]]] = frozenset(get_args(RealtimeSessionEvent))
+
+_AUDIO: Final[frozenset[type[Any]]] = frozenset(
+    {RealtimeAudio, RealtimeAudioEnd, RealtimeModelAudioEvent}
+)
+"""Events that nobody needs any more once the audio of their item was interrupted."""
 
 
 @attrs.define(eq=False, repr=False)
@@ -54,8 +66,16 @@ class EventBuffer:
     _open: bool = attrs.field(default=True, init=False)
     _taken: int = attrs.field(default=0, init=False)
     _slice_began: float = attrs.field(default=0.0, init=False)
+    _interruptions: int = attrs.field(default=0, init=False)
+    """How many events at the head are interruptions. What follows them are the ordinary ones."""
+    _cut: dict[str, int] = attrs.field(factory=dict[str, int], init=False)
+    """Items that were interrupted, with the number of the first ordinary event that came later:
+    what is before it of the audio of the item is stale, and removed when it comes to the head."""
+    _passed: int = attrs.field(default=0, init=False)
+    """The number of the first ordinary event; counted only while there are such items."""
 
     def __len__(self) -> int:
+        self._purge()
         return len(self._events)
 
     @property
@@ -90,27 +110,72 @@ class EventBuffer:
             self._events.append(event)
             if self._readers.tasks:
                 self._readers.wake_one()
-            if len(self._events) > self._size:
+            if len(self._events) > self._size and len(self) > self._size:
                 self._overflow()
 
-    def interrupt(self, event: RealtimeSessionEvent, is_stale: Callable[[Waiting], bool]) -> None:
-        """Throw away what is stale, and put this event where it is taken next.
+    def interrupt(self, event: RealtimeAudioInterrupted) -> None:
+        """Throw away the audio of this item that waits, and put this event where it is taken next.
 
-        Looks at every event that waits, so it costs more the further the application is behind.
+        Several interruptions in a row are taken in their order, ahead of everything else.
         """
         if not self._open:
             return
-        kept = [waiting for waiting in self._events if not is_stale(waiting)]
+        events = self._events
+        waiting = len(events) - self._interruptions
+        if waiting:
+            self._cut.pop(event.item_id, None)  # the last of them is the one that came last
+            self._cut[event.item_id] = self._passed + waiting
         if event.type in self._wanted:
-            # Several interruptions in a row are taken in their order, ahead of everything else.
-            place = 0
-            while place < len(kept) and type(kept[place]) is type(event):
-                place += 1
-            kept.insert(place, event)
+            events.insert(self._interruptions, event)
+            self._interruptions += 1
+        if len(self._cut) > waiting:
+            self._purge()
+        self._skip_stale()
+        if self._readers.tasks and events:
+            self._readers.wake_one()
+
+    def _is_stale(self, waiting: Any, number: int) -> bool:
+        return type(waiting) in _AUDIO and number < self._cut.get(waiting.item_id, 0)
+
+    def _skip_stale(self) -> None:
+        """Remove what is stale at the head, unless interruptions are there."""
+        events = self._events
+        while self._cut and not self._interruptions:
+            if self._passed >= next(reversed(self._cut.values())):
+                self._forget_cuts()
+            elif self._is_stale(events[0], self._passed):
+                events.popleft()
+                self._passed += 1
+            else:
+                return
+
+    def _purge(self) -> None:
+        """Remove everything that is stale. Looks at every event that waits."""
+        if not self._cut:
+            return
+        first = self._passed - self._interruptions
+        kept = [
+            waiting
+            for number, waiting in enumerate(self._events, first)
+            if not self._is_stale(waiting, number)
+        ]
         self._events.clear()
         self._events.extend(kept)
-        if self._readers.tasks and kept:
-            self._readers.wake_one()
+        self._forget_cuts()
+
+    def _forget_cuts(self) -> None:
+        self._cut.clear()
+        self._passed = 0
+
+    def _pop(self) -> Any:
+        """Take the first event out, while interruptions or stale events wait."""
+        waiting = self._events.popleft()
+        if self._interruptions:
+            self._interruptions -= 1
+        else:
+            self._passed += 1
+        self._skip_stale()
+        return waiting
 
     def _overflow(self) -> None:
         self._on_overflow(
@@ -158,7 +223,7 @@ class EventBuffer:
             await self._readers.sleep()
             self._taken = 0
             self._slice_began = trio.current_time()
-        waiting: Any = events.popleft()
+        waiting: Any = self._pop() if self._interruptions or self._cut else events.popleft()
         if type(waiting) not in _SESSION_EVENTS:
             return RealtimeRawModelEvent(data=waiting, info=self._info)
         event: RealtimeSessionEvent = waiting
@@ -191,7 +256,7 @@ class ObservedEventBuffer(EventBuffer):
         self.observers.session_event(event)
         super().put(event)
 
-    def interrupt(self, event: RealtimeSessionEvent, is_stale: Callable[[Waiting], bool]) -> None:
+    def interrupt(self, event: RealtimeAudioInterrupted) -> None:
         """As `EventBuffer.interrupt`."""
         self.observers.session_event(event)
-        super().interrupt(event, is_stale)
+        super().interrupt(event)

@@ -21,7 +21,8 @@ from ..core.on_demand import OnDemand
 from ..core.session_core import SessionCore
 from ..interruption import Interruptions
 from .asking_guardrails import ask_guardrails, without_doubles
-from .watched_responses import HeldEvent, WatchedResponse, WatchedResponses
+from .held_audio import HeldEvent
+from .watched_responses import WatchedResponse, WatchedResponses
 
 
 @attrs.define(eq=False, repr=False)

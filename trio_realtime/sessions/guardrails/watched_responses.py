@@ -4,17 +4,14 @@ Pure. The receive task adds text and audio, the guardrail task takes text to che
 audio, and an interruption removes the audio of the item that was cut.
 """
 
-from typing import Any, TypeAlias
+from typing import Any
 
 import attrs
 
 from ...agents.agent import RealtimeAgent
 from ...agents.guardrails import OutputGuardrail
-from ...events import RealtimeAudio, RealtimeAudioEnd
 from .growing_text import GrowingText
-from .held_audio import HeldAudio
-
-HeldEvent: TypeAlias = RealtimeAudio | RealtimeAudioEnd
+from .held_audio import HeldAudio, HeldEvent
 
 
 @attrs.define(eq=False, repr=False)
@@ -31,9 +28,13 @@ class WatchedResponse:
     tripped: bool = False
     said: int = 0
     """How many characters all its texts have."""
-    held: HeldAudio[HeldEvent] = attrs.field(factory=HeldAudio[HeldEvent])
+    held: HeldAudio = attrs.field(factory=HeldAudio)
     _texts: dict[str, GrowingText] = attrs.field(factory=dict[str, GrowingText])
     """By item id."""
+    _unchecked: dict[str, GrowingText] = attrs.field(factory=dict[str, GrowingText])
+    """Those of them that have grown since they were last handed out."""
+    _text_due: bool = False
+    """Whether one of these has grown by the check interval."""
 
     def add(self, item_id: str, delta: str, check_interval: int) -> bool:
         """Add a piece of the text of an item; True when a check is due.
@@ -44,7 +45,11 @@ class WatchedResponse:
         if text is None:
             text = self._texts[item_id] = GrowingText(check_interval)
         self.said += len(delta)
-        return text.add(delta)
+        due = text.add(delta)
+        if text.unchecked:
+            self._unchecked[item_id] = text
+        self._text_due |= due
+        return due
 
     @property
     def is_due(self) -> bool:
@@ -52,12 +57,15 @@ class WatchedResponse:
         if self.tripped:
             return False
         if self.ended:
-            return bool(self.held) or any(text.unchecked for text in self._texts.values())
-        return any(text.due for text in self._texts.values())
+            return bool(self.held) or bool(self._unchecked)
+        return self._text_due
 
     def take(self) -> list[str]:
         """Hand out each text that has grown since it was last handed out, whole, for a check."""
-        return [text.take() for text in self._texts.values() if text.unchecked]
+        grown = [text.take() for text in self._unchecked.values()]
+        self._unchecked.clear()
+        self._text_due = False
+        return grown
 
     def release(self, passed: int) -> list[HeldEvent]:
         """Remove and return the audio that may be heard once ``passed`` characters have passed."""
@@ -89,7 +97,12 @@ class WatchedResponses:
         """Stop watching a response, because all of it has been checked or it has tripped."""
         self._responses.pop(response.response_id, None)
 
-    def drop_held(self, item_id: str) -> None:
-        """Remove the held audio of an item that was interrupted."""
-        for response in self._responses.values():
-            response.held.drop(lambda event: event.item_id == item_id)
+    def drop_held(self, item_id: str, response_id: str | None) -> None:
+        """Remove the held audio of an item that was interrupted.
+
+        ``response_id`` is the response of the item; ``None`` if it is not known.
+        """
+        for each in self._responses if response_id is None else (response_id,):
+            response = self._responses.get(each)
+            if response is not None:
+                response.held.drop(item_id)

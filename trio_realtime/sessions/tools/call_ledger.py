@@ -100,6 +100,10 @@ class CallLedger:
     """Ids of responses that are over. A call of one that arrives later asks for its own."""
     _interrupted: set[str] = attrs.field(factory=set[str])
     """Ids of responses that were interrupted. A call of one that arrives later is interrupted."""
+    _running: dict[str, dict[ToolCall, None]] = attrs.field(factory=dict[str, dict[ToolCall, None]])
+    """By response id, the running calls that were not interrupted; in the order of arrival."""
+    _waiting: int = 0
+    """How many calls wait for an approval."""
 
     def called(self, event: RealtimeModelToolCallEvent, bound: BoundAgent) -> ToolCall | Misfit:
         """Add a call that this agent made. Returns its entry, or why it must not be served."""
@@ -114,6 +118,7 @@ class CallLedger:
         call = ToolCall(event, bound, interrupted=response_id in self._interrupted)
         self._calls[event.call_id] = call
         self._unanswered[call] = None
+        self._runs(call)
         if response_id and (response_id in self._groups or response_id not in self._ended):
             call.group = self._groups.setdefault(response_id, _Group())
             call.group.unanswered += 1
@@ -132,6 +137,8 @@ class CallLedger:
         """
         assert call.state is CallState.RUNNING
         call.state = CallState.WAITING
+        self._waiting += 1
+        self._rests(call)
         group, call.group = call.group, None
         if group is None:
             return False
@@ -143,6 +150,8 @@ class CallLedger:
         assert call.state is CallState.WAITING
         call.state = CallState.RUNNING
         call.approved = approved
+        self._waiting -= 1
+        self._runs(call)
 
     def answer(self, call: ToolCall, *, wants_response: bool) -> bool | None:
         """Note that a call is answered.
@@ -152,8 +161,10 @@ class CallLedger:
         """
         if call.state is CallState.ANSWERED:
             return None
+        self._waiting -= call.state is CallState.WAITING
         call.state = CallState.ANSWERED
         del self._unanswered[call]
+        self._rests(call)
         if call.group is None:
             return wants_response
         call.group.wants_response |= wants_response
@@ -177,24 +188,37 @@ class CallLedger:
 
     def interrupt_all(self) -> None:
         """Interrupt every call that is running."""
-        for call in self.unanswered():
-            if call.state is CallState.RUNNING:
+        running, self._running = self._running, {}
+        for calls in running.values():
+            for call in calls:
                 call.interrupt()
 
     def interrupt_response(self, response_id: str) -> None:
         """Interrupt the running calls of this response, and those that it makes later."""
         self._interrupted.add(response_id)
-        for call in self.unanswered():
-            if call.state is CallState.RUNNING and call.event.response_id == response_id:
-                call.interrupt()
+        for call in self._running.pop(response_id, ()):
+            call.interrupt()
 
     def count(self, state: CallState) -> int:
         """How many calls are in this state (``RUNNING`` or ``WAITING``)."""
-        return sum(call.state is state for call in self._unanswered)
+        running = len(self._unanswered) - self._waiting
+        return self._waiting if state is CallState.WAITING else running
 
     def unanswered(self) -> tuple[ToolCall, ...]:
         """The calls without an answer, in the order in which they came."""
         return tuple(self._unanswered)
+
+    def _runs(self, call: ToolCall) -> None:
+        if not call.interrupted:
+            self._running.setdefault(call.event.response_id or "", {})[call] = None
+
+    def _rests(self, call: ToolCall) -> None:
+        response_id = call.event.response_id or ""
+        calls = self._running.get(response_id)
+        if calls is not None:
+            calls.pop(call, None)
+            if not calls:
+                del self._running[response_id]
 
     def _is_due(self, call: ToolCall, group: _Group) -> bool:
         return self._close(call.event.response_id or "", group)
