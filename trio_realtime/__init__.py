@@ -40,6 +40,8 @@ from .agents.mcp import MCPServer as MCPServer
 from .agents.mcp import MCPServerStdio as MCPServerStdio
 from .agents.mcp import MCPServerStreamableHttp as MCPServerStreamableHttp
 from .agents.mcp import MCPToolError as MCPToolError
+from .agents.mcp_policy import ToolFilterContext as ToolFilterContext
+from .agents.mcp_policy import create_static_tool_filter as create_static_tool_filter
 from .agents.tool_arguments import ToolArgumentsError as ToolArgumentsError
 from .agents.tool_guardrails import ToolGuardrailFunctionOutput as ToolGuardrailFunctionOutput
 from .agents.tool_guardrails import ToolInputGuardrail as ToolInputGuardrail

@@ -232,7 +232,7 @@ def test_audio_of_an_item_that_was_cut_is_stale() -> None:
     assert not ledger.delivered("item", 0, ms(500), 0.3)
     ledger.finished("item")
     assert ledger.heard_ms("item", 0, 9.0) == pytest.approx(250)
-    assert not ledger.is_playing(0.3)
+    assert ledger.remaining_ms(0.3) == 0
 
 
 def test_after_an_interruption_playing_starts_anew() -> None:
@@ -284,7 +284,7 @@ def test_an_item_that_was_heard_may_go_on() -> None:
 def test_an_empty_delta_is_no_audio() -> None:
     ledger = PlaybackLedger()
     assert ledger.received("item", 0, 0, 0.0)
-    assert not ledger.is_playing(0.0)
+    assert ledger.remaining_ms(0.0) == 0
     assert ledger.heard_ms("item", 0, 1.0) == 0
 
 
@@ -339,8 +339,8 @@ def test_how_long_to_wait_until_an_item_was_heard() -> None:
     assert ledger.remaining_ms(0.25, "a") == pytest.approx(750)
     assert ledger.remaining_ms(0.25, "b") == pytest.approx(1750)
     assert ledger.remaining_ms(0.25, "unknown") == 0
-    assert ledger.is_playing(1.9)
-    assert not ledger.is_playing(2.0)
+    assert ledger.remaining_ms(1.9) > 0
+    assert ledger.remaining_ms(2.0) == 0
 
 
 def test_waiting_as_long_as_it_says_is_enough() -> None:
@@ -585,7 +585,7 @@ class Clocked(RuleBasedStateMachine):
                     self.ledger.heard_ms(cut.item_id, index, self.now) < 1 for index in (0, 1)
                 )
         if items is None:
-            assert not self.ledger.is_playing(self.now)
+            assert self.ledger.remaining_ms(self.now) == 0
         assert self.ledger.interrupt(self.now, items) == ()
 
     @rule(item_id=ITEMS)

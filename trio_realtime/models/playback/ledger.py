@@ -212,10 +212,6 @@ class PlaybackLedger:
                 remaining = total
         return remaining
 
-    def is_playing(self, now: float) -> bool:
-        """Whether any received audio has yet to be heard."""
-        return self.remaining_ms(now) > 0
-
     def is_cut(self, item_id: str) -> bool:
         """Whether an interruption, or `discard`, has cut this item: what comes of it is stale."""
         item = self._past.get(item_id)

@@ -43,11 +43,6 @@ def clear_audio() -> bytes:
     return b'{"type":"input_audio_buffer.clear"}'
 
 
-def clear_output_audio() -> bytes:
-    """Stop what the server plays (WebRTC and SIP)."""
-    return b'{"type":"output_audio_buffer.clear"}'
-
-
 def create_item(
     item: Mapping[str, Any], previous_item_id: str | None = None, event_id: str | None = None
 ) -> bytes:
@@ -58,11 +53,6 @@ def create_item(
         previous_item_id=previous_item_id,
         item=item,
     )
-
-
-def retrieve_item(item_id: str) -> bytes:
-    """Ask for an item as the server has it, audio included."""
-    return _encode("conversation.item.retrieve", item_id=item_id)
 
 
 def truncate_item(item_id: str, content_index: int, audio_end_ms: int) -> bytes:
