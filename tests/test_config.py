@@ -456,6 +456,7 @@ def test_run_config_defaults() -> None:
         guardrail_mode="interrupt",
         guardrail_failure="report",
         input_guardrail_mode="parallel",
+        transcript_timeout=15.0,
     )
     assert own.tool_execution == RealtimeToolExecutionConfig(
         pre_approval_tool_input_guardrails=False, max_concurrent_calls=None, approval_timeout=None

@@ -11,20 +11,25 @@ import trio.testing
 
 from trio_realtime import (
     GuardrailFunctionOutput,
+    InputAudio,
     InputText,
     RealtimeAgent,
     RealtimeRunner,
     RealtimeSession,
+    UserMessageItem,
     function_tool,
     input_guardrail,
 )
 from trio_realtime.models import inputs
 from trio_realtime.models.events import (
+    RealtimeModelInputAudioTranscriptionCompletedEvent,
     RealtimeModelInputAudioTranscriptionFailedEvent,
+    RealtimeModelItemUpdatedEvent,
     RealtimeServerError,
 )
-from trio_realtime.testing import FakeRealtimeModel, tool_call, user_speech
+from trio_realtime.testing import FakeRealtimeModel, tool_call, user_message, user_speech
 
+Clock = trio.testing.MockClock
 Mode = Literal["parallel", "strict"]
 
 ANSWER = inputs.RealtimeModelCreateResponse(automatic=True)
@@ -158,6 +163,10 @@ async def test_a_verdict_that_comes_when_the_connection_is_gone(mode: Mode, word
         assert conversation.sent == []
 
 
+def transcribed(item_id: str, words: str) -> RealtimeModelInputAudioTranscriptionCompletedEvent:
+    return RealtimeModelInputAudioTranscriptionCompletedEvent(item_id=item_id, transcript=words)
+
+
 def failed_transcription(item_id: str) -> RealtimeModelInputAudioTranscriptionFailedEvent:
     return RealtimeModelInputAudioTranscriptionFailedEvent(
         item_id=item_id,
@@ -190,3 +199,87 @@ async def test_speech_that_could_not_be_transcribed_is_a_check_that_failed(
         assert conversation.sent == sent
         assert ("input_guardrail_tripped" in kinds) == (failure == "trip")
         assert kinds.count("error") == 1
+
+
+# -- transcripts that do not come -----------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("failure", "sent"), [("report", [ANSWER]), ("trip", [inputs.DeleteItem(item_id="u1")])]
+)
+async def test_a_transcript_that_never_comes_is_given_up(
+    failure: str, sent: list[inputs.RealtimeModelInput], autojump_clock: Clock
+) -> None:
+    """In strict mode nobody else would answer: the caller must not wait in silence for ever."""
+    settings = {"guardrail_failure": failure, "transcript_timeout": 10}
+    async with checking("strict", guardrails_settings=settings) as conversation:
+        conversation.fake.emit(*user_speech("u1", None))
+        await trio.sleep(9.9)
+        assert conversation.sent == []
+        await trio.sleep(0.2)
+        assert conversation.sent == sent
+        kinds = await conversation.kinds_until_now()
+        assert kinds.count("error") == 1
+        assert conversation.checked == []
+
+
+@pytest.mark.parametrize("words", ["a tea please", "a bomb please"])
+async def test_a_transcript_that_comes_too_late_is_checked_all_the_same(
+    words: str, autojump_clock: Clock
+) -> None:
+    """Its response was asked for already: it gets no second one, and is cut off if it trips."""
+    async with checking("strict") as conversation:
+        conversation.fake.emit(*user_speech("u1", None))
+        await trio.sleep(20)
+        assert conversation.sent == [ANSWER]
+        conversation.fake.emit(transcribed("u1", words))
+        await conversation.kinds_until_now()
+        assert conversation.checked == [words]
+        undone = [inputs.RealtimeModelSendInterrupt(), inputs.DeleteItem(item_id="u1")]
+        assert conversation.sent[1:] == (undone if "bomb" in words else [])
+
+
+async def test_a_failure_that_comes_too_late_changes_nothing(autojump_clock: Clock) -> None:
+    """The speech was treated as not transcribed before."""
+    async with checking("strict") as conversation:
+        conversation.fake.emit(*user_speech("u1", None))
+        await trio.sleep(20)
+        conversation.fake.emit(failed_transcription("u1"))
+        await trio.sleep(20)
+        assert conversation.sent == [ANSWER]
+
+
+@pytest.mark.parametrize("early", [False, True])
+async def test_a_transcript_that_comes_is_waited_for_no_longer(
+    early: bool, autojump_clock: Clock
+) -> None:
+    """It may come before the item, too."""
+    async with checking("strict") as conversation:
+        if early:
+            conversation.fake.emit(transcribed("u1", "a tea"), *user_speech("u1", None))
+        else:
+            conversation.fake.emit(*user_speech("u1", None))
+            await trio.sleep(14)
+            conversation.fake.emit(transcribed("u1", "a tea"))
+        await trio.sleep(60)
+        assert conversation.sent == [ANSWER]
+        assert "error" not in await conversation.kinds_until_now()
+
+
+async def test_only_speech_from_the_microphone_in_strict_mode_is_waited_for(
+    autojump_clock: Clock,
+) -> None:
+    """Not audio that somebody put into the conversation as an item, nor an item brought again."""
+    item = UserMessageItem(item_id="u2", content=(InputAudio(),), status="completed")
+    async with checking("strict") as conversation:
+        conversation.fake.emit(
+            RealtimeModelItemUpdatedEvent(item=item, announced=True),
+            *user_message("u3", "typed elsewhere"),
+        )
+        await trio.sleep(60)
+        assert conversation.sent == []
+    async with checking("parallel") as conversation:
+        conversation.fake.emit(*user_speech("u1", None))
+        await trio.sleep(60)
+        assert conversation.sent == []
+        assert "error" not in await conversation.kinds_until_now()

@@ -160,6 +160,15 @@ class Receiver:
         core = self._core
         core.tell_history(core.history.apply(event))
 
+    def _item_placed(self, event: model.RealtimeModelItemPlacedEvent) -> None:
+        self._history(event)
+        self._inputs.placed(event.item_id)
+
+    def _item_updated(self, event: model.RealtimeModelItemUpdatedEvent) -> None:
+        self._history(event)
+        if event.announced:
+            self._inputs.announced(event.item)
+
     # -- the user --------------------------------------------------------------------
     def _speech_started(self, event: model.RealtimeModelSpeechStartedEvent) -> None:
         self._interruptions.user_spoke()
@@ -258,8 +267,8 @@ class Receiver:
         model.RealtimeModelTurnEndedEvent: _turn_ended,
         model.RealtimeModelUsageEvent: _usage,
         model.RealtimeModelToolCallEvent: _tool_call,
-        model.RealtimeModelItemPlacedEvent: _history,
-        model.RealtimeModelItemUpdatedEvent: _history,
+        model.RealtimeModelItemPlacedEvent: _item_placed,
+        model.RealtimeModelItemUpdatedEvent: _item_updated,
         model.RealtimeModelToolOutputEvent: _history,
         model.RealtimeModelItemDeletedEvent: _history,
         model.RealtimeModelItemTruncatedEvent: _history,

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Final, Literal, get_args
 import attrs
 
 from .._util.settings_base import Settings, at_their_fields, structure
-from .._util.type_checks import Between, Seconds, nearest, problem
+from .._util.type_checks import Between, PositiveSeconds, Seconds, nearest, problem
 from ..agents.guardrails import InputGuardrail, OutputGuardrail
 from ..agents.hooks import RealtimeRunHooks
 from ..events import (
@@ -55,6 +55,9 @@ class RealtimeGuardrailsSettings(Settings):
     guardrails, does speech that could not be transcribed and hence not be checked."""
     input_guardrail_mode: Literal["parallel", "strict"] = "parallel"
     """Check what the user says while the model answers, or before it may."""
+    transcript_timeout: PositiveSeconds = 15.0
+    """Seconds that a strict check waits for the transcript of what the user said. Then the speech
+    is treated like speech that could not be transcribed."""
 
 
 @attrs.frozen(kw_only=True, repr=False)

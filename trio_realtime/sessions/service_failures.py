@@ -35,3 +35,11 @@ def failed_transcription(
     """The error for speech that could not be transcribed. The model heard it all the same."""
     message = f"the speech of item {event.item_id} was not transcribed: {event.error.message}"
     return attrs.evolve(event.error, message=message)
+
+
+def missing_transcript(item_id: str, seconds: float) -> RealtimeServerError:
+    """The error for speech of which the server sent neither a transcript nor a failure in time."""
+    return RealtimeServerError(
+        type="transcript_timeout",
+        message=f"the speech of item {item_id} was not transcribed within {seconds:g} seconds",
+    )
