@@ -14,6 +14,7 @@ import tempfile
 from pathlib import Path
 
 import nox
+from nox.command import CommandFailed
 
 PYPROJECT = nox.project.load_toml("pyproject.toml")
 EXTRAS = "audio,azure,mcp,sip,talk,testing"
@@ -86,6 +87,50 @@ def fuzz(session: nox.Session) -> None:
     session.log(f"the first seed is {first}")
     environment = {"FUZZ_SEED": first, "FUZZ_EXAMPLES": examples}
     session.run("pytest", "tests/fuzz", *session.posargs, env=environment)
+
+
+FOREIGN = {
+    "openai-python": (["openai[realtime]"], "openai_client.py"),
+    "openai-agents": (["openai-agents"], "openai_agents_client.py"),
+    "pydantic-ai": (["pydantic-ai-slim[openai,realtime]"], "pydantic_ai_client.py"),
+    "livekit": (["livekit-agents", "livekit-plugins-openai"], "livekit_client.py"),
+    "pipecat": (["pipecat-ai[openai]"], "pipecat_client.py"),
+    "openai-node": (["openai", "ws"], "openai_node.mjs"),
+    "agents-node": (["@openai/agents-realtime", "ws", "zod"], "agents_node.mjs"),
+}
+"""Foreign clients: the packages they need, and their drivers in ``tests/foreign``."""
+
+
+@nox.session
+@nox.parametrize("client", list(FOREIGN))
+def foreign(session: nox.Session, client: str) -> None:
+    """Have other libraries talk to the simulator; keeps the table of the documentation.
+
+    Each in an environment of its own; one that does not install is skipped, which is said.
+    """
+    packages, driver = FOREIGN[client]
+    folder = Path(session.create_tmp()).resolve()
+    drivers = Path("tests/foreign").resolve()
+    session.install("-e", ".[testing]")
+    python = str(Path(session.bin) / "python")
+    try:
+        if driver.endswith(".mjs"):
+            session.run(
+                "npm", "install", "--silent", "--prefix", str(folder), *packages, external=True
+            )
+            shutil.copy(drivers / driver, folder)
+            command = ["node", str(folder / driver)]
+        else:
+            session.run("python", "-m", "venv", str(folder))
+            theirs = str(folder / "bin" / "python")
+            session.run(theirs, "-m", "pip", "install", "-q", *packages, external=True)
+            command = [theirs, str(drivers / driver)]
+    except CommandFailed:
+        session.skip(f"{', '.join(packages)} did not install")
+    table = str(Path("docs/foreign-clients.csv").resolve())
+    session.run(
+        "python", str(drivers / "run_driver.py"), "--simulator", python, "--table", table, *command
+    )
 
 
 @nox.session

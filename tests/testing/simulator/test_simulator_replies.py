@@ -121,6 +121,19 @@ def test_user_text(items: tuple[dict[str, Any], ...], expected: str) -> None:
     assert turn(*items).user_text == expected
 
 
+WITH_PARAMETERS = [
+    {
+        "type": "function",
+        "name": "see",
+        "parameters": {
+            "type": "object",
+            "properties": {"what": {"type": "string"}, "how": {"type": "string"}},
+            "required": ["what"],
+        },
+    }
+]
+
+
 def test_tool_outputs_since_the_last_message() -> None:
     """Older outputs were answered before; unknown calls have no name."""
     assert turn(CALL, OUTPUT, ANSWER).tool_outputs == []
@@ -149,8 +162,28 @@ def test_tool_outputs_since_the_last_message() -> None:
         (turn(user(IMAGE, IMAGE)), "I count 2 images."),
         (turn(CALL, OUTPUT), "The function look returned: nothing."),
         (turn(tools=TOOLS, tool_choice="required"), CallFunction("look")),
+        (
+            turn(user(typed("Please call see.")), tools=WITH_PARAMETERS),
+            CallFunction("see", {"what": "example"}),
+        ),
+        (
+            turn(user(typed("Please call nobody")), tools=WITH_PARAMETERS),
+            "You wrote: Please call nobody",
+        ),
+        (
+            turn(user(typed("Please call see")), tools=WITH_PARAMETERS, tool_choice="none"),
+            "You wrote: Please call see",
+        ),
         (turn(tools=[], tool_choice="required"), "Hello, this is the simulator."),
         (turn(tool_choice={"type": "function", "name": "see"}), CallFunction("see")),
+        (
+            turn(tools=WITH_PARAMETERS, tool_choice={"type": "function", "name": "see"}),
+            CallFunction("see", {"what": "example"}),
+        ),
+        (
+            turn(tools=WITH_PARAMETERS, tool_choice="required"),
+            CallFunction("see", {"what": "example"}),
+        ),
         (
             turn(user(typed("A")), tool_choice={"type": "mcp", "server_label": "docs"}),
             "You wrote: A",

@@ -10,10 +10,13 @@ for an empty response. The pieces of one answer make one response, in order::
         return [Say("Let me look."), CallFunction("get_weather", {"city": "Oslo"})]
 """
 
+import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Literal
 
 import attrs
+
+from .sample_arguments import sample_arguments
 
 LONGEST_ID = 32
 """How many characters the API lets an item's id and a call's id have."""
@@ -188,6 +191,9 @@ class Turn:
         return outputs
 
 
+_CALL = re.compile(r"\b[Cc]all ([\w-]+)")
+"""What a user says who wants a function called, as in "Please call weather."."""
+
 Responder = Callable[[Turn], Reply | Awaitable[Reply]]
 
 
@@ -209,16 +215,22 @@ def default_responder(turn: Turn) -> Reply:
         return "Are you still there?"
     demanded = _demanded_function(turn)
     if demanded is not None:
-        return CallFunction(demanded)
+        return CallFunction(demanded["name"], sample_arguments(demanded.get("parameters")))
     return " ".join(_remarks(turn)) or "Hello, this is the simulator."
 
 
-def _demanded_function(turn: Turn) -> str | None:
-    """The function that ``tool_choice`` leaves no way around."""
+def _demanded_function(turn: Turn) -> Mapping[str, Any] | None:
+    """The function that ``tool_choice`` leaves no way around, or that the user says to call."""
+    functions = [tool for tool in turn.tools if tool["type"] == "function"]
     if isinstance(turn.tool_choice, Mapping):
-        return turn.tool_choice.get("name")
-    names = [tool["name"] for tool in turn.tools if tool["type"] == "function"]
-    return names[0] if turn.tool_choice == "required" and names else None
+        name = turn.tool_choice.get("name")
+        if name is None:
+            return None
+        return next((tool for tool in functions if tool["name"] == name), {"name": name})
+    if turn.tool_choice == "required" and functions:
+        return functions[0]
+    said = set(_CALL.findall(turn.user_text)) if turn.tool_choice != "none" else set()
+    return next((tool for tool in functions if tool["name"] in said), None)
 
 
 def _remarks(turn: Turn) -> list[str]:
