@@ -229,7 +229,9 @@ def _demanded_function(turn: Turn) -> Mapping[str, Any] | None:
         return next((tool for tool in functions if tool["name"] == name), {"name": name})
     if turn.tool_choice == "required" and functions:
         return functions[0]
-    said = set(_CALL.findall(turn.user_text)) if turn.tool_choice != "none" else set()
+    if turn.tool_choice == "none":
+        return None
+    said = _CALL.findall(turn.user_text)
     return next((tool for tool in functions if tool["name"] in said), None)
 
 
