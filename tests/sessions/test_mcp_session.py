@@ -12,9 +12,12 @@ from trio_realtime import (
     RealtimeAgent,
     RealtimeConnectionError,
     RealtimeError,
+    RealtimeRunner,
     RealtimeToolApprovalRequired,
     RealtimeToolEnd,
+    function_tool,
 )
+from trio_realtime.testing import FakeRealtimeModel, tool_call
 from trio_realtime.testing.simulator import CallFunction, Reply, Turn
 
 
@@ -60,6 +63,29 @@ async def test_changes_of_tools_reach_the_model(autojump_clock: trio.testing.Moc
         await session.update_agent(agent(Scripted(name="Other", tools=[tool("other")])))
         await settle()
         assert offered(stage)[2:] == [["other"]]
+
+
+async def test_tools_that_change_when_the_connection_is_gone_are_no_error() -> None:
+    """The server has closed cleanly, and a tool may still finish: there is nobody to be told."""
+    server = Scripted()
+
+    @function_tool
+    async def slow() -> None:
+        """Take for ever."""
+        await trio.sleep_forever()
+
+    clerk = RealtimeAgent[None]("Clerk", tools=[slow], mcp_servers=[server])
+    fake = FakeRealtimeModel()
+    runner = RealtimeRunner(clerk, model=fake)
+    async with await runner.run() as session:
+        fake.emit(*tool_call("r", "i", "slow"))
+        await settle()
+        fake.close()
+        await settle()
+        await server.change(tool("look_up"), tool("new"))
+        await settle()
+        await session.aclose()
+        assert "error" not in [event.type async for event in session]
 
 
 async def test_a_required_server_that_cannot_be_opened() -> None:

@@ -12,6 +12,7 @@ from .._util.type_checks import UNSET
 from ..agents.agent import RealtimeAgent
 from ..agents.tools import FunctionTool
 from ..context import RunContext
+from ..errors import RealtimeConnectionError, RealtimeSessionClosed
 from ..models.model_config import RealtimeModelConfig
 from ..models.session_settings import RealtimeSessionModelSettings, merge_settings
 from .core.bound_agent import BoundAgent, bind_agent
@@ -67,8 +68,12 @@ class Binder:
         assert self._mcp is not None
         core, bound = self._core, self._core.bound
         renewed = await self._mcp.renewed(bound, self._context)
-        # An agent that takes over meanwhile does so with the tools of now.
-        await core.switch(renewed, only_if=lambda now: now is bound)
+        try:
+            # An agent that takes over in the meantime is bound with the current tools anyway.
+            await core.switch(renewed, only_if=lambda now: now is bound)
+        except (RealtimeConnectionError, RealtimeSessionClosed) as exc:
+            if not core.link.caused(exc):
+                raise
 
     async def _mcp_tools(self, agent: RealtimeAgent[Any]) -> list[FunctionTool[Any]]:
         """Open the MCP servers of an agent, where they are not open, and return their tools."""

@@ -75,7 +75,7 @@ class OutputChecks:
             self._make_due(response)
 
     def _make_due(self, response: WatchedResponse) -> None:
-        if not response.due and not response.tripped:
+        if not response.due:
             response.due = True
             self._due.put(response)
 
@@ -98,7 +98,7 @@ class OutputChecks:
                 for event in response.release(said):
                     self._core.events.put(event)
         response.due = False
-        if response.ended or response.tripped:
+        if response.ended:  # until then more of a response that tripped may come
             self._watched.forget(response)
 
     async def _check(self, response: WatchedResponse, text: str) -> None:

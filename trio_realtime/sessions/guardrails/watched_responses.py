@@ -94,7 +94,7 @@ class WatchedResponses:
         return self._responses.get(response_id or "")
 
     def forget(self, response: WatchedResponse) -> None:
-        """Stop watching a response, because all of it has been checked or it has tripped."""
+        """Stop watching a response that is over, and checked as far as it is to be."""
         self._responses.pop(response.response_id, None)
 
     def drop_held(self, item_id: str, response_id: str | None) -> None:
