@@ -2,11 +2,11 @@
 
 A map of the package:
 
-* ``agents``    DECLARE: `RealtimeAgent`, tools, handoffs, guardrails, hooks
-* ``sessions``  RUN: `RealtimeRunner`, `RealtimeSession`
-* ``models``    REACH: `RealtimeModel` and what implements it; ``models.openai``
-* ``testing``   PROVE: the fake model, the simulator, contract tests, the pytest plugin
-* ``telephony`` BRIDGE: telephone calls over Twilio Media Streams
+* ``agents``    declarations: `RealtimeAgent`, tools, handoffs, guardrails, hooks
+* ``sessions``  running conversations: `RealtimeRunner`, `RealtimeSession`
+* ``models``    `RealtimeModel`, and the models there are, such as ``models.openai``
+* ``testing``   the fake model, the simulator, contract tests, the pytest plugin
+* ``telephony`` telephone calls over Twilio Media Streams
 * ``calls``     calls by SIP and WebRTC, which the model's service conducts itself
 * ``recording`` both sides of a conversation in a stereo WAV file
 * ``audio``     WAV files, resampling, G.711

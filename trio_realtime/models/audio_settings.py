@@ -1,7 +1,7 @@
 """Settings of the session's audio: formats, transcription, noise reduction, turn detection, voice.
 
-`config` re-exports the classes; read them there. `_model_settings` holds the session's other
-settings, and the flat aliases of these, for which it uses the converters that stand here.
+`config` exports the classes. `session_settings` holds the session's other settings, and the flat
+aliases of these, for which it uses the converters of this module.
 """
 
 from collections.abc import Mapping, Sequence
@@ -96,7 +96,7 @@ class RealtimeTurnDetectionConfig(Settings):
     }
 
     type: Literal["semantic_vad", "server_vad"]
-    """By what was said, or by loudness."""
+    """Whether turns are told by what was said, or by loudness."""
     create_response: bool | Unset = UNSET
     """Whether the end of a turn starts a response."""
     interrupt_response: bool | Unset = UNSET

@@ -29,12 +29,13 @@ _ITEM_TYPES = get_args(RealtimeItem)
 
 @attrs.frozen(kw_only=True)
 class RealtimeModelSendUserInput:
-    """A message of the user, and the wish for an answer to it."""
+    """A message of the user, usually with a request for a response to it."""
 
     content: tuple[InputText | InputImage, ...]
     role: Literal["user", "system"] = "user"
     start_response: bool = True
-    """Ask for a response, at once or (sharing one with others) when the active one is over."""
+    """Whether to ask for a response: at once, or when the active one is over. Requests that wait
+    for that share one response."""
 
 
 @attrs.frozen(kw_only=True)
@@ -43,7 +44,7 @@ class RealtimeModelSendAudio:
 
     audio: bytes = attrs.field(repr=False)
     commit: bool = False
-    """Make what is buffered a user message. It asks for no response."""
+    """Whether to make the buffered audio a user message. That asks for no response."""
 
 
 @attrs.frozen(kw_only=True)
@@ -121,16 +122,16 @@ class ResponseOptions(Settings):
 
 @attrs.frozen(kw_only=True)
 class RealtimeModelCreateResponse:
-    """Ask for a response; of its own, unless it is automatic."""
+    """Ask for a response. Each request gets one of its own, unless it is ``automatic``."""
 
     options: ResponseOptions | None = None
     automatic: bool = False
-    """It answers what was said, and may share its response with other automatic requests."""
+    """Whether the response may answer other automatic requests too."""
     event_id: str | None = None
-    """An id that an error about this request repeats; made up where none is given."""
+    """An id that an error about this request repeats. By default one is made."""
     out_of_band: bool = False
-    """Out of band: neither waits for the active response nor counts as it, and adds nothing to the
-    conversation."""
+    """Whether the response is out of band: it does not wait for the active one, and adds nothing to
+    the conversation."""
 
 
 @attrs.frozen(kw_only=True)
@@ -144,10 +145,10 @@ class RealtimeModelSendToolOutput:
 
 @attrs.frozen(kw_only=True)
 class RealtimeModelSendInterrupt:
-    """Stop what the user is hearing: truncate it at what was heard, and cancel the response."""
+    """Stop what the user is hearing: truncate it there, and cancel the response."""
 
     response_id: str | None = None
-    """Only this response: a later one, and its audio, are left alone."""
+    """Stop only this response, and no later one."""
 
 
 @attrs.frozen(kw_only=True)
@@ -162,8 +163,8 @@ class InsertItem:
     """Add an item to the conversation. It asks for no response."""
 
     item: RealtimeItem
-    """A tool call brings its output along, where it has one. Of speech the transcript is sent,
-    since audio is not kept."""
+    """A tool call is added with its output, if it has one. Speech is added as its transcript, since
+    audio is not kept."""
     previous_item_id: str | None = None
     """The item to come after, or ``"root"`` for the first place; ``None``: at the end."""
 
@@ -172,8 +173,8 @@ class InsertItem:
 class RestoreHistory:
     """Add the items of an earlier conversation, in their order, at the end of this one.
 
-    Left out is what a model cannot be given again: speech without a transcript, and a tool call
-    without an output, for which it would wait.
+    Items that a model cannot be given again are left out: speech without a transcript, and a tool
+    call without an output, for which it would wait.
     """
 
     items: tuple[RealtimeItem, ...] = attrs.field(repr=hidden)
@@ -188,7 +189,7 @@ class DeleteItem:
 
 @attrs.frozen(kw_only=True)
 class TruncateItem:
-    """End an item of the model's speech at what was heard of it."""
+    """Cut the audio of an item of the model where the user stopped hearing it."""
 
     item_id: str
     content_index: int = 0
@@ -202,7 +203,7 @@ class AnswerMcpApproval:
     request_id: str
     approve: bool
     reason: str | None = attrs.field(default=None, repr=hidden)
-    """Told to the model when it may not."""
+    """What the model is told if the tool may not run."""
 
 
 @attrs.frozen(kw_only=True)

@@ -16,7 +16,7 @@ from .inputs import RealtimeModelInput
 from .model_config import RealtimeModelConfig
 
 ANYTHING: Final = ModelCapabilities()
-"""Of a model that does not say what it lacks."""
+"""The capabilities of a model that does not say what it lacks."""
 
 
 class RealtimeConnection(ABC):

@@ -53,7 +53,8 @@ class RealtimeModelConfig(Settings):
     )
     """Over the run config's ``model_settings``."""
     playback_tracker: RealtimePlaybackTracker | None = None
-    """Knows what the user has heard. None: audio is taken to play at once, in real time."""
+    """Says what the user has heard. None: audio counts as played in real time, from when it is
+    taken."""
     playback: PlaybackLedger | None = attrs.field(default=None, repr=False)
     """The account of what the user hears. A session lends its own to its connections, so leave it
     out; None: a connection keeps one for itself, with the ``playback_tracker``."""

@@ -22,7 +22,7 @@ Events: TypeAlias = deque[RealtimeModelEvent]
 """Where a protocol appends the events for the session, in order."""
 
 Opening: TypeAlias = Literal["waiting", "open"] | RealtimeConnectionError
-"""How far the server has gone along with the opening settings.
+"""Whether the server has taken the opening settings.
 
 ``"waiting"``: it has not answered them. ``"open"``: it has taken them, or has shown in another way
 that it goes on. An exception: it has refused them, and this is what opening raises."""
@@ -82,7 +82,7 @@ class ModelProtocol(ABC):
         return None
 
     def expire(self, now: float, out: Events) -> None:
-        """Do what was to be done at `deadline`, which has been reached."""
+        """The `deadline` has been reached: do what is due."""
         del now, out
 
     def delivered(self, item_id: str, content_index: int, nbytes: int, now: float) -> None:

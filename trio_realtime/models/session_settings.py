@@ -1,6 +1,6 @@
 """Settings of the model's session: what `session.update` can say, and how layers of it merge.
 
-`config` re-exports the names; read them there. `models.openai.session_update` turns a
+`config` exports the names. `models.openai.wire.session_update` turns a
 `RealtimeSessionModelSettings` into the wire's object. Nothing here knows a default of a provider:
 a setting that was not given is `UNSET` and is not sent.
 

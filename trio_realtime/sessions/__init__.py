@@ -1,1 +1,1 @@
-"""RUN: the runner, the session, and one module for each of its tasks."""
+"""The runner, the session, and one module for each of its tasks."""

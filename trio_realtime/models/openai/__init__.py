@@ -1,6 +1,6 @@
 """The OpenAI Realtime API (GA protocol) over WebSocket.
 
-``wire``, ``decode`` and ``frames`` are the codec, ``session_update`` the settings, ``turns`` and
-``playback`` the two state machines, ``protocol`` what holds them together: all pure.
-``connection`` is the only module that touches a socket, through ``transports``.
+``wire`` decodes and encodes the API's JSON, and ``protocol`` is the client's side of a connection;
+both are pure. ``model`` and ``azure`` say where the service is and how the client authenticates,
+and ``rest`` is the API over HTTP. ``websocket_connection`` moves the frames.
 """

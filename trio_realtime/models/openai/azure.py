@@ -40,7 +40,7 @@ _BETA: Final = (
 
 
 def _to_base_url(endpoint: object) -> str:
-    """``https://HOST/openai/v1`` of whatever of it was given."""
+    """The base URL ``https://HOST/openai/v1``, made of an endpoint, a host, or that URL itself."""
     if not isinstance(endpoint, str) or not endpoint.strip():
         raise UserError("endpoint must be the resource's URL, or its host")
     given = endpoint.strip()
@@ -158,8 +158,8 @@ class AzureOpenAIRealtimeModel(OpenAIRealtimeWebSocketModel):
 
 
 def _token_of(ask: Callable[[], str | Awaitable[str]]) -> Callable[[], Awaitable[str]]:
-    """Ask for a token, and take no for an answer: without a key of its own, the base class would
-    show Azure the one in ``OPENAI_API_KEY``."""
+    """Ask for a token, and refuse an empty one: without it the base class would send Azure the key
+    in ``OPENAI_API_KEY``."""
 
     async def token() -> str:
         given = ask()

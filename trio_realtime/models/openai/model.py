@@ -89,7 +89,8 @@ class OpenAIRealtimeWebSocketModel(RealtimeModel):
         )
 
     def _url(self, config: RealtimeModelConfig, settings: RealtimeSessionModelSettings) -> str:
-        """A URL of the caller's own is used as it is, except that a call is attached to."""
+        """The URL to connect to. One of the caller's own is used as it is, but for the ``call_id``,
+        which is added."""
         if config.call_id is not None:
             base = config.url or DEFAULT_URL
             return base if "call_id=" in base else _with_query(base, call_id=config.call_id)
@@ -110,7 +111,7 @@ def model_in_url(url: str) -> str | None:
 
 
 async def _headers(config: RealtimeModelConfig) -> Mapping[str, str]:
-    """Headers of the caller's own stand for themselves; otherwise the key makes one."""
+    """The headers to send: the caller's own, or else one made of the key."""
     if config.headers is None:
         own = {"Authorization": f"Bearer {await get_api_key(config)}"}
     else:
@@ -145,7 +146,10 @@ async def get_api_key(config: RealtimeModelConfig) -> str:
 
 
 async def _asked(function: Callable[[], str | Awaitable[str]]) -> object:
-    """What the function says the key is; a function that has none is not made up for."""
+    """Ask the function for the key.
+
+    If it returns none, that is an error, and the environment variable is not used in its place.
+    """
     key = function()
     if isinstance(key, Awaitable):
         key = await key

@@ -25,14 +25,14 @@ class Truncation:
 
 @attrs.frozen(kw_only=True)
 class Unheard:
-    """Not a millisecond of this item was heard: the server has to forget the item.
+    """Nothing of this item was heard, so the server has to delete it.
 
-    By ``conversation.item.delete``: an ``audio_end_ms`` of 0 is refused.
+    Done by ``conversation.item.delete``, since the server refuses to truncate at 0 ms.
     """
 
     item_id: str
     content_index: int
-    """Of the audio which came first."""
+    """The content part whose audio came first."""
     received_ms: float
     """How much audio had come of the item, all contents together."""
 

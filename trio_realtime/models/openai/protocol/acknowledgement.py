@@ -31,7 +31,7 @@ class Acknowledgement:
         self._event_id = event_id
 
     def taken(self) -> None:
-        """The server acknowledged the settings, or goes on as if it had."""
+        """The server acknowledged the settings, or acts as if it had."""
         if self.state == "waiting":
             self.state = "open"
 
@@ -47,9 +47,9 @@ class Acknowledgement:
 
 
 def refusal(error: WireError) -> RealtimeHandshakeError:
-    """What opening raises for this error: which field it is about, and the server's words.
+    """Return what opening raises for this error, with the field it is about and the server's words.
 
-    A refused key is told without them, since they may quote it.
+    The words are left out if the key was refused, since they may quote it.
     """
     if error.code in KEY_CODES:
         said = f"the server refused the API key ({error.code})"

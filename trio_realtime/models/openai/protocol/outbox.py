@@ -24,7 +24,8 @@ from .turn_commands import ReportLost, ReportSilent, SendCancel, SendCreate, Tur
 Events: TypeAlias = deque[model.RealtimeModelEvent]
 
 _REMEMBERED_IDS: Final = 256
-"""Frames of ours whose refusal is recognised; far more than can be unanswered at one time."""
+"""How many of the library's own frames are remembered, to recognise refusals of them; far more than
+can be unanswered at one time."""
 
 
 @attrs.define(eq=False, repr=False)
@@ -38,8 +39,8 @@ class Outgoing:
     """How much `take` would give."""
     _frames: list[bytes] = attrs.field(factory=list[bytes])
     _own_ids: dict[str, None] = attrs.field(factory=dict[str, None])
-    """Event ids of the last frames that the library sent by itself, in order. Nobody hears that
-    one of them was refused."""
+    """Event ids of the last frames that the library sent by itself, in order. The application does
+    not hear if one of them is refused."""
     _count: int = 0
 
     def put(self, frame: bytes) -> None:
@@ -67,8 +68,10 @@ class Outgoing:
         return taken
 
     def act(self, commands: Iterable[TurnCommand], out: Events) -> None:
-        """Do what the turns say. Items that nobody will ever hear are deleted before the next
-        response is asked for."""
+        """Carry out commands of the response slot.
+
+        Items that the user will never hear are deleted before the next response is asked for.
+        """
         for item_id in self.audio.take_unheard():
             self.put_own("conversation.item.delete", item_id=item_id)
         for command in commands:

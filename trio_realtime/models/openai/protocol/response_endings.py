@@ -1,7 +1,7 @@
 """Which responses have ended, so that none ends twice.
 
 Gateways deliver ``response.done`` twice, and one that comes after the client gave the response up
-is the second end of it too. Tokens must be counted once, and nobody be told again. `receiving` and
+is its second end too. Tokens must be counted once, and each end reported once. `receiving` and
 `outbox` call this. Pure.
 """
 

@@ -57,8 +57,8 @@ CREATE_TIMEOUT = 30.0
 """Seconds until a ``response.create`` that nothing answers counts as lost."""
 
 SILENCES = 2
-"""How many times that limit an active response may be silent. Models think before they speak, and
-to give up on one that lives costs more than to wait for one that does not."""
+"""An active response may be silent for this many times that limit. Models think before they speak,
+and giving up on one that still works costs more than waiting for one that does not."""
 
 REMEMBERED_CANCELS = 16
 """Far more than can be on their way at one time."""
@@ -85,8 +85,8 @@ class ResponseTurns:
     active_response_id: str | None = None
     """The active response; ``None`` when there is none or its id is not known."""
     heard_at: float = 0.0
-    """When an event of the active response came. Whoever sees one writes it here, because a call
-    for each delta would cost more."""
+    """When the last event of the active response came. The receiver of an event sets it, because a
+    call for each delta would cost more."""
     deadline: float | None = None
     """When to call `expire`, on the clock of the ``now`` arguments."""
     _sent: CreateRequest | None = None
@@ -213,7 +213,7 @@ class ResponseTurns:
         return [SendCancel(response_id=response_id or self.active_response_id, event_id=event_id)]
 
     def _free(self, now: float) -> list[TurnCommand]:
-        """The slot is empty: send what waits first, or rest."""
+        """The slot is free: send the first request that waits, if there is one."""
         if self._waiting:
             request = self._waiting.popleft()
             self._automatic_waits &= not request.automatic
@@ -303,7 +303,8 @@ def _busy(turns: ResponseTurns, step: _Step) -> list[TurnCommand]:
     # Its end may have been missed as well; the limit keeps the queue from waiting for ever.
     turns._listen(step.now, begun=False)
     if turns._cancel_when_created:
-        # The request was cancelled with whatever was being said: it is over, that is not.
+        # The application cancelled the request and what was being said. The request is dropped; the
+        # response that is active gets a cancel.
         turns._cancel_when_created = False
         sent, turns._sent = turns._sent, None
         dropped = (
@@ -344,13 +345,13 @@ def _lost(turns: ResponseTurns, step: _Step) -> list[TurnCommand]:
 
 
 def _refused_while_active(turns: ResponseTurns, _step: _Step) -> list[TurnCommand]:
-    """The active response is the server's own, or began all the same; ours is reported."""
+    """Our request was refused, and the active response is another one, which stays active."""
     turns._sent = None
     return []
 
 
 def _silent(turns: ResponseTurns, step: _Step) -> list[TurnCommand]:
-    """Rule 7. Of a response that was never seen to begin, nobody waits for the end."""
+    """Rule 7. A response that was never seen to begin is not reported."""
     heard_since = turns.heard_at + SILENCES * (turns.timeout or 0.0)
     if heard_since > step.now:
         turns.deadline = heard_since

@@ -143,7 +143,7 @@ class InputSender:
             self._commit()
 
     def _commit(self) -> None:
-        self._user_audio.clear()  # half a sample at the end of a turn is no sound
+        self._user_audio.clear()  # half a sample at the end of a turn cannot be played
         self._outgoing.put(frames.commit_audio())
 
     def _commit_audio(
@@ -183,12 +183,13 @@ class InputSender:
         self._outgoing.act(commands, out)
 
     def _interrupt(self, given: inputs.RealtimeModelSendInterrupt, now: float, out: Events) -> None:
-        """Nobody spoke, so the server will not cancel by itself, whatever its turn detection."""
+        """Stop responses. The cancel is always sent, since the server cancels by itself only when
+        the user speaks."""
         response_id = given.response_id
         out_of_band = response_id in self._out_of_band
         self._outgoing.interrupt(now, out, response_id=response_id, cancel=not out_of_band)
         if self._call_id is not None:
-            # The audio of a call is played at the server, which has more of it than was heard.
+            # The server plays the audio of a call, and its buffer holds more than was heard.
             self._outgoing.put_own("output_audio_buffer.clear")
         if response_id is None:
             self._outgoing.silence(self._out_of_band.take_audible(self._outgoing.audio))

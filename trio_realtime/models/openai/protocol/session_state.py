@@ -36,10 +36,10 @@ class _Direction:
 
     name: str
     format: AudioFormat = PCM16
-    """What the server says, or else what was asked for."""
+    """The format that the server reports, or the one that was asked for until it does."""
     _asked: AudioFormat | None = None
     _told: str | None = None
-    """The last difference that was told of, which is not told again."""
+    """The last difference that was reported, which is not reported again."""
 
     def ask(self, format: AudioFormat) -> None:
         """This format is asked for."""
@@ -47,8 +47,10 @@ class _Direction:
         self._told = None
 
     def echoed(self, *specs: WireAudioFormat | None) -> str | None:
-        """Take over the format that the server names. Returns how it differs from what was asked
-        for, if it does and that is news."""
+        """Take over the format that the server names.
+
+        Returns how it differs from what was asked for, unless it does not, or that was reported.
+        """
         spec = next((spec for spec in specs if spec is not None and spec.type is not None), None)
         if spec is None:
             return None

@@ -1,6 +1,6 @@
-"""The words of `response_slot`: its states, what changes them, and what it wants to be done.
+"""The vocabulary of `response_slot`: its states, the events that change them, and its commands.
 
-Whoever calls the slot carries out the commands. Values only; nothing here decides.
+`outbox` carries out the commands. There are only values here; nothing decides.
 """
 
 import enum
@@ -20,7 +20,7 @@ class TurnState(enum.Enum):
 
 
 class TurnEvent(enum.Enum):
-    """What changes it: the client requests and cancels, the rest is the server's or the clock's."""
+    """What changes the state: the client's requests and cancels, the server's events, the clock."""
 
     REQUEST = "request"
     CANCEL = "cancel"

@@ -1,7 +1,8 @@
 """A `Call`: what an application can do with a phone (or browser) call, over the Realtime Calls API.
 
 The paths and bodies are those of the API's reference and of ``openai.resources.realtime.calls``;
-`rest` sends them. A call id comes with a webhook (`webhooks`) or from a relayed offer (`webrtc`).
+`OpenAIRestClient` sends them. A call id comes with a webhook (`webhooks`) or from a relayed offer
+(`webrtc`).
 """
 
 import re

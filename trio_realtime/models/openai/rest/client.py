@@ -1,8 +1,9 @@
 """The REST side of the Realtime API: one HTTP client on Trio, and its errors.
 
-`calls` and `webrtc` say what is asked; here is how: the key, the base URL, the time limit, and the
-one place where httpx is imported and its exceptions become ours. Nothing is ever retried: to
-accept, transfer or relay a call twice is not the same as once, and only the application knows.
+`call` and `webrtc` make the requests, and this module sends them: it knows the key, the base URL
+and the time limit, and it alone imports httpx and turns its exceptions into the library's. Nothing
+is ever retried: to accept, transfer or relay a call twice is not the same as once, and only the
+application knows whether that is right.
 """
 
 import json

@@ -103,7 +103,7 @@ def _signature(key: bytes, webhook_id: str, stamp: str, body: bytes) -> bytes:
 
 
 def _to_bytes(text: str | bytes) -> bytes:
-    """Text as it was on the wire, or would be."""
+    """Text as the bytes that it was, or would be, on the wire."""
     return text if isinstance(text, bytes) else text.encode("utf-8", "surrogateescape")
 
 
@@ -125,7 +125,7 @@ def _needed(headers: Headers) -> tuple[str, str, str]:
 
 
 def _secret_keys(secret: str | Sequence[str] | None) -> tuple[bytes, ...]:
-    """The keys of secrets: what ``whsec_`` is followed by is base64; another secret is the key."""
+    """The keys of secrets: base64 after ``whsec_``; any other secret is the key itself."""
     given = os.environ.get(SECRET_VARIABLE) if secret is None else secret
     secrets = [given] if isinstance(given, str) else list(given or ())
     if not secrets or not all(secrets):

@@ -23,7 +23,7 @@ from .call import Call, SessionOrSettings, session_body
 from .client import OpenAIRestClient, RestAnswer, to_json
 
 SECRET_SECONDS: Final = 600
-"""How long a client secret lives unless told: the API's own default."""
+"""Seconds until a client secret expires by default, as in the API."""
 
 
 @attrs.frozen(kw_only=True)

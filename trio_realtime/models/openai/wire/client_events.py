@@ -1,8 +1,8 @@
 """The client events of the OpenAI Realtime GA protocol, encoded and ready for the socket.
 
-`protocol` builds every outgoing frame here, as UTF-8 JSON in ``bytes``. Optional keys are left out
-rather than sent as null. All functions raise `UserError` for values JSON has no place for, with the
-path to the first; none of them looks at whether a frame makes sense now, which is for `turns`.
+`sending` and `outbox` build every outgoing frame here, as UTF-8 JSON in ``bytes``. Optional keys
+are left out instead of sent as null. All functions raise `UserError` for values that JSON cannot
+represent, with the path to the first. They do not check whether a frame makes sense at this moment.
 """
 
 import json
@@ -178,7 +178,7 @@ def _encode(kind: str, **fields: object) -> bytes:
 
 
 def _dump(event: Mapping[str, object]) -> bytes:
-    """Strict JSON: no NaN, no bytes, sets or dates written in some way the server may not mean."""
+    """Encode strict JSON: NaN, bytes, sets and dates are refused, and not written in some form."""
     try:
         return _encode_json(event).encode()
     except (TypeError, ValueError, RecursionError):

@@ -57,7 +57,7 @@ Decoded: TypeAlias = ServerEvent | SplitText | UnknownEvent | MalformedFrame
 
 
 class _Head(msgspec.Struct):
-    """Only the type of a frame, whatever JSON value that is; of two types the last counts."""
+    """The type of a frame alone, which may be any JSON value. If there are two, the last counts."""
 
     type: Any = None
 
@@ -153,7 +153,7 @@ def _salvaged(cls: type[ServerEvent], kind: str, data: dict[str, Any]) -> Decode
 
 
 def _reason(error: Exception) -> str:
-    """What was wrong, without the frame's content, which Unicode errors would quote."""
+    """The reason for a refusal, without the frame's content, which Unicode errors quote."""
     if isinstance(error, UnicodeDecodeError):
         return f"Text is not UTF-8 (byte {error.start})"
     if isinstance(error, UnicodeEncodeError):

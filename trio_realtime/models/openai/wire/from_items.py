@@ -22,7 +22,7 @@ MAX_ID: Final = 32
 
 
 def items_to_wire(item: RealtimeItem) -> list[dict[str, Any]]:
-    """The API's items that say this one: a tool call and its output are two there.
+    """Return the API's items for this one. A tool call with an output becomes two.
 
     Raises:
         UserError: something of it cannot be sent; the item is named.

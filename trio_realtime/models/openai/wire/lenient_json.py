@@ -1,4 +1,4 @@
-"""JSON that is almost right, read all the same.
+"""Reads JSON that is almost right.
 
 Servers cut text within an emoji (half a surrogate pair, an escape without its digits), write
 ``NaN``, numbers that no computer holds, line breaks inside strings, bytes that are not UTF-8, or

@@ -8,7 +8,7 @@ from .tool_objects import tool_choice_to_wire, tools_to_wire
 
 
 def response_object(options: ResponseOptions) -> dict[str, Any]:
-    """The object that says these options; what was not given is left out.
+    """Return the ``response`` object with these options. Options that were not given are left out.
 
     Raises:
         UserError: a tool or an item of the input cannot be sent.

@@ -48,7 +48,7 @@ class _OfItem(ServerEvent, frozen=True):
 
 
 class _AboutItem(ServerEvent, frozen=True, kw_only=True):
-    """About an item; which one, nobody has to know."""
+    """About an item whose id is not needed."""
 
     item_id: str = ""
 
@@ -76,7 +76,7 @@ class _OfPart(OfResponse, frozen=True, kw_only=True):
 
 
 class _AboutOutput(OfResponse, frozen=True, kw_only=True):
-    """About an output item of a response; which one, nobody has to know."""
+    """About an output item of a response whose id is not needed."""
 
     item_id: str = ""
     output_index: Int64 = 0
@@ -259,7 +259,7 @@ class OutputAudioBufferStopped(OfResponse, tag="output_audio_buffer.stopped", fr
 
 
 class OutputAudioBufferCleared(OfResponse, tag="output_audio_buffer.cleared", frozen=True):
-    """What was still to be played of this response never will be."""
+    """Playback of this response was cut off before its end."""
 
 
 # Responses

@@ -133,13 +133,13 @@ def _tools(tools: Sequence[Any]) -> list[dict[str, Any]]:
 
 
 def _audio(settings: RealtimeSessionModelSettings) -> dict[str, Any]:
-    """The two directions; one that nothing is said of is left out."""
+    """The audio settings of both directions. A direction without any is left out."""
     audio = {"input": _wire(settings.audio.input), "output": _wire(settings.audio.output)}
     return {direction: said for direction, said in audio.items() if said}
 
 
 def _wire(value: Any) -> Any:
-    """A settings value as JSON says it: objects without what is unset, lists, plain values."""
+    """A settings value in JSON's types. Settings that are unset are left out."""
     if isinstance(value, AudioFormat):
         return value.to_wire()
     if isinstance(value, Settings):

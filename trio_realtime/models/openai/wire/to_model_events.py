@@ -33,7 +33,7 @@ def item_done(event: wire.ConversationItemDone) -> Events:
 
 
 def item_retrieved(event: wire.ConversationItemRetrieved) -> Events:
-    """The server's version of an item; where it stands is known already."""
+    """The server's version of an item, whose place in the conversation is known already."""
     item = translate.item(event.item)
     return () if item is None else (model.RealtimeModelItemUpdatedEvent(item=item),)
 
@@ -213,4 +213,4 @@ PIECES: Final[MappingProxyType[type[Any], Callable[..., model.RealtimeModelEvent
         )
     )
 )
-"""What a piece of text becomes: of what the model says, and of what it writes."""
+"""By the event of a piece of text, spoken or written, what makes the model event of it."""

@@ -52,7 +52,7 @@ def _function(name: str, description: str, parameters: Mapping[str, Any]) -> dic
 
 
 def _hosted_mcp(tool: HostedMCPTool) -> dict[str, Any]:
-    """What was not given is left out."""
+    """The wire's object of a hosted MCP server. Fields that were not given are left out."""
     given = attrs.asdict(tool, recurse=False, filter=lambda _, value: value is not None)
     if isinstance(tool.allowed_tools, Sequence):
         given["allowed_tools"] = [*tool.allowed_tools]
