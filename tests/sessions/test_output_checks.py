@@ -13,8 +13,10 @@ import trio.testing
 from trio_realtime import (
     GuardrailFunctionOutput,
     RealtimeAgent,
+    RealtimeAudio,
     RealtimeRunner,
     RealtimeSession,
+    RealtimeSessionEvent,
     output_guardrail,
 )
 from trio_realtime.models import events as model
@@ -32,6 +34,7 @@ class Conversation:
     session: RealtimeSession[Any]
     fake: FakeRealtimeModel
     checked: list[str]
+    may_answer: trio.Event
 
     async def hears(self, *events: Any) -> None:
         """Let the session act on these events of the model."""
@@ -43,6 +46,13 @@ class Conversation:
         sent = self.fake.connection.sent
         return [each for each in sent if isinstance(each, inputs.RealtimeModelSendInterrupt)]
 
+    async def heard_now(self) -> list[str]:
+        """The items of the audio that can be read now."""
+        taken: list[RealtimeSessionEvent] = []
+        while self.session.statistics().events_unread:
+            taken.append(await self.session.receive())
+        return [event.item_id for event in taken if isinstance(event, RealtimeAudio)]
+
     async def kinds_until_now(self) -> list[str]:
         """The types of all events; closes the session."""
         await self.session.aclose()
@@ -50,12 +60,16 @@ class Conversation:
 
 
 @asynccontextmanager
-async def checking(mode: str = "interrupt") -> AsyncIterator[Conversation]:
-    checked: list[str] = []
+async def checking(mode: str = "interrupt", *, slow: bool = False) -> AsyncIterator[Conversation]:
+    """Such a conversation. A slow guardrail answers when ``may_answer`` is set."""
+    checked, may_answer = list[str](), trio.Event()
+    if not slow:
+        may_answer.set()
 
     @output_guardrail
     async def no_secrets(_context: Any, _agent: Any, text: str) -> GuardrailFunctionOutput:
         checked.append(text)
+        await may_answer.wait()
         return GuardrailFunctionOutput(output_info=None, tripwire_triggered="secret" in text)
 
     fake = FakeRealtimeModel()
@@ -68,7 +82,7 @@ async def checking(mode: str = "interrupt") -> AsyncIterator[Conversation]:
         },
     )
     async with await runner.run() as session:
-        yield Conversation(session, fake, checked)
+        yield Conversation(session, fake, checked, may_answer)
 
 
 def says(words: str, item_id: str = "i1") -> model.RealtimeModelTranscriptDeltaEvent:
@@ -112,6 +126,31 @@ async def test_a_passed_check_tells_nobody_and_sends_nothing() -> None:
         assert conversation.checked[-1] == "Nothing of note."
         assert conversation.fake.connection.sent == []
         assert "guardrail_tripped" not in await conversation.kinds_until_now()
+
+
+async def test_held_audio_is_heard_as_soon_as_its_words_have_passed() -> None:
+    """Which are those that came after it; the rest waits for the next check, or the last one."""
+    async with checking("hold") as conversation:
+        await conversation.hears(BEGINS, audio(), audio())
+        assert await conversation.heard_now() == []
+        await conversation.hears(says("fine"), audio("i2"))
+        assert await conversation.heard_now() == ["i1", "i1"]
+        await conversation.hears(says(" too"))
+        assert await conversation.heard_now() == ["i2"]
+        await conversation.hears(audio("i3"), ENDS)
+        assert await conversation.heard_now() == ["i3"]
+
+
+async def test_audio_is_held_while_words_said_meanwhile_are_unchecked() -> None:
+    """A slow guardrail passes the first words when the response is over; the last ones trip it."""
+    async with checking("hold", slow=True) as conversation:
+        await conversation.hears(BEGINS, audio(), says("fine"))
+        await conversation.hears(audio("i2"), says(" secret"), audio("i2"), ENDS)
+        assert conversation.checked == ["fine"]
+        conversation.may_answer.set()
+        await trio.testing.wait_all_tasks_blocked()
+        assert conversation.checked == ["fine", "fine secret"]
+        assert await conversation.heard_now() == ["i1"]
 
 
 async def test_audio_that_comes_after_its_response_tripped_is_never_heard() -> None:

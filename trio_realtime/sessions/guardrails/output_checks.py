@@ -118,7 +118,6 @@ class OutputChecks:
         tripped = tuple(result for result in results if result.output.tripwire_triggered)
         if tripped:
             response.tripped = True
-            response.held.release_all()
             await self._trip(response, text, tripped)
 
     async def _trip(
