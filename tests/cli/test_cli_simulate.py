@@ -2,9 +2,11 @@
 
 import re
 import socket
+from pathlib import Path
 
 import pytest
 import trio
+import trustme
 from support_cli import run_main
 
 from trio_realtime.cli import main
@@ -30,6 +32,35 @@ async def test_other_clients_can_talk_to_it(
     monkeypatch.delenv("OPENAI_API_KEY")
     assert await run_main("talk", "--url", url[1], "--text", "Hello") == 1
     nursery.cancel_scope.cancel()
+
+
+async def test_it_serves_over_tls(
+    capsys: Capture, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, nursery: trio.Nursery
+) -> None:
+    """With a certificate of the caller's; clients that ask for TLS always are served too."""
+    authority = trustme.CA()
+    certificate, trusted = tmp_path / "served.pem", tmp_path / "trusted.pem"
+    authority.issue_cert("127.0.0.1").private_key_and_cert_chain_pem.write_to_path(certificate)
+    authority.cert_pem.write_to_path(trusted)
+    monkeypatch.setenv("SSL_CERT_FILE", str(trusted))
+    nursery.start_soon(simulate, parse(["simulate", "--tls", str(certificate), "--pace", "1000"]))
+    await trio.testing.wait_all_tasks_blocked()
+    url = re.search(r"at (wss://127\.0\.0\.1:\d+/v1/realtime) until", capsys.readouterr().out)
+    assert url is not None
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-any")
+    assert await run_main("talk", "--url", url[1], "--text", "Hello") == 0
+    assert "agent  You wrote: Hello\n" in capsys.readouterr().out
+    nursery.cancel_scope.cancel()
+
+
+@pytest.mark.parametrize("content", [None, "no certificate"])
+def test_a_certificate_that_is_none(content: str | None, capsys: Capture, tmp_path: Path) -> None:
+    """A file that is missing, or holds something else: one line says so."""
+    certificate = tmp_path / "served.pem"
+    if content is not None:
+        certificate.write_text(content)
+    assert main(["simulate", "--tls", str(certificate)]) == 1
+    assert f"cannot use {certificate} for TLS: it must be a PEM file" in capsys.readouterr().err
 
 
 def test_a_port_that_is_taken(capsys: Capture) -> None:

@@ -312,7 +312,7 @@ async def test_nothing_is_opened_when_the_server_refuses(
         with pytest.raises(RealtimeConnectionError) as caught:
             async with session:
                 pytest.fail("opened")
-        assert getattr(caught.value, "status", None) == 401
+        assert getattr(caught.value, "code", None) == "invalid_api_key"
         assert "sk-test" not in repr(caught.value)
         with pytest.raises(RealtimeSessionClosed):
             await session.send_message("x")

@@ -63,6 +63,7 @@ class Options:
     host: str = "127.0.0.1"
     port: int = 0
     key: str | None = attrs.field(default=None, repr=False)
+    certificate: Path | None = None
 
 
 def parse(argv: Sequence[str] | None) -> Options:
@@ -185,6 +186,13 @@ def _add_simulate(simulate: argparse.ArgumentParser) -> None:
     simulate.add_argument("--host", default="127.0.0.1", help="default: %(default)s")
     simulate.add_argument(
         "--port", type=_port, default=0, help="default: 0, which takes a free one"
+    )
+    simulate.add_argument(
+        "--tls",
+        dest="certificate",
+        type=Path,
+        metavar="FILE",
+        help="serve over TLS (wss), with the certificate and the private key in this PEM file",
     )
     simulate.add_argument("--key", help="the API key clients must show (default: any, or none)")
     simulate.add_argument(

@@ -3,15 +3,22 @@
 import contextlib
 import json
 import math
+import ssl
 from typing import Any
 
 import pytest
 import trio
+import trustme
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from support_simulator import Client, connected, open_client, silence, speech
 from trio.testing import MockClock, memory_stream_pair, wait_all_tasks_blocked
-from trio_websocket import ConnectionClosed, ConnectionRejected, open_websocket_url
+from trio_websocket import (
+    ConnectionClosed,
+    ConnectionRejected,
+    WebSocketConnection,
+    open_websocket_url,
+)
 
 from trio_realtime.testing.simulator import RealtimeSimulator, Reply, Turn, Utterance
 from trio_realtime.testing.simulator.server import HANDSHAKE_SECONDS, MAX_MESSAGE_BYTES
@@ -41,13 +48,32 @@ async def test_serving_over_tcp() -> None:
     async with simulator.serve() as url:
         assert url.startswith("ws://127.0.0.1:")
         assert url.endswith("/v1/realtime")
-        async with open_websocket_url(f"{url}?model=a") as one, open_websocket_url(url) as two:
+        async with (
+            open_websocket_url(f"{url}?model=gpt-realtime-mini") as one,
+            open_websocket_url(url) as two,
+        ):
             assert (await turn(Client(one)))["status"] == "completed"
             assert (await turn(Client(two)))["status"] == "completed"
         first = await simulator.wait_connected()
         second = await simulator.wait_connected(2)
-        assert (first.session["model"], second.session["model"]) == ("a", "gpt-realtime-2.1")
+        assert (first.session["model"], second.session["model"]) == (
+            "gpt-realtime-mini",
+            "gpt-realtime-2.1",
+        )
         assert first.session["id"] != second.session["id"]
+
+
+async def test_serving_over_tls() -> None:
+    """With a certificate of the caller's, at a ``wss`` URL."""
+    authority = trustme.CA()
+    served = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    authority.issue_cert("127.0.0.1").configure_cert(served)
+    trusting = ssl.create_default_context()
+    authority.configure_trust(trusting)
+    async with RealtimeSimulator(speed=math.inf).serve(ssl_context=served) as url:
+        assert url.startswith("wss://127.0.0.1:")
+        async with open_websocket_url(url, ssl_context=trusting) as websocket:
+            assert (await turn(Client(websocket)))["status"] == "completed"
 
 
 async def test_serving_over_ipv6() -> None:
@@ -111,26 +137,123 @@ async def test_the_right_api_key(settings: dict[str, Any]) -> None:
     assert chosen == ("realtime" if "subprotocols" in settings else None)
 
 
+async def told_off(
+    simulator: RealtimeSimulator, **settings: Any
+) -> tuple[dict[str, Any], int, str | None]:
+    """Connect; the error of the only event, and the code and the reason of the close frame."""
+    async with simulator.memory_dialer() as dial, trio.open_nursery() as nursery:
+        path = settings.pop("path", "/v1/realtime")
+        subprotocols = settings.pop("subprotocols", ())
+        headers = settings.pop("headers", {})
+        client = await open_client(
+            nursery,
+            await dial("simulator", 443),
+            path,
+            extra_headers=[(k.encode(), v.encode()) for k, v in headers.items()],
+            subprotocols=subprotocols,
+        )
+        (event,) = await client.until("error")
+        with pytest.raises(ConnectionClosed) as closed:
+            await client.websocket.get_message()
+        nursery.cancel_scope.cancel()
+    assert simulator.connections == []
+    assert closed.value.reason is not None
+    return event["error"], closed.value.reason.code, closed.value.reason.reason
+
+
 @pytest.mark.parametrize(
     ("settings", "code"),
     [
-        ({}, "missing_api_key"),
-        ({"headers": {"Authorization": "Basic sk-right"}}, "missing_api_key"),
-        ({"subprotocols": ("realtime",)}, "missing_api_key"),
+        ({}, None),
+        ({"headers": {"Authorization": "Basic sk-right"}}, None),
+        ({"subprotocols": ("realtime",)}, None),
         ({"headers": {"Authorization": "Bearer sk-wrong"}}, "invalid_api_key"),
         ({"headers": {"api-key": "sk-wrong"}}, "invalid_api_key"),
     ],
 )
-async def test_the_wrong_api_key(settings: dict[str, Any], code: str) -> None:
-    """401, with the API's kind of body, which does not repeat the key."""
+async def test_the_wrong_api_key(settings: dict[str, Any], code: str | None) -> None:
+    """The service lets it in, tells it off and closes; the key is not repeated."""
     simulator = RealtimeSimulator(api_key="sk-right")
-    rejection = await rejected(simulator, **settings)
+    error, close_code, reason = await told_off(simulator, **settings)
+    assert (error["type"], error["code"]) == ("invalid_request_error", code)
+    assert close_code == 3000
+    assert reason == "invalid_request_error" + (f".{code}" if code else "")
+    assert "sk-" not in error["message"]
+    assert "sk-right" not in repr(simulator)
+
+
+@pytest.mark.parametrize(
+    ("settings", "code"),
+    [
+        ({"path": "/v1/realtime?model=no-such-model"}, "invalid_model"),
+        ({"headers": {"OpenAI-Beta": "realtime=v1"}}, "beta_api_shape_disabled"),
+        ({"headers": {"openai-beta": "x=1, realtime = v1"}}, "beta_api_shape_disabled"),
+    ],
+)
+async def test_what_else_the_service_tells_off(settings: dict[str, Any], code: str) -> None:
+    """A model that it does not have, and the header of the API's beta."""
+    error, close_code, reason = await told_off(RealtimeSimulator(), **settings)
+    assert (error["code"], close_code) == (code, 4000)
+    assert reason == f"invalid_request_error.{code}"
+
+
+@pytest.mark.parametrize("headers", [{}, {"api-key": "sk-wrong"}])
+async def test_azure_refuses_a_key_by_an_http_status(headers: dict[str, str]) -> None:
+    """401, with a JSON body that does not repeat the key; deployments may have any name."""
+    simulator = RealtimeSimulator(api_key="sk-right")
+    path = "/openai/v1/realtime?model=our-deployment"
+    rejection = await rejected(simulator, headers=headers, path=path)
     assert rejection.status_code == 401
     assert rejection.body is not None
-    assert json.loads(rejection.body)["error"]["code"] == code
+    assert json.loads(rejection.body)["error"]["code"] == "401"
     assert b"sk-" not in rejection.body
-    assert "sk-right" not in repr(simulator)
     assert simulator.connections == []
+    await handshake(simulator, {"api-key": "sk-right"}, path)
+
+
+async def test_the_service_pings_its_clients(
+    monkeypatch: pytest.MonkeyPatch, autojump_clock: MockClock
+) -> None:
+    """Every 20.3 s, with four bytes; a client that answers stays."""
+    answered: list[tuple[float, bytes]] = []
+    ping = WebSocketConnection.ping
+
+    async def ping_and_note(self: WebSocketConnection, payload: bytes) -> None:
+        await ping(self, payload)
+        answered.append((round(trio.current_time() - began, 1), payload))
+
+    monkeypatch.setattr(WebSocketConnection, "ping", ping_and_note)
+    async with connected(RealtimeSimulator()) as client:
+        began = trio.current_time()
+        await trio.sleep(65)
+        assert [at for at, _payload in answered] == [20.3, 40.6, 60.9]
+        assert [len(payload) for _at, payload in answered] == [4, 4, 4]
+        await client.send("input_audio_buffer.clear")
+        await client.until("input_audio_buffer.cleared")
+
+
+async def test_connections_that_are_over_are_forgotten(
+    autojump_clock: MockClock,
+) -> None:
+    """But for the latest; those that are open are never among them."""
+    simulator = RealtimeSimulator(keep_connections=2)
+    async with simulator.memory_dialer() as dial, trio.open_nursery() as nursery:
+        stays = await open_client(nursery, await dial("simulator", 443), "/v1/realtime")
+        await stays.until("session.created")
+        first = await simulator.wait_connected(1)
+        for _ in range(5):
+            async with trio.open_nursery() as visit:
+                client = await open_client(visit, await dial("simulator", 443), "/v1/realtime")
+                await client.until("session.created")
+                await client.websocket.aclose()
+                visit.cancel_scope.cancel()
+            await wait_all_tasks_blocked()
+        assert len(simulator.connections) == 3
+        assert simulator.connections[0] is first
+        assert await simulator.wait_connected(6) is simulator.connections[-1]
+        with pytest.raises(LookupError, match="connection 2 is over and was forgotten"):
+            await simulator.wait_connected(2)
+        nursery.cancel_scope.cancel()
 
 
 @pytest.mark.parametrize("path", ["/v1/chat", "/", "//[realtime", "http://[::1/v1"])

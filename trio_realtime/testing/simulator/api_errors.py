@@ -9,7 +9,10 @@ from typing import Any
 
 
 class ApiError(Exception):
-    """A client event the API refuses. ``param`` is the path to the offending field, if one is."""
+    """A client event the API refuses. ``param`` is the path to the offending field, if one is.
+
+    An empty ``code`` is null on the wire.
+    """
 
     def __init__(
         self,
@@ -29,7 +32,7 @@ class ApiError(Exception):
         """The ``error`` object; ``event_id`` is the refused client event's own, or None."""
         return {
             "type": self.type,
-            "code": self.code,
+            "code": self.code or None,
             "message": self.message,
             "param": self.param,
             "event_id": event_id,

@@ -6,6 +6,7 @@ pure modules; here is only when.
 """
 
 import contextlib
+import itertools
 import json
 import math
 from collections import deque
@@ -30,6 +31,9 @@ if TYPE_CHECKING:
 CLOSE_SECONDS = 5.0
 """How long a closing handshake may take."""
 
+PING_SECONDS = 20.3
+"""How often the service pings its clients."""
+
 _KEY_SUBPROTOCOL = "openai-insecure-api-key."
 
 
@@ -44,6 +48,12 @@ class Handshake:
     query: Mapping[str, str]
     headers: Mapping[str, str] = attrs.field(repr=False)
     subprotocols: Sequence[str] = attrs.field(default=(), repr=False)
+
+    @property
+    def is_azure(self) -> bool:
+        """Whether the client takes the service for Azure's, whose models are deployments of any
+        name, and which refuses keys by an HTTP status."""
+        return self.path.startswith("/openai/")
 
     @property
     def api_key(self) -> str | None:
@@ -161,6 +171,7 @@ class SimulatedConnection:
                 self._nursery = nursery
                 nursery.start_soon(self._write)
                 nursery.start_soon(self._limit_session)
+                nursery.start_soon(self._ping)
                 self._protocol.begin()
                 self._perform()
                 while True:
@@ -253,6 +264,16 @@ class SimulatedConnection:
             await trio.lowlevel.checkpoint_if_cancelled()
             watch.expired()
         self._perform()
+
+    async def _ping(self) -> None:
+        """Ping the client as often as the service does, with four bytes."""
+        from trio_websocket import ConnectionClosed
+
+        with contextlib.suppress(ConnectionClosed):
+            for number in itertools.count():
+                await trio.sleep(PING_SECONDS)
+                with trio.move_on_after(PING_SECONDS):
+                    await self._websocket.ping(number.to_bytes(4, "big"))
 
     async def _limit_session(self) -> None:
         await trio.sleep(self._session_limit)

@@ -5,8 +5,8 @@ programs, over memory streams for tests: with pytest-trio's ``autojump_clock`` a
 conversation then takes as long as its computing.
 """
 
-import hmac
 import json
+import ssl
 import time
 from collections import deque
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
@@ -29,6 +29,7 @@ from trio_realtime.testing.simulator.replies import (
 )
 from trio_realtime.testing.simulator.served_connection import Handshake, SimulatedConnection
 from trio_realtime.testing.simulator.server_protocol import LONGEST_APPEND, Protocol, Refusals
+from trio_realtime.testing.simulator.turned_away import key_problem, turned_away
 
 if TYPE_CHECKING:
     from trio_websocket import WebSocketRequest
@@ -99,6 +100,8 @@ class RealtimeSimulator:
     :param session_limit: seconds after which a session is closed with code 1001.
     :param keep_received: whether connections keep the client's events. Turn it off for
         conversations of hours.
+    :param keep_connections: how many of the connections that are over are kept, the latest; by
+        default all. Set it for servers that run for days.
     """
 
     responder: Responder = default_responder
@@ -107,18 +110,24 @@ class RealtimeSimulator:
     api_key: str | None = attrs.field(default=None, repr=False, kw_only=True)
     session_limit: float = attrs.field(default=3_600.0, kw_only=True)
     keep_received: bool = attrs.field(default=True, kw_only=True)
+    keep_connections: int | None = attrs.field(default=None, kw_only=True)
     connections: list[SimulatedConnection] = attrs.field(
         init=False, factory=list[SimulatedConnection]
     )
-    """Every connection there was, in order."""
+    """Every connection there was, in order, but for those that were forgotten."""
+    _forgotten: int = attrs.field(init=False, default=0)
     _ids: Ids = attrs.field(init=False, factory=Ids)
     _plans: deque[_HandshakePlan] = attrs.field(init=False, factory=deque[_HandshakePlan])
     _refusals: Refusals = attrs.field(init=False, factory=Refusals)
     _connected: trio.lowlevel.ParkingLot = attrs.field(init=False, factory=trio.lowlevel.ParkingLot)
 
     @asynccontextmanager
-    async def serve(self, host: str = "127.0.0.1", port: int = 0) -> AsyncGenerator[str]:
+    async def serve(
+        self, host: str = "127.0.0.1", port: int = 0, *, ssl_context: ssl.SSLContext | None = None
+    ) -> AsyncGenerator[str]:
         """Listen on a TCP port, by default a free one; the value is the WebSocket URL.
+
+        With ``ssl_context``, a server's with its certificate, over TLS at a ``wss`` URL.
 
         At the end of the block every connection is cut and every task has ended. Then, if a
         responder or a ``hears`` function raised, so does the block; if the block itself raised,
@@ -127,13 +136,20 @@ class RealtimeSimulator:
         async with self._serving() as (nursery, failures):
             listeners = await trio.open_tcp_listeners(port, host=host)
 
-            async def handle(stream: trio.abc.Stream) -> None:
-                await self._handle(stream, failures)
+            async def handle(stream: trio.SocketStream) -> None:
+                if ssl_context is None:
+                    await self._handle(stream, failures)
+                    return
+                over_tls = trio.SSLStream(
+                    stream, ssl_context, server_side=True, https_compatible=True
+                )
+                await self._handle(over_tls, failures)
 
             await nursery.start(trio.serve_listeners, handle, listeners)
             bound_port = listeners[0].socket.getsockname()[1]
             shown_host = f"[{host}]" if ":" in host else host
-            yield f"ws://{shown_host}:{bound_port}/v1/realtime"
+            scheme = "ws" if ssl_context is None else "wss"
+            yield f"{scheme}://{shown_host}:{bound_port}/v1/realtime"
 
     @asynccontextmanager
     async def memory_dialer(self) -> AsyncGenerator[Dial]:
@@ -164,11 +180,16 @@ class RealtimeSimulator:
         _raise_first(failures)
 
     async def wait_connected(self, count: int = 1) -> SimulatedConnection:
-        """Wait until that many sessions were begun in all; returns the last of these."""
+        """Wait until that many sessions were begun in all; returns the last of these.
+
+        Raises `LookupError` if that one is over and was forgotten (see ``keep_connections``).
+        """
         await trio.lowlevel.checkpoint()
-        while len(self.connections) < count:
+        while self._forgotten + len(self.connections) < count:
             await self._connected.park()
-        return self.connections[count - 1]
+        if count <= self._forgotten:
+            raise LookupError(f"connection {count} is over and was forgotten")
+        return self.connections[count - 1 - self._forgotten]
 
     def plan_handshake(
         self,
@@ -245,7 +266,7 @@ class RealtimeSimulator:
         plan = self._plans.popleft() if self._plans else _HandshakePlan()
         await trio.sleep(plan.delay)
         handshake = _handshake(request)
-        refusal = plan if plan.status is not None else self._refusal(handshake)
+        refusal = plan if plan.status is not None else _refusal(handshake, self.api_key)
         try:
             if refusal is not None and refusal.status is not None:
                 headers = [
@@ -257,6 +278,11 @@ class RealtimeSimulator:
             websocket = await request.accept(
                 subprotocol=_SUBPROTOCOL if _SUBPROTOCOL in offered else None
             )
+            if (away := turned_away(handshake, self.api_key)) is not None:
+                error = {"event_id": self._ids.new("event"), "error": away.error.render(None)}
+                await websocket.send_message(json.dumps({"type": "error", **error}))
+                await websocket.aclose(away.close_code, away.reason)
+                return
         except ConnectionClosed:
             return
         connection = SimulatedConnection(
@@ -272,20 +298,19 @@ class RealtimeSimulator:
         )
         self.connections.append(connection)
         self._connected.unpark_all()
-        await connection.converse()
+        try:
+            await connection.converse()
+        finally:
+            self._forget_some()
 
-    def _refusal(self, handshake: Handshake) -> _HandshakePlan | None:
-        """What is wrong with the handshake, as the service would say it."""
-        if not handshake.path.endswith("/realtime"):
-            return _refused(404, "invalid_url", "Unknown path; sessions are under /v1/realtime.")
-        if self.api_key is None:
-            return None
-        shown = handshake.api_key
-        if shown is None:
-            return _refused(401, "missing_api_key", "You didn't provide an API key.")
-        if not hmac.compare_digest(shown.encode(), self.api_key.encode()):
-            return _refused(401, "invalid_api_key", "Incorrect API key provided.")
-        return None
+    def _forget_some(self) -> None:
+        """Keep only so many of the connections that are over, the latest."""
+        if self.keep_connections is None:
+            return
+        over = [each for each in self.connections if each.closed.is_set()]
+        for connection in over[: len(over) - self.keep_connections]:
+            self.connections.remove(connection)
+            self._forgotten += 1
 
     def _protocol(self, handshake: Handshake, failures: list[Exception]) -> Protocol:
         hear = hearing(self.hears)
@@ -306,6 +331,15 @@ class RealtimeSimulator:
             refusals=self._refusals,
             speed=self.speed,
         )
+
+
+def _refusal(handshake: Handshake, api_key: str | None) -> _HandshakePlan | None:
+    """What is wrong with the handshake, where the service says so by an HTTP status."""
+    if not handshake.path.endswith("/realtime"):
+        return _refused(404, "invalid_url", "Unknown path; sessions are under /v1/realtime.")
+    if handshake.is_azure and key_problem(handshake, api_key) is not None:
+        return _refused(401, "401", "Access denied due to invalid subscription key.")
+    return None
 
 
 def _refused(status: int, code: str, message: str) -> _HandshakePlan:
