@@ -95,7 +95,7 @@ FOREIGN = {
     "pydantic-ai": (["pydantic-ai-slim[openai,realtime]"], "pydantic_ai_client.py"),
     "livekit": (["livekit-agents", "livekit-plugins-openai"], "livekit_client.py"),
     "pipecat": (["pipecat-ai[openai]"], "pipecat_client.py"),
-    "openai-node": (["openai", "ws"], "openai_node.mjs"),
+    "openai-node": (["openai", "ws"], "openai_node.mjs"),  # over TLS, which it asks for
     "agents-node": (["@openai/agents-realtime", "ws", "zod"], "agents_node.mjs"),
 }
 """Foreign clients: the packages they need, and their drivers in ``tests/foreign``."""
@@ -111,14 +111,15 @@ def foreign(session: nox.Session, client: str) -> None:
     packages, driver = FOREIGN[client]
     folder = Path(session.create_tmp()).resolve()
     drivers = Path("tests/foreign").resolve()
-    session.install("-e", ".[testing]")
+    session.install("-e", ".[testing]", "trustme")
     python = str(Path(session.bin) / "python")
     try:
         if driver.endswith(".mjs"):
             session.run(
                 "npm", "install", "--silent", "--prefix", str(folder), *packages, external=True
             )
-            shutil.copy(drivers / driver, folder)
+            for module in (driver, "support_driver.mjs"):
+                shutil.copy(drivers / module, folder)
             command = ["node", str(folder / driver)]
         else:
             session.run("python", "-m", "venv", str(folder))
@@ -127,10 +128,17 @@ def foreign(session: nox.Session, client: str) -> None:
             command = [theirs, str(drivers / driver)]
     except CommandFailed:
         session.skip(f"{', '.join(packages)} did not install")
-    table = str(Path("docs/foreign-clients.csv").resolve())
-    session.run(
-        "python", str(drivers / "run_driver.py"), "--simulator", python, "--table", table, *command
-    )
+    options = ["--simulator", python, "--table", str(Path("docs/foreign-clients.csv").resolve())]
+    environment: dict[str, str | None] = {}
+    if client == "openai-node":
+        session.run("python", "-m", "trustme", "-q", "-i", "127.0.0.1", "-d", str(folder))
+        served = folder / "served.pem"
+        served.write_bytes(
+            b"".join((folder / f"server.{kind}").read_bytes() for kind in ("key", "pem"))
+        )
+        options += ["--tls", str(served)]
+        environment["NODE_EXTRA_CA_CERTS"] = str(folder / "client.pem")
+    session.run("python", str(drivers / "run_driver.py"), *options, *command, env=environment)
 
 
 @nox.session

@@ -32,14 +32,14 @@ TIME_LIMIT = 150
 
 
 @contextmanager
-def simulator(python: str) -> Iterator[str]:
+def simulator(python: str, *options: str) -> Iterator[str]:
     """The URL of a simulator that runs in real time for the length of the block."""
-    command = [python, "-u", "-m", "trio_realtime", "simulate", "--pace", "1"]
+    command = [python, "-u", "-m", "trio_realtime", "simulate", "--pace", "1", *options]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         try:
             assert process.stdout is not None
             words = process.stdout.readline().split()
-            yield next(word for word in words if word.startswith("ws://"))
+            yield next(word for word in words if "://" in word)
         finally:
             process.kill()
 
@@ -88,9 +88,11 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--simulator", required=True, help="a Python that has trio_realtime")
     parser.add_argument("--table", type=Path, help="a CSV file that takes the results")
+    parser.add_argument("--tls", help="a PEM file, for clients that want TLS")
     parser.add_argument("command", nargs="+", help="the driver; the URL is added to it")
     options = parser.parse_args()
-    with simulator(options.simulator) as url:
+    tls = [] if options.tls is None else ["--tls", options.tls]
+    with simulator(options.simulator, *tls) as url:
         client, results = drive(options.command, url)
     missing = [step for step in STEPS if step not in results]
     if missing or not client:
