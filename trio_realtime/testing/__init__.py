@@ -33,7 +33,9 @@ if TYPE_CHECKING:
     from .script import Expect as Expect
     from .script import Raise as Raise
     from .script_run import ScriptMismatch as ScriptMismatch
+    from .simulator import AskMcpApproval as AskMcpApproval
     from .simulator import CallFunction as CallFunction
+    from .simulator import CallMcpTool as CallMcpTool
     from .simulator import Dial as Dial
     from .simulator import Fail as Fail
     from .simulator import Handshake as Handshake
@@ -65,8 +67,9 @@ _HOMES = {
     "script": "Close Delay Emit Expect Raise",
     "script_run": "ScriptMismatch",
     "simulator": (
-        "CallFunction Dial Fail Handshake Heard Hears Incomplete Piece RealtimeSimulator Reply "
-        "Responder Say SimulatedConnection Text ToolOutput Turn Utterance Wait default_responder"
+        "AskMcpApproval CallFunction CallMcpTool Dial Fail Handshake Heard Hears Incomplete Piece "
+        "RealtimeSimulator Reply Responder Say SimulatedConnection Text ToolOutput Turn Utterance "
+        "Wait default_responder"
     ),
 }
 _MODULES = {name: module for module, names in _HOMES.items() for name in names.split()}

@@ -64,6 +64,7 @@ class Peer:
     model: str | None = None
     call_id: str | None = None
     speed: float = math.inf
+    transcription: bool = False
     protocol: Protocol = attrs.field(init=False)
     effects: list[Effect] = attrs.field(init=False, factory=list[Effect])
     """What the last call asked of the shell."""
@@ -75,6 +76,7 @@ class Peer:
             model=self.model,
             call_id=self.call_id,
             speed=self.speed,
+            transcription=self.transcription,
         )
         self.protocol.begin()
         self.taken()

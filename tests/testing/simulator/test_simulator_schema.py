@@ -191,10 +191,10 @@ def detection(**settings: Any) -> Event:
             "Missing required parameter: 'session.type'.",
         ),
         (
-            {"type": "session.update", "session": {"type": "transcription"}},
+            {"type": "session.update", "session": {"type": "translation"}},
             "invalid_value",
             "session.type",
-            "Invalid value: 'transcription'. Supported values are: 'realtime'.",
+            "Invalid value: 'translation'. Supported values are: 'realtime' and 'transcription'.",
         ),
         (
             {"type": "session.update", "session": []},

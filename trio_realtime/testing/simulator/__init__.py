@@ -8,7 +8,9 @@
 vocabulary of scenarios.
 """
 
+from trio_realtime.testing.simulator.replies import AskMcpApproval as AskMcpApproval
 from trio_realtime.testing.simulator.replies import CallFunction as CallFunction
+from trio_realtime.testing.simulator.replies import CallMcpTool as CallMcpTool
 from trio_realtime.testing.simulator.replies import Fail as Fail
 from trio_realtime.testing.simulator.replies import Heard as Heard
 from trio_realtime.testing.simulator.replies import Hears as Hears

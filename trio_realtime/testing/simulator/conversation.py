@@ -12,6 +12,15 @@ import attrs
 from trio_realtime.testing.simulator.api_errors import ApiError
 from trio_realtime.testing.simulator.served_formats import AudioFormat
 
+STATELESS = (
+    "function_call_output",
+    "mcp_approval_request",
+    "mcp_approval_response",
+    "mcp_call",
+    "mcp_list_tools",
+)
+"""Types of items that the API shows without a ``status``."""
+
 
 @attrs.define(eq=False, kw_only=True)
 class Part:

@@ -58,6 +58,34 @@ class CallFunction:
 
 
 @attrs.frozen
+class CallMcpTool:
+    """Call a tool of a hosted MCP server, which the service does by itself, and show the output.
+
+    With ``error``, the call fails with these words instead. ``approval_request_id`` names the item
+    by which it was asked for, if it was.
+    """
+
+    server_label: str
+    name: str
+    arguments: Mapping[str, Any] | str = attrs.field(factory=dict[str, Any])
+    output: str = ""
+    error: str | None = attrs.field(default=None, kw_only=True)
+    approval_request_id: str | None = attrs.field(default=None, kw_only=True)
+
+
+@attrs.frozen
+class AskMcpApproval:
+    """Ask the client whether a tool of a hosted MCP server may be called.
+
+    The client answers with an ``mcp_approval_response`` item, and a new response begins.
+    """
+
+    server_label: str
+    name: str
+    arguments: Mapping[str, Any] | str = attrs.field(factory=dict[str, Any])
+
+
+@attrs.frozen
 class Fail:
     """End the response as ``failed``; the message spoken before stays incomplete."""
 
@@ -79,7 +107,7 @@ class Wait:
     seconds: float
 
 
-Piece = Say | Text | CallFunction | Fail | Incomplete | Wait
+Piece = Say | Text | CallFunction | CallMcpTool | AskMcpApproval | Fail | Incomplete | Wait
 Reply = Piece | str | Sequence[Piece | str] | None
 
 
@@ -176,6 +204,14 @@ class Turn:
         return ""
 
     @property
+    def mcp_approval(self) -> bool | None:
+        """What the client has just answered to `AskMcpApproval`; None if it has not."""
+        last: Mapping[str, Any] = self.items[-1] if self.items else {}
+        if last.get("type") != "mcp_approval_response":
+            return None
+        return bool(last["approve"])
+
+    @property
     def tool_outputs(self) -> Sequence[ToolOutput]:
         """The function outputs that came after the last message, oldest first."""
         names = {
@@ -211,6 +247,8 @@ def default_responder(turn: Turn) -> Reply:
         return " ".join(
             f"The function {each.name} returned: {each.output}." for each in turn.tool_outputs
         )
+    if (answer := turn.mcp_approval) is not None:
+        return "The MCP tool may be called." if answer else "The MCP tool may not be called."
     if turn.cause == "idle":
         return "Are you still there?"
     demanded = _demanded_function(turn)

@@ -12,12 +12,14 @@ from typing import Any
 
 import attrs
 
-from trio_realtime.testing.simulator.conversation import Conversation, Item, Part
+from trio_realtime.testing.simulator.conversation import STATELESS, Conversation, Item, Part
 from trio_realtime.testing.simulator.model_traits import ModelTraits
 from trio_realtime.testing.simulator.outlet import Outlet
 from trio_realtime.testing.simulator.output_buffer import OutputBuffer
 from trio_realtime.testing.simulator.replies import (
+    AskMcpApproval,
     CallFunction,
+    CallMcpTool,
     Fail,
     Incomplete,
     Piece,
@@ -183,9 +185,15 @@ class Response:
             return False
         return sum(item_tokens(item, output=True).total for item in self._output) > limit
 
-    def _produce(self, piece: Say | Text | CallFunction) -> Iterator[Pause]:
+    def _produce(
+        self, piece: Say | Text | CallFunction | CallMcpTool | AskMcpApproval
+    ) -> Iterator[Pause]:
         if isinstance(piece, CallFunction):
             return self._call(piece)
+        if isinstance(piece, CallMcpTool):
+            return self._call_mcp(piece)
+        if isinstance(piece, AskMcpApproval):
+            return self._ask_approval(piece)
         if isinstance(piece, Say) and self.settings.output_modalities == ["audio"]:
             return self._speak(piece)
         return self._write(piece.text)
@@ -252,6 +260,42 @@ class Response:
             self._outlet.send_delta("response.function_call_arguments.delta", **where, delta=delta)
             yield Pause(TEXT_DELTA_MS)
 
+    def _call_mcp(self, piece: CallMcpTool) -> Iterator[Pause]:
+        text = self.settings.traits.arguments_text(piece.arguments)
+        fields = {
+            "server_label": piece.server_label,
+            "name": piece.name,
+            "arguments": "",
+            "approval_request_id": piece.approval_request_id,
+            "output": None,
+            "error": None,
+        }
+        item = self._open_item("mcp_call", fields)
+        where = self._where(item)
+        item.fields["arguments"] = text
+        self._outlet.send_delta("response.mcp_call_arguments.delta", **where, delta=text)
+        self._outlet.send("response.mcp_call_arguments.done", **where, arguments=text)
+        place = {"item_id": item.id, "output_index": where["output_index"]}
+        self._outlet.send("response.mcp_call.in_progress", **place)
+        yield Pause(TEXT_DELTA_MS)
+        if piece.error is None:
+            item.fields["output"] = piece.output
+            self._outlet.send("response.mcp_call.completed", **place)
+        else:
+            item.fields["error"] = {"type": "tool_execution_error", "message": piece.error}
+            self._outlet.send("response.mcp_call.failed", **place)
+        self._complete("mcp_call")
+
+    def _ask_approval(self, piece: AskMcpApproval) -> Iterator[Pause]:
+        fields = {
+            "server_label": piece.server_label,
+            "name": piece.name,
+            "arguments": self.settings.traits.arguments_text(piece.arguments),
+        }
+        self._open_item("mcp_approval_request", fields)
+        self._complete("mcp_approval_request")
+        yield Pause(TEXT_DELTA_MS)
+
     def _open_message(self, part: Part, shown: dict[str, Any]) -> dict[str, Any]:
         """Begin a message with one part; returns the fields that locate the part."""
         item = self._open_item("message", {"role": "assistant"})
@@ -264,7 +308,7 @@ class Response:
         item = Item(
             id=self._outlet.ids.new("item"),
             type=kind,
-            status="in_progress",
+            status=None if kind in STATELESS else "in_progress",
             fields=fields,
             parts=[] if kind == "message" else None,
             phase=self._phase() if kind == "message" else None,
@@ -316,7 +360,7 @@ class Response:
                 name=item.fields["name"],
                 arguments=item.fields["arguments"],
             )
-        item.status = status
+        item.status = None if item.type in STATELESS else status
         if self.conversation is not None and item.id in self.conversation:
             previous_id = self.conversation.previous_id_when_done(item.id)
             self._outlet.send(

@@ -89,16 +89,17 @@ _noise_reduction = record(
         "strength": number(minimum=0.0, maximum=1.0),
     }
 )
+_audio_input = record(
+    {
+        "format": _format,
+        "transcription": nullable(_transcription),
+        "noise_reduction": nullable(_noise_reduction),
+        "turn_detection": nullable(_turn_detection),
+    }
+)
 _audio = record(
     {
-        "input": record(
-            {
-                "format": _format,
-                "transcription": nullable(_transcription),
-                "noise_reduction": nullable(_noise_reduction),
-                "turn_detection": nullable(_turn_detection),
-            }
-        ),
+        "input": _audio_input,
         "output": record(
             {"format": _format, "voice": _voice, "speed": number(minimum=0.25, maximum=1.5)}
         ),
@@ -187,6 +188,7 @@ _truncation = either(
         }
     ),
 )
+_include = nullable(array(one_of("item.input_audio_transcription.logprobs")))
 _session = tagged(
     {
         "realtime": record(
@@ -204,9 +206,16 @@ _session = tagged(
                 "truncation": _truncation,
                 "prompt": nullable(_prompt),
                 "reasoning": _reasoning,
-                "include": nullable(array(one_of("item.input_audio_transcription.logprobs"))),
+                "include": _include,
             }
-        )
+        ),
+        "transcription": record(
+            {
+                "type": _string,
+                "audio": record({"input": _audio_input}),
+                "include": _include,
+            }
+        ),
     }
 )
 
@@ -264,6 +273,10 @@ _items = {
         {"call_id": _call_id, "output": _string}, required=("call_id", "output")
     ),
 }
+_items["mcp_approval_response"] = _item(
+    {"approval_request_id": _string, "approve": boolean, "reason": _string},
+    required=("approval_request_id", "approve"),
+)
 _reference = record({"type": _string, "id": _string}, required=("id",))
 _response = record(
     {

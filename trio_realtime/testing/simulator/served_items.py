@@ -12,12 +12,9 @@ from typing import Any
 import attrs
 
 from trio_realtime.testing.simulator.api_errors import ApiError
-from trio_realtime.testing.simulator.conversation import Conversation, Item, Part
+from trio_realtime.testing.simulator.conversation import STATELESS, Conversation, Item, Part
 from trio_realtime.testing.simulator.outlet import Ids
 from trio_realtime.testing.simulator.served_formats import AudioFormat
-
-STATELESS = ("function_call_output",)
-"""Types of items that the API shows without a ``status``."""
 
 
 @attrs.define(eq=False, kw_only=True)
@@ -60,6 +57,21 @@ class ItemMaker:
             raise ApiError(
                 f"Tool call ID '{call_id}' not found in conversation.",
                 code="invalid_tool_call_id",
+            )
+
+    def check_approval(self, request_id: str) -> None:
+        """Raise the API's error if no approval was asked for under this id, or it was answered."""
+        asked = {i.id for i in self._conversation.items if i.type == "mcp_approval_request"}
+        answered = {
+            item.fields["approval_request_id"]
+            for item in self._conversation.items
+            if item.type == "mcp_approval_response"
+        }
+        if request_id not in asked - answered:
+            raise ApiError(
+                f"No approval request '{request_id}' waits for an answer.",
+                code="invalid_value",
+                param="item.approval_request_id",
             )
 
     def _part(

@@ -63,6 +63,25 @@ def new_session(session_id: str, *, model: str | None, expires_at: int) -> Sessi
     }
 
 
+def new_transcription_session(session_id: str, *, expires_at: int) -> Session:
+    """A session that only writes down what is said. ``expires_at`` is in seconds since 1970."""
+    return {
+        "type": "transcription",
+        "object": "realtime.transcription_session",
+        "id": session_id,
+        "expires_at": expires_at,
+        "audio": {
+            "input": {
+                "format": PCM16.render(),
+                "transcription": {"model": "gpt-4o-transcribe", "language": None, "prompt": None},
+                "noise_reduction": None,
+                "turn_detection": _default_detection("server_vad", DEFAULT_MODEL),
+            }
+        },
+        "include": None,
+    }
+
+
 def updated(
     session: Session, changes: dict[str, Any], *, spoken: bool, model_is_fixed: bool
 ) -> Session:
@@ -71,10 +90,18 @@ def updated(
     ``spoken``: the model has answered with audio, so the voice can no longer change.
     ``model_is_fixed``: the URL named the model, so it cannot change at all.
     """
+    kind = session["type"]
+    if changes["type"] != kind:
+        raise ApiError(
+            f"Passing a {changes['type']} session update event to a {kind} session is not allowed.",
+            code="invalid_parameter",
+            param="session.type",
+        )
     result = copy.deepcopy(session)
     changes = copy.deepcopy(changes)
     audio = changes.pop("audio", {})
-    if model_is_fixed and changes.get("model", session["model"]) != session["model"]:
+    model: str = session.get("model", DEFAULT_MODEL)
+    if model_is_fixed and changes.get("model", model) != model:
         raise ApiError(
             "Cannot update a session's model.", code="cannot_update_model", param="session.model"
         )
@@ -89,10 +116,11 @@ def updated(
             code="cannot_update_voice",
         )
     result.update(changes)
+    model = result.get("model", model)
     for direction in ("input", "output"):
         for name, value in audio.get(direction, {}).items():
             current = result["audio"][direction].get(name)
-            merged = _merged(name, current, value, result["model"])
+            merged = _merged(name, current, value, model)
             result["audio"][direction][name] = merged
     return result
 

@@ -330,6 +330,7 @@ class RealtimeSimulator:
             expires_at=int(time.time() + self.session_limit),
             refusals=self._refusals,
             speed=self.speed,
+            transcription=handshake.query.get("intent") == "transcription",
         )
 
 

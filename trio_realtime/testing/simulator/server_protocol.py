@@ -16,6 +16,7 @@ import attrs
 from trio_realtime.testing.simulator.api_errors import ApiError
 from trio_realtime.testing.simulator.conversation import Conversation
 from trio_realtime.testing.simulator.listening import Listening
+from trio_realtime.testing.simulator.mcp_servers import McpServers
 from trio_realtime.testing.simulator.outlet import Event, Outlet
 from trio_realtime.testing.simulator.output_buffer import OutputBuffer
 from trio_realtime.testing.simulator.replies import Heard, Utterance
@@ -27,6 +28,7 @@ from trio_realtime.testing.simulator.served_session import (
     Session,
     input_format,
     new_session,
+    new_transcription_session,
     updated,
 )
 
@@ -42,6 +44,8 @@ LONGEST_APPEND = 15 * 2**20
 class Protocol:
     """One session. ``model`` is the URL's, if it named one; ``call_id`` likewise.
 
+    A ``transcription`` session writes down what is said, and answers nothing.
+
     ``speed`` is how much faster than real time answers stream.
     """
 
@@ -52,16 +56,22 @@ class Protocol:
     expires_at: int = 0
     refusals: Refusals = attrs.field(factory=Refusals)
     speed: float = attrs.field(default=math.inf, kw_only=True)
+    transcription: bool = attrs.field(default=False, kw_only=True)
     session: Session = attrs.field(init=False)
     conversation: Conversation = attrs.field(init=False)
     _listening: Listening = attrs.field(init=False)
     _items: ItemMaker = attrs.field(init=False)
     _buffer: OutputBuffer | None = attrs.field(init=False)
     _responding: Responding = attrs.field(init=False)
+    _mcp: McpServers = attrs.field(init=False)
 
     def __attrs_post_init__(self) -> None:
         ids = self.outlet.ids
-        self.session = new_session(ids.new("sess"), model=self.model, expires_at=self.expires_at)
+        session_id = ids.new("sess")
+        if self.transcription:
+            self.session = new_transcription_session(session_id, expires_at=self.expires_at)
+        else:
+            self.session = new_session(session_id, model=self.model, expires_at=self.expires_at)
         self.conversation = Conversation(ids.new("conv"))
         self._listening = Listening(
             conversation=self.conversation,
@@ -72,6 +82,7 @@ class Protocol:
         )
         self._listening.configure(self.session)
         self._items = ItemMaker(ids=ids, conversation=self.conversation, hear=self._listening.hear)
+        self._mcp = McpServers(self.outlet, self.conversation)
         self._buffer = None if self.call_id is None else OutputBuffer(self.outlet, self.speed)
         self._responding = Responding(
             outlet=self.outlet,
@@ -132,6 +143,7 @@ class Protocol:
         )
         self._listening.configure(self.session)
         self.outlet.send("session.updated", session=self.session)
+        self._mcp.list_tools(self.session.get("tools", []))
 
     def _refuse_translation_event(self, event: Event) -> None:
         raise ApiError(
@@ -178,6 +190,8 @@ class Protocol:
             self._buffer.clear()
 
     def _turn_ended(self, cause: str) -> None:
+        if self.transcription:
+            return
         if not self.session["audio"]["input"]["turn_detection"]["create_response"]:
             return
         try:
@@ -193,10 +207,14 @@ class Protocol:
         self.conversation.check_insertion(source.get("id"), after)
         if source["type"] == "function_call_output":
             self._items.check_call(source["call_id"])
+        if source["type"] == "mcp_approval_response":
+            self._items.check_approval(source["approval_request_id"])
         item = self._items.make(source, "item", input_format(self.session))
         previous_id = self.conversation.insert(item, after)
         for name in ("conversation.item.added", "conversation.item.done"):
             self.outlet.send(name, previous_item_id=previous_id, item=item.render())
+        if source["type"] == "mcp_approval_response":
+            self._responding.begin(self.session, {}, "client")  # the service goes on by itself
 
     def _retrieve_item(self, event: Event) -> None:
         item = self.conversation.get(event["item_id"], doing="retrieve")
@@ -214,6 +232,12 @@ class Protocol:
     # -- responses -----------------------------------------------------------------------------
 
     def _create_response(self, event: Event) -> None:
+        if self.transcription:
+            raise ApiError(
+                "Responses cannot be created in a transcription session.",
+                code="invalid_event",
+                param="type",
+            )
         self._responding.begin(self.session, event.get("response") or {}, "client")
 
     def _cancel_response(self, event: Event) -> None:

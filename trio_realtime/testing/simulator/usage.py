@@ -61,7 +61,7 @@ def prompt_tokens(
 def item_tokens(item: Item, *, output: bool = False) -> Tokens:
     """What an item costs, read as input or made as output."""
     if item.parts is None:
-        words = (item.fields.get(name, "") for name in ("name", "arguments", "output"))
+        words = (item.fields.get(name) or "" for name in ("name", "arguments", "output"))
         return Tokens(text=text_tokens("".join(words)))
     return sum((_part_tokens(part, output=output) for part in item.parts), Tokens())
 
