@@ -1,7 +1,7 @@
 """Calls over the REST API: what is asked, what refusals become, and what stays secret."""
 
 import sys
-from collections.abc import Callable
+from collections.abc import AsyncGenerator, Callable
 from typing import Any
 
 import hypercorn.config
@@ -391,3 +391,44 @@ async def test_over_loopback_to_a_server_of_another_make(monkeypatch: pytest.Mon
     assert paths == [f"/v1/realtime/calls/{CALL_ID}/{verb}" for verb in ("refer", "hangup")]
     assert seen[0][1] == b'{"target_uri":"sip:agent@example.com"}'
     assert seen[0][2] == seen[1][2]
+
+
+# -- answers without end ---------------------------------------------------------------------------
+
+
+async def endless() -> AsyncGenerator[bytes]:
+    while True:
+        await trio.lowlevel.checkpoint()
+        yield bytes(65_536)
+
+
+async def test_an_answer_without_end_is_not_read_to_it() -> None:
+    """It costs no more memory than the longest that is possible."""
+
+    async def answer(_request: Any) -> Any:
+        return httpx.Response(200, content=endless())
+
+    async with RestServer(answer=answer).client() as client:
+        with pytest.raises(RealtimeConnectionError, match="longer than 1048576 bytes"):
+            await client.post("/realtime/calls", doing="asking")
+
+
+async def test_a_refusal_without_end_is_a_refusal() -> None:
+    """Its status and its headers are what counts."""
+
+    async def answer(_request: Any) -> Any:
+        return httpx.Response(429, headers={"Retry-After": "7"}, content=endless())
+
+    async with RestServer(answer=answer).client() as client:
+        with pytest.raises(RealtimeRequestError) as caught:
+            await client.post("/realtime/calls", doing="asking")
+    assert (caught.value.status, caught.value.headers["retry-after"]) == (429, "7")
+    assert len(caught.value.body) == KEPT_BODY
+
+
+async def test_answers_are_asked_for_unpacked() -> None:
+    """What is packed may have any size unpacked."""
+    server = RestServer()
+    async with server.client() as client:
+        await client.post("/realtime/calls", doing="asking")
+    assert server.request.headers["accept-encoding"] == "identity"

@@ -28,7 +28,10 @@ if TYPE_CHECKING:
 
 DEFAULT_BASE_URL: Final = "https://api.openai.com/v1"
 KEPT_BODY: Final = 4096
-"""Bytes of a refusal's body that its error keeps."""
+"""Bytes of a refusal's body that its error keeps; no more is read."""
+
+LONGEST_ANSWER: Final = 1024 * 1024
+"""Bytes of an answer that are read. Answers are a few kilobytes: session descriptions and JSON."""
 
 CLOSE_SECONDS: Final = 1.0
 """Seconds that closing the connection may take, also when cancelled."""
@@ -142,7 +145,7 @@ class OpenAIRestClient:
         Raises:
             UserError: there is no key, or ``json`` is none; nothing was sent.
             RealtimeRequestError: the server answered with a status other than 2xx.
-            RealtimeConnectionError: there was no answer, or not in time.
+            RealtimeConnectionError: there was no answer, or not in time, or none that is so short.
         """
         if self._client is None:
             raise UserError(
@@ -153,26 +156,28 @@ class OpenAIRestClient:
         if content is not None:
             headers["Content-Type"] = "application/json"
         files: Any = parts and {name: (None, data, kind) for name, (kind, data) in parts.items()}
-        response = await self._exchange(
-            self._client,
-            doing,
-            url=self.base_url + path,
+        request = self._client.build_request(
+            "POST",
+            self.base_url + path,
             content=content,
             files=files,
             headers=headers,
+            timeout=None,
         )
-        answer = {name.lower(): value for name, value in response.headers.items()}
-        if not response.is_success:
-            raise _refusal(doing, response.status_code, answer, response.content)
-        return RestAnswer(headers=answer, body=response.content)
+        return await self._exchange(self._client, doing, request)
 
     async def _exchange(
-        self, client: "httpx.AsyncClient", doing: str, **request: Any
-    ) -> "httpx.Response":
+        self, client: "httpx.AsyncClient", doing: str, request: "httpx.Request"
+    ) -> RestAnswer:
         httpx = import_httpx()
         try:
             with trio.move_on_after(self.timeout):
-                return await client.post(timeout=None, follow_redirects=False, **request)
+                response = await client.send(request, stream=True, follow_redirects=False)
+                try:
+                    return await _read(doing, response)
+                finally:
+                    with trio.move_on_after(CLOSE_SECONDS, shield=True):
+                        await response.aclose()
         except httpx.HTTPError as exc:
             raise RealtimeConnectionError(f"{doing}: {type(exc).__name__}") from exc
         raise RealtimeConnectionError(f"{doing}: no answer within {self.timeout:g} s")
@@ -185,7 +190,26 @@ class OpenAIRestClient:
             headers = dict(self.headers)
         if not any(name.lower() == "user-agent" for name in headers):
             headers["User-Agent"] = USER_AGENT
+        headers["Accept-Encoding"] = "identity"  # what is packed may have any size unpacked
         return headers
+
+
+async def _read(doing: str, response: "httpx.Response") -> RestAnswer:
+    """The answer. Of a refusal only the beginning is read, however much follows."""
+    headers = {name.lower(): value for name, value in response.headers.items()}
+    limit = LONGEST_ANSWER if response.is_success else KEPT_BODY
+    body = b""
+    # The reading is ended from where it waits, so that the generators it goes through end in order.
+    with trio.CancelScope() as reading:
+        async for piece in response.aiter_bytes():
+            body += piece[: limit + 1 - len(body)]
+            if len(body) > limit:
+                reading.cancel()
+    if not response.is_success:
+        raise _refusal(doing, response.status_code, headers, body)
+    if len(body) > limit:
+        raise RealtimeConnectionError(f"{doing}: the answer is longer than {limit} bytes")
+    return RestAnswer(headers=headers, body=body)
 
 
 def to_json(value: object) -> bytes:
