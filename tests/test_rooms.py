@@ -67,7 +67,6 @@ TABLES: dict[str, str] = {
     # Modules that are longer because they are a table, with the reason.
     "events.py": "one class per event of a session",
     "models/openai/wire/server_events.py": "one class per server event of the API",
-    "models/playback/ledger.py": "to be split",
 }
 
 
