@@ -15,6 +15,7 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import attrs
 
+from ..._util.maybe_async import call
 from ..._util.secrets import check_key
 from ..._util.type_checks import UNSET
 from ...errors import SettingsError, UserError
@@ -162,11 +163,10 @@ def _token_of(ask: Callable[[], str | Awaitable[str]]) -> Callable[[], Awaitable
     in ``OPENAI_API_KEY``."""
 
     async def token() -> str:
-        given = ask()
-        told = await given if isinstance(given, Awaitable) else given
-        if not told:
+        given = await call(ask)
+        if not given:
             raise UserError("auth returned no token")
-        return told
+        return given
 
     return token
 

@@ -9,6 +9,7 @@ from urllib.parse import parse_qsl, urlencode
 
 import attrs
 
+from ..._util.maybe_async import call
 from ..._util.secrets import check_key
 from ..._util.type_checks import UNSET
 from ..._version import __version__
@@ -150,9 +151,7 @@ async def _asked(function: Callable[[], str | Awaitable[str]]) -> object:
 
     If it returns none, that is an error, and the environment variable is not used in its place.
     """
-    key = function()
-    if isinstance(key, Awaitable):
-        key = await key
+    key = await call(function)
     if not key:
         raise UserError("the function given as api_key returned none")
     return key
