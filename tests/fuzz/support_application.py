@@ -323,6 +323,18 @@ class Case:
     async def ask(self, session: RealtimeSession[Any]) -> None:
         await session.ask("How is the user?")
 
+    async def say(self, session: RealtimeSession[Any]) -> None:
+        response = await session.say("Good morning.")
+        with suppress(RealtimeSessionClosed):
+            await response.wait_played()
+
+    async def switch(self, session: RealtimeSession[Any]) -> None:
+        await session.update_agent(self.agent())
+
+    async def send_raw(self, session: RealtimeSession[Any]) -> None:
+        kind = self.random.choice(["response.cancel", "response.create", "unheard.of"])
+        await session.send_raw({"type": kind})
+
     async def push_to_talk(self, session: RealtimeSession[Any]) -> None:
         async with session.user_turn() as turn:
             await turn.send(bytes(480))
@@ -363,6 +375,9 @@ class Case:
                 self.said += event.delta
                 self.said_more.set()
                 self.said_more = trio.Event()
+            case "audio":
+                if not event.audio.data or len(event.audio.data) % 2:
+                    self.faults.append(f"{len(event.audio.data)} bytes of PCM16")
             case "error":
                 if not isinstance(event.error, RealtimeServerError | TrioRealtimeError):
                     self.faults.append(event.error)
@@ -402,6 +417,9 @@ ACTIONS: Final = (
     Case.interrupt,
     Case.respond,
     Case.ask,
+    Case.say,
+    Case.switch,
+    Case.send_raw,
     Case.push_to_talk,
     Case.approve,
     Case.approve,
