@@ -14,23 +14,24 @@ _ANSWERED_ERRORS: Final = {
     "conversation_already_has_active_response",
     "response_cancel_not_active",
 }
-"""Codes that say by themselves what they are about."""
+"""Error codes that name their subject: a second response, or a cancel that came too late."""
 
 _ELSEWHERE: Final = re.compile(
     r"(?:cannot_update|conversation_item|input_audio|invalid_audio|item|output_audio|session)"
     r"|(?:audio|audio_end_ms|content_index|item_id|previous_item_id)$"
 )
-"""How codes and parameters of errors begin that are not about ``response.create``."""
+"""Matches the code, or the parameter, of an error that is not about ``response.create``."""
 
 _OTHER_EVENTS: Final = re.compile(
     r"\b(?:session\.update|input_audio_buffer\.\w+|output_audio_buffer\.\w+"
     r"|conversation\.item\.\w+|response\.cancel)\b"
 )
-"""Client events other than ``response.create``, as messages of errors name them."""
+"""Matches the name of another client event in the message of an error."""
 
 
 def is_about_something_else(error: WireError) -> bool:
-    """Whether the words of this error are about something else than a ``response.create``."""
+    """Return True if the error's code, parameter or message names something else than a
+    ``response.create``."""
     return (
         error.code in _ANSWERED_ERRORS
         or any(_ELSEWHERE.match(words) for words in (error.code, error.param) if words)

@@ -26,12 +26,13 @@ from ..wire.server_events import ResponseFunctionCallArgumentsDone
 from ..wire.to_items import response_status
 
 _REMEMBERED: Final = 64
-"""Responses whose calls are remembered; far more than can be announced again late."""
+"""How many responses have their calls remembered. A server repeats an announcement within a few
+responses, if it does at all."""
 
 
 @attrs.define(eq=False)
 class _Written:
-    """A call as far as the model has written it."""
+    """What is known of a call that the model has not finished."""
 
     item_id: str | None = None
     call_id: str | None = None
@@ -44,12 +45,13 @@ class _CallsOfResponse:
     written: dict[str, _Written] = attrs.field(factory=dict[str, _Written])
     """By item id, or by call id where the server does not say the item."""
     _settled_items: set[str] = attrs.field(factory=set[str])
-    """Item ids of calls that were run, or that never will be."""
+    """Item ids of the calls that are decided: they were run, or will never be."""
     _settled_calls: dict[str, str | None] = attrs.field(factory=dict[str, str | None])
-    """Their call ids, each with its item id where the server said it."""
+    """Call ids of the same calls, each with its item id; ``None`` if the server did not give
+    one."""
 
     def settle(self, item: WireItem) -> bool:
-        """Note that this call is run, or never will be; false if that was known already."""
+        """Mark a call as decided. Returns False if it was decided before."""
         item_id, call_id = item.id or None, item.call_id or None
         if item_id in self._settled_items:
             return False
@@ -69,24 +71,24 @@ class FunctionCalls:
     _responses: dict[str, _CallsOfResponse] = attrs.field(factory=dict[str, _CallsOfResponse])
 
     def response_begun(self, response_id: str | None) -> None:
-        """A response begins, perhaps with the id of an earlier one."""
+        """Note that a response begins. Some servers give it the id of an earlier one."""
         self._responses.pop(response_id or "", None)
 
     def begun(self, response_id: str, item: WireItem) -> None:
-        """The model begins to write this call."""
+        """Note that the model has begun to write this call."""
         call = self._written(response_id, item.id, item.call_id)
         if call is not None:
             call.name = item.name or call.name
 
     def written(self, response_id: str, event: ResponseFunctionCallArgumentsDone) -> None:
-        """The arguments of a call are complete; the call itself may not be."""
+        """Note the complete arguments of a call. The call may still turn out to be incomplete."""
         call = self._written(response_id, event.item_id, event.call_id)
         if call is not None:
             call.name = event.name or call.name
             call.arguments = event.arguments
 
     def finished(self, response_id: str, item: WireItem) -> RealtimeModelToolCallEvent | None:
-        """Return the call if this item says that it is to be run now, else ``None``."""
+        """Return the call if this item is finished and was not run before; ``None`` otherwise."""
         if item.status == "in_progress":
             self.begun(response_id, item)
             return None
@@ -104,7 +106,7 @@ class FunctionCalls:
     def ended(
         self, response_id: str, response: WireResponse
     ) -> Iterator[RealtimeModelToolCallEvent]:
-        """The calls that become final by the end of their response (rule 3)."""
+        """Return the calls that are final because their response has ended (rule 3)."""
         items = [item for item in response.output or () if item.type == "function_call"]
         if response_status(response.status) != "completed" or not (
             items or response_id in self._responses
@@ -147,7 +149,8 @@ class FunctionCalls:
     def _written(
         self, response_id: str, item_id: str | None, call_id: str | None
     ) -> _Written | None:
-        """What is known of the call with these ids; ``None`` without any."""
+        """Return the entry of the call with these ids, made if it is new; ``None`` if there is no
+        id."""
         key = item_id or call_id
         if not key:
             return None
@@ -158,6 +161,6 @@ class FunctionCalls:
 
     @staticmethod
     def _name(calls: _CallsOfResponse, item: WireItem) -> str:
-        """The function's name, where only the beginning of the call said it."""
+        """Return the name that the beginning of the call gave; empty if it gave none."""
         call = calls.written.get(item.id or item.call_id or "")
         return (call.name if call is not None else None) or ""

@@ -24,7 +24,7 @@ REQUEST_KEY: Final = "trio_realtime_request"
 """Metadata key by which an out-of-band response that the library asked for is recognised."""
 
 MAX_METADATA: Final = 16
-"""Pairs that the metadata of one response may have, by the API's reference."""
+"""The most pairs that the metadata of a response may have, by the API's reference."""
 
 
 @attrs.define(eq=False)
@@ -32,26 +32,27 @@ class OutOfBand:
     """The out-of-band responses of one connection."""
 
     timeout: float | None = CREATE_TIMEOUT
-    """Seconds until a request that nothing answers counts as lost; ``None``: never."""
+    """Seconds after which an unanswered request counts as lost; ``None`` for never."""
     active: dict[str, float] = attrs.field(factory=dict[str, float], init=False)
-    """The ids of those that have begun and are not over, with the time at which each was last
-    heard of; the one that has been silent longest comes first."""
+    """Ids of the responses that have begun and not ended, each with the time of its last event. The
+    one that has been silent for longest is first."""
     _audible: dict[str, None] = attrs.field(factory=dict[str, None], init=False)
-    """Those of them that speak, or that the server said will, since `take_audible` was asked."""
+    """Ids of those that have produced audio, or were announced with audio, since `take_audible` was
+    last called."""
     _keyed: dict[str, float] = attrs.field(factory=dict[str, float], init=False)
-    """Event ids of creates that carry a key and have not begun, with the time at which each was
-    sent, in order."""
+    """Event ids of unanswered ``response.create`` frames that carry the key, each with the time at
+    which it was sent, in order."""
     _unkeyed: dict[str, float] = attrs.field(factory=dict[str, float], init=False)
-    """The same of creates that carry none."""
+    """The same for frames without the key."""
 
     def __contains__(self, response_id: object) -> bool:
-        """Whether this response is out of band, and has not ended."""
+        """Return True if this response is out of band and has not ended."""
         return response_id in self.active
 
     def request(
         self, params: Mapping[str, Any] | None, event_id: str, *, now: float
     ) -> dict[str, Any]:
-        """The ``response`` object to ask for one with, from that of the caller."""
+        """Note a request, and return its ``response`` object: the caller's, with the key added."""
         asked: dict[str, Any] = {**(params or {}), "conversation": "none"}
         metadata: object = asked.get("metadata") or {}
         pairs = cast("Mapping[str, object]", metadata) if isinstance(metadata, Mapping) else None
@@ -63,30 +64,30 @@ class OutOfBand:
         return asked
 
     def raw_request(self, event_id: str, *, now: float) -> None:
-        """A response is asked for with a frame that carries no key."""
+        """Note a request whose frame does not carry the key."""
         self._unkeyed[event_id] = now
 
     def refused(self, event_id: str | None) -> None:
-        """An error about this client event: if it asked for a response, there will be none."""
+        """Note an error about this client event. If it was a request, it will not be answered."""
         self._unkeyed.pop(event_id or "", None)
         self._keyed.pop(event_id or "", None)
 
     @property
     def requested(self) -> str | None:
-        """The event id of the create that has waited longest for its response to begin."""
+        """The event id of the unanswered request that was sent first; ``None`` if there is none."""
         return next(chain(self._keyed, self._unkeyed), None)
 
     def spoke(self, response_id: str) -> bool:
-        """Audio of a response came. Returns whether the response is out of band."""
+        """Note audio of a response. Returns True if the response is out of band."""
         if response_id not in self.active:
             return False
         self._audible[response_id] = None
         return True
 
     def take_audible(self, audio: SpokenAudio) -> list[str]:
-        """The ids of the active responses that speak, or are going to, and are not silenced.
+        """Return the ids of the active responses with audio that are not silenced yet.
 
-        Whoever asks silences them, so each is given once.
+        The caller silences them, so each id is returned once.
         """
         taken, self._audible = self._audible, {}
         return [each for each in taken if not audio.is_silenced(each)]
@@ -106,8 +107,8 @@ class OutOfBand:
         )
 
     def expire(self, *, now: float) -> tuple[list[str], list[str]]:
-        """The event ids of the requests that are lost now, and the ids of the responses that have
-        been silent for too long. Each is forgotten, and told of once."""
+        """Remove what has timed out. Returns the event ids of lost requests, and the ids of
+        responses that have been silent for too long."""
         if self.timeout is None:
             return [], []
         lost: list[str] = []
@@ -119,13 +120,13 @@ class OutOfBand:
         return lost, silent
 
     def heard(self, response_id: str, *, now: float) -> None:
-        """Something was heard of this response, if it is one of these."""
+        """Note an event of this response; does nothing if the response is not out of band."""
         if self.active.pop(response_id, None) is not None:
             self.active[response_id] = now
 
     # -- from the server -------------------------------------------------------------
     def began(self, response: WireResponse, *, now: float) -> bool:
-        """Whether the response that begins is out of band."""
+        """Note that a response begins. Returns True if it is out of band."""
         if response.metadata is not None and REQUEST_KEY in response.metadata:
             self._keyed.pop(response.metadata[REQUEST_KEY], None)
         elif self._unkeyed and response.conversation_id is None:
@@ -138,7 +139,7 @@ class OutOfBand:
         return True
 
     def ended(self, response_id: str | None) -> bool:
-        """Whether the response that ends was out of band."""
+        """Note that a response ends. Returns True if it was out of band."""
         if self.active.pop(response_id or "", None) is None:
             return False
         self._audible.pop(response_id or "", None)
@@ -146,10 +147,10 @@ class OutOfBand:
 
 
 def _due(waiting: dict[str, float], limit: float, now: float) -> list[str]:
-    """Take out those that have waited for ``limit`` seconds; the earliest come first.
+    """Remove and return the ids that have waited for ``limit`` seconds, the earliest first.
 
-    The sum is that of `OutOfBand.deadline`: with a difference instead, a clock that has reached the
-    deadline could, by a rounding error, find nothing to do there, again and again.
+    The sum is the same as in `OutOfBand.deadline`. With a difference instead, a rounding error
+    could leave nothing to do at the deadline, again and again.
     """
     taken = list(takewhile(lambda each: waiting[each] + limit <= now, waiting))
     for each in taken:
@@ -158,7 +159,7 @@ def _due(waiting: dict[str, float], limit: float, now: float) -> list[str]:
 
 
 def public_metadata(metadata: Mapping[str, str] | None) -> Mapping[str, str] | None:
-    """The metadata without our key; ``None`` when the caller gave none."""
+    """Return the metadata without the library's key; ``None`` if the caller gave none."""
     if metadata is None or REQUEST_KEY not in metadata:
         return metadata
     return {name: value for name, value in metadata.items() if name != REQUEST_KEY} or None

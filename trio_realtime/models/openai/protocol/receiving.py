@@ -89,7 +89,7 @@ class RealtimeProtocol(ModelProtocol):
         self._sender.send(input, now, out)
 
     def remaining_ms(self, response_id: str, now: float) -> float:
-        """See `ModelProtocol.remaining_ms`; what is played before the response counts too."""
+        """See `ModelProtocol.remaining_ms`. Audio queued before the response counts too."""
         return self._audio.remaining_ms(response_id, now)
 
     def delivered(self, item_id: str, content_index: int, nbytes: int, now: float) -> None:
@@ -160,7 +160,7 @@ class RealtimeProtocol(ModelProtocol):
             )
 
     def _suspect(self, error: WireError) -> str | None:
-        """The request for a response that an error without an event id is about, if it is."""
+        """Return the event id of the request that an error without one refers to, if it does."""
         if is_about_something_else(error):
             return None
         return self._turns.requested or self._out_of_band.requested
@@ -290,8 +290,8 @@ class RealtimeProtocol(ModelProtocol):
         self._turns.heard_at = now  # the server does not say of which response the call is
 
     def _heard(self, event: R, now: float) -> R:
-        """Note that the response lives. Returns the event, with the active response's id if the
-        server did not say which response it is about."""
+        """Note that the response is alive. Returns the event; if the server gave no response id,
+        with that of the active response."""
         turns = self._turns
         if event.response_id == turns.active_response_id:
             turns.heard_at = now
@@ -384,7 +384,7 @@ class RealtimeProtocol(ModelProtocol):
 def _turn_ended(
     response: WireResponse, usage: Usage | None, *, out_of_band: bool
 ) -> model.RealtimeModelTurnEndedEvent:
-    """The end of a response as applications hear of it."""
+    """Return the model event for the end of a response."""
     details = response.status_details
     error = details.error if details is not None else None
     items = (translate.item(i) for i in response.output or ()) if out_of_band else ()

@@ -15,10 +15,10 @@ from ...playback.ledger import PlaybackLedger
 from ..wire.server_events import ResponseOutputAudioDelta, ResponseOutputAudioDone
 
 _HALVES: Final = 64
-"""Parts of which half a sample is kept; servers speak one at a time."""
+"""How many content parts may have half a sample waiting. Servers write one part at a time."""
 
 _REMEMBERED: Final = 512
-"""Responses whose audio is remembered; far more than can be unheard at one time."""
+"""How many responses are remembered. Far fewer have unheard audio at any time."""
 
 
 @attrs.define(eq=False, repr=False)
@@ -28,9 +28,9 @@ class _Response:
 
     in_conversation: bool
     items: dict[str, None] = attrs.field(factory=dict[str, None])
-    """The ids of its items with audio, in the order in which they began."""
+    """The ids of its items with audio, in the order of their first audio."""
     unfinished: list[str] = attrs.field(factory=list[str])
-    """Those of them that began since the response was last said to have ended."""
+    """Those of them that began since the last ``response.done`` of this response."""
 
 
 @attrs.define(eq=False, repr=False)
@@ -39,24 +39,25 @@ class SpokenAudio:
 
     playback: PlaybackLedger
     any_yet: bool = False
-    """Whether the model has spoken at all, which fixes its voice."""
+    """True once the model has spoken. Its voice can not change any more then."""
     _responses: dict[str, _Response] = attrs.field(factory=dict[str, _Response])
     _response_ids: dict[str, str] = attrs.field(factory=dict[str, str])
-    """Item id to response id."""
+    """The response id of each item, by item id."""
     _silenced: dict[str, list[str]] = attrs.field(factory=dict[str, list[str]])
-    """Responses that were interrupted and have not ended: what comes of their audio is stale. With
-    the items of the conversation that began after the interruption, of which nobody heard
-    anything."""
+    """Ids of the responses that were interrupted and have not ended, whose late audio is
+    dropped. Each has the ids of its items that began after the interruption: nobody heard
+    anything of these."""
     _unheard: list[str] = attrs.field(factory=list[str])
     _halves: dict[tuple[str, int], WholeSamples] = attrs.field(
         factory=dict[tuple[str, int], WholeSamples]
     )
-    """By item and part: those of which the server has cut a sample in two."""
+    """The content parts, by item id and content index, in which the server has split a sample
+    between two deltas."""
 
     def whole_samples(self, event: ResponseOutputAudioDelta) -> bytes:
-        """The audio of the delta that can be played: whole samples, which may be none.
+        """Return the whole samples of a delta, which may be none.
 
-        Half a sample at the end is kept for the next delta of the same part.
+        Half a sample at its end is kept and put in front of the next delta of the same part.
         """
         audio, width = event.delta or b"", self.playback.format.sample_width
         if not self._halves and not len(audio) % width:
@@ -72,7 +73,7 @@ class SpokenAudio:
     def received(
         self, event: ResponseOutputAudioDelta, nbytes: int, now: float, *, out_of_band: bool
     ) -> bool:
-        """Count ``nbytes`` of audio. Returns false if it is stale and must not be played."""
+        """Count ``nbytes`` of audio. Returns False if it was interrupted and must not be played."""
         response_id, item_id = event.response_id, event.item_id
         if response_id in self._silenced:
             if not out_of_band:
@@ -90,7 +91,7 @@ class SpokenAudio:
         return True
 
     def _late(self, response_id: str, item_id: str, content_index: int, now: float) -> None:
-        """Note the item of stale audio, if this is the first audio of it."""
+        """Note the item of late audio, if this is its first audio."""
         playback = self.playback
         known = playback.is_cut(item_id) or playback.position(item_id, content_index, now)
         if not known:
@@ -98,10 +99,10 @@ class SpokenAudio:
             self._silenced[response_id].append(item_id)
 
     def take_unheard(self) -> list[str]:
-        """The items that responses began after their interruption, to be deleted at the server.
+        """Remove and return the ids of items that began after their response was interrupted.
 
-        Given once, and not before the response has ended: a server may refuse to delete an item
-        that is still being written.
+        The caller deletes them at the server. An id is returned only after the response has ended,
+        because a server may refuse to delete an item that is still being written.
         """
         taken, self._unheard = self._unheard, []
         return taken
@@ -117,22 +118,22 @@ class SpokenAudio:
         return response
 
     def finished(self, event: ResponseOutputAudioDone) -> bool:
-        """All audio of a part has come. Returns false if it was stale."""
+        """Note that a content part is complete. Returns False if it was interrupted."""
         self.playback.finished(event.item_id)
         self._halves.pop((event.item_id, event.content_index), None)
         return event.response_id not in self._silenced and not self.playback.is_cut(event.item_id)
 
     def silence(self, response_id: str | None) -> None:
-        """From now on, the audio that comes of this response is stale."""
+        """Drop the audio of this response that arrives from now on."""
         if response_id is not None:
             self._silenced.setdefault(response_id, [])
 
     def is_silenced(self, response_id: str) -> bool:
-        """Whether what comes of this response's audio is stale."""
+        """Return True if audio of this response is dropped."""
         return response_id in self._silenced
 
     def response_ended(self, response_id: str | None) -> None:
-        """No more audio comes of this response, whether its items were said to be done or not."""
+        """Note that a response has ended: all its items are complete, announced as such or not."""
         self._unheard += self._silenced.pop(response_id or "", ())
         response = self._responses.get(response_id or "")
         if response is not None:
@@ -141,17 +142,18 @@ class SpokenAudio:
             response.unfinished.clear()
 
     def interrupt(self, now: float, response_id: str | None = None) -> tuple[Cut, ...]:
-        """Stop the playback of all audio, or of this response's."""
+        """Stop the playback of this response, or of all audio."""
         items = None if response_id is None else self._items_of(response_id)
         return self.playback.interrupt(now, items)
 
     def remaining_ms(self, response_id: str, now: float) -> float:
-        """How long it takes at least until all audio of this response was heard, in ms."""
+        """Return how many ms of audio are left to play until the end of this response."""
         items = self._items_of(response_id)
         return self.playback.remaining_ms_of(items, now) if items else 0.0
 
     def response_of(self, item_id: str) -> tuple[str | None, bool]:
-        """The response this item belongs to, and whether the conversation has the item."""
+        """Return the id of the item's response, and whether the item is part of the
+        conversation."""
         response_id = self._response_ids.get(item_id)
         if response_id is None:
             return None, True

@@ -10,25 +10,25 @@ from typing import Final
 import attrs
 
 _REMEMBERED: Final = 64
-"""Ends that are remembered; far more than can come again late."""
+"""How many ended responses are remembered. A repeated end comes within a few responses."""
 
 
 @attrs.define(eq=False)
 class ResponseEndings:
-    """The responses of one connection that have ended."""
+    """The responses of one connection that have ended, so that none ends twice."""
 
     _usage_known: dict[str, bool] = attrs.field(factory=dict[str, bool])
-    """By response id, in the order of their ends."""
+    """Whether the token usage is known, by response id, in the order in which they ended."""
 
     def begun(self, response_id: str | None) -> None:
-        """A response begins. Some servers use ids again."""
+        """Note that a response begins. Some servers use an id again."""
         self._usage_known.pop(response_id or "", None)
 
     def ended(self, response_id: str | None, *, usage: bool) -> tuple[bool, bool]:
-        """A response ends; ``usage`` says whether its tokens are told with that.
+        """Note that a response ends; ``usage`` says whether the server gave its token usage.
 
-        Returns whether this is its first end, and whether its tokens are to be counted. An end
-        without an id is always taken for the first.
+        Returns whether this is its first end, and whether the usage is to be counted. An end
+        without a response id always counts as the first.
         """
         if not response_id:
             return True, usage

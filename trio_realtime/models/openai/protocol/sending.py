@@ -41,12 +41,12 @@ class InputSender:
     _url_model: str | None
     """The model that the URL of the connection names."""
     _default_model: str | None = DEFAULT_MODEL
-    """The model that settings without one are sent with: after the opening, that of the opening."""
+    """The model to send with settings that name none. After the opening, that of the opening."""
     _user_audio: WholeSamples = attrs.field(factory=WholeSamples, init=False)
-    """Half a sample of the user's audio, whose other half comes with the next piece."""
+    """Holds half a sample of the user's audio until its other half arrives."""
 
     def open(self, settings: RealtimeSessionModelSettings) -> str:
-        """Put the first frame of a connection, the session's settings; returns its event id."""
+        """Send the session's settings, the first frame of a connection. Returns its event id."""
         if self._url_model is not None:
             _check_url_model(self._url_model, settings)
             self._default_model = None
@@ -59,7 +59,7 @@ class InputSender:
         return event_id
 
     def send(self, given: inputs.RealtimeModelInput, now: float, out: Events) -> None:
-        """Send one input; raises `UserError`, and then has changed nothing."""
+        """Send one input. When it raises `UserError`, nothing was sent and nothing has changed."""
         handle = self._HANDLERS.get(type(given))
         if handle is None:
             raise UserError(f"{type(given).__name__} is no model input")
@@ -307,7 +307,7 @@ class InputSender:
 def session_object(
     settings: RealtimeSessionModelSettings, *, call_id: str | None = None, tracing: bool = True
 ) -> dict[str, Any]:
-    """The session object for these settings, with their tools and handoffs in wire form."""
+    """Return the session object for these settings, with their tools and handoffs."""
     return session_payload(settings, call_id=call_id, tools=_tools(settings), tracing=tracing)
 
 

@@ -13,20 +13,20 @@ from ..wire.decode import SplitText
 from ..wire.server_events import ServerEvent
 
 _REMEMBERED: Final = 16
-"""Parts of which half a character is kept; servers write one or two at a time."""
+"""How many texts may have half a character waiting. Servers write one or two at a time."""
 
 
 @attrs.define(eq=False)
 class TextPieces:
-    """The half characters of one connection that wait for their other half."""
+    """Joins characters that a server has split between two deltas, for one connection."""
 
     _halves: dict[tuple[Any, ...], str] = attrs.field(factory=dict[tuple[Any, ...], str])
 
     def join(self, split: SplitText) -> ServerEvent:
-        """Return the event with text of whole characters.
+        """Return the event with its text in whole characters.
 
-        Half a character at its end is kept for the next piece of the same text. A half whose other
-        half does not come is left out, or becomes U+FFFD.
+        Half a character at the end is kept and put in front of the next delta of the same text. A
+        half whose other half never comes is left out, or becomes U+FFFD.
         """
         event = split.event
         fields = (getattr(event, name, None) for name in ("item_id", "content_index"))
