@@ -64,6 +64,13 @@ class ModelCapabilities:
     session_limit: float | None = None
     """Seconds after which the model ends a session; ``None`` when none is known."""
 
+    @property
+    def takes_every_input(self) -> bool:
+        """Whether `check_input` refuses nothing."""
+        able = (self.push_to_talk, self.images, self.out_of_band, self.echoed_metadata)
+        more = (self.cancel or self.truncate, self.truncate, self.conversation_items)
+        return all((*able, *more, self.hosted_mcp)) and self.response_options is None
+
     def check_input(self, input: inputs.RealtimeModelInput) -> None:
         """Raise `UserError` for an input that the model has no answer to.
 

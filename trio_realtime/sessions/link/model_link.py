@@ -28,6 +28,8 @@ class ModelLink:
     capabilities: ModelCapabilities = ANYTHING
     """What the model can do. The link refuses everything else with a `UserError`."""
     _observers: Observers | None = None
+    _selective: bool = attrs.field(init=False)
+    """Whether there are inputs that the model cannot answer."""
     _connection: RealtimeConnection | None = attrs.field(default=None, init=False)
     _reading: trio.CancelScope | None = attrs.field(default=None, init=False)
     """The scope in which the current connection is read."""
@@ -36,6 +38,9 @@ class ModelLink:
     _waiting: Sleepers | None = attrs.field(default=None, init=False)
     """Tasks whose audio has to wait until the link is ready."""
     _refusals: WeakSet[Exception] | None = attrs.field(default=None, init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self._selective = not self.capabilities.takes_every_input
 
     # -- the connection ----------------------------------------------------------------
     @property
@@ -69,8 +74,10 @@ class ModelLink:
 
         Raises `UserError`, and sends nothing, for what the model cannot do.
         """
-        self.capabilities.check_input(input)
-        connection = self.connection
+        if self._selective:
+            self.capabilities.check_input(input)
+        connection = self._connection
+        assert connection is not None
         try:
             await connection.send(input)
         except (RealtimeSessionClosed, RealtimeConnectionError) as refusal:

@@ -44,6 +44,8 @@ class OutOfBand:
     which it was sent, in order."""
     _unkeyed: dict[str, float] = attrs.field(factory=dict[str, float], init=False)
     """The same for frames without the key."""
+    is_idle: bool = attrs.field(default=True, init=False)
+    """Whether there is no request and no response. Kept, since it is asked for at every frame."""
 
     def __contains__(self, response_id: object) -> bool:
         """Return True if this response is out of band and has not ended."""
@@ -59,6 +61,7 @@ class OutOfBand:
         if pairs is not None and len(pairs) < MAX_METADATA:
             asked["metadata"] = {**pairs, REQUEST_KEY: event_id}
             self._keyed[event_id] = now
+            self.is_idle = False
         else:
             self.raw_request(event_id, now=now)
         return asked
@@ -66,11 +69,16 @@ class OutOfBand:
     def raw_request(self, event_id: str, *, now: float) -> None:
         """Note a request whose frame does not carry the key."""
         self._unkeyed[event_id] = now
+        self.is_idle = False
 
     def refused(self, event_id: str | None) -> None:
         """Note an error about this client event. If it was a request, it will not be answered."""
         self._unkeyed.pop(event_id or "", None)
         self._keyed.pop(event_id or "", None)
+        self._note_idle()
+
+    def _note_idle(self) -> None:
+        self.is_idle = not (self._keyed or self._unkeyed or self.active)
 
     @property
     def requested(self) -> str | None:
@@ -96,7 +104,7 @@ class OutOfBand:
     @property
     def deadline(self) -> float | None:
         """When to call `expire`; ``None`` when nothing is waited for."""
-        if self.timeout is None or not (self._keyed or self._unkeyed or self.active):
+        if self.timeout is None or self.is_idle:
             return None
         asked = [next(iter(each.values())) for each in (self._keyed, self._unkeyed) if each]
         heard = [next(iter(self.active.values()))] if self.active else []
@@ -117,6 +125,7 @@ class OutOfBand:
         silent = _due(self.active, SILENCES * self.timeout, now)
         for response_id in silent:
             self._audible.pop(response_id, None)
+        self._note_idle()
         return lost, silent
 
     def heard(self, response_id: str, *, now: float) -> None:
@@ -134,6 +143,7 @@ class OutOfBand:
         else:
             return False
         self.active[response.id or ""] = now
+        self.is_idle = False
         if "audio" in (response.output_modalities or ()):
             self._audible[response.id or ""] = None
         return True
@@ -143,6 +153,7 @@ class OutOfBand:
         if self.active.pop(response_id or "", None) is None:
             return False
         self._audible.pop(response_id or "", None)
+        self._note_idle()
         return True
 
 

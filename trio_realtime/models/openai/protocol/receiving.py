@@ -109,10 +109,10 @@ class RealtimeProtocol(ModelProtocol):
     @property
     def deadline(self) -> float | None:
         """See `ModelProtocol.deadline`: that of a request that nothing has answered."""
-        first, second = self._turns.deadline, self._out_of_band.deadline
-        if first is None or second is None:
-            return second if first is None else first
-        return min(first, second)
+        first, out_of_band = self._turns.deadline, self._out_of_band
+        if out_of_band.is_idle or (second := out_of_band.deadline) is None:
+            return first
+        return second if first is None else min(first, second)
 
     def expire(self, now: float, out: Events) -> None:
         """See `ModelProtocol.expire`."""

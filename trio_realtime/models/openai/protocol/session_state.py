@@ -83,13 +83,10 @@ class SessionFacts:
     """The model's name, once the session was opened; ``None`` with an accepted call."""
     _input: _Direction = attrs.field(factory=lambda: _Direction("input"), init=False)
     _output: _Direction = attrs.field(factory=lambda: _Direction("output"), init=False)
+    input_width: int = attrs.field(default=2, init=False)
+    """Bytes of a sample of the user's audio."""
     voice: object = None
     """The model's voice, a name or an object; ``None`` when it is not known, as with a call."""
-
-    @property
-    def input_width(self) -> int:
-        """Bytes of a sample of the user's audio."""
-        return self._input.format.sample_width
 
     def asked(self, settings: RealtimeSessionModelSettings) -> None:
         """These settings are sent; they have the defaults in them, and no flat aliases."""
@@ -100,6 +97,7 @@ class SessionFacts:
             )
         if settings.audio.input.format is not UNSET:
             self._input.ask(audio_format(settings.audio.input.format))
+            self.input_width = self._input.format.sample_width
         output = settings.audio.output
         if output.format is not UNSET:
             self._output.ask(audio_format(output.format))
@@ -130,6 +128,7 @@ class SessionFacts:
             ),
             self._output.echoed(spoken.format, _flat(session.output_audio_format)),
         ]
+        self.input_width = self._input.format.sample_width
         self._playback.set_format(self._output.format)
         return [text for text in problems if text is not None] if final else []
 
